@@ -1,0 +1,136 @@
+# Places a bundle of files that change together: a release beside the old one, made live by one rename.
+#
+# Called as: create|update|delete key=value...; `payload NAME` prints the content of a file.
+#   directory=PATH          the bundle's folder: releases/<release>, and the link `current` to one of them
+#   release=NAME            names the content
+#   owner=UID:GID           who may read the files; given only where the writer may give files away
+#   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
+#   container=NAME          the nginx container to reload, if any; with image and network its staged
+#   image=ID                configuration is checked first, in the folder above the bundle's
+#   network=NAME
+
+fail() {
+	printf '%s: %s\n' "$(uname -n)" "$*" >&2
+	exit 1
+}
+
+parse() {
+	verb=$1 directory='' release='' owner='' files='' container='' image='' network=''
+	shift
+	for argument; do
+		value=${argument#*=}
+		case $argument in
+		directory=*) directory=$value ;;
+		release=*) release=$value ;;
+		owner=*) owner=$value ;;
+		file=*) files="$files ${value%:*}" ;;
+		container=*) container=$value ;;
+		image=*) image=$value ;;
+		network=*) network=$value ;;
+		*) fail "unknown argument $argument" ;;
+		esac
+	done
+}
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	rm -rf "$directory/releases/.new" "$directory/.current.new"
+	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
+		rm -rf "${directory:?}/releases/$release"
+	fi
+	exit "$status"
+}
+
+live() {
+	link=$(readlink "$directory/current" 2> /dev/null) || return 0
+	printf '%s\n' "${link#releases/}"
+}
+
+stage() {
+	(umask 022 && mkdir -p "$directory/releases")
+	rm -rf "$directory/releases/.new"
+	mkdir "$directory/releases/.new"
+	for file in $files; do
+		payload "${file%:*}" > "$directory/releases/.new/${file%:*}"
+		chmod "${file#*:}" "$directory/releases/.new/${file%:*}"
+	done
+	if [ "$(id -u)" -eq 0 ]; then chown -R "$owner" "$directory/releases/.new"; fi
+	# A release that is there already has this very content, or is the rest of an update that was killed.
+	if [ "$(live)" = "$release" ]; then
+		rm -rf "$directory/releases/.new"
+	else
+		rm -rf "${directory:?}/releases/$release"
+		mv "$directory/releases/.new" "$directory/releases/$release"
+	fi
+}
+
+# nginx of the declared image reads the staged release together with the live ones of the other bundles.
+check() {
+	[ -n "$image" ] || return 0
+	above=${directory%/*}
+	[ -e "$above/site/current" ] || [ "${directory##*/}" = site ] || return 0
+	set --
+	for bundle in tls users site; do
+		from=$above/$bundle/current
+		[ "$directory" != "$above/$bundle" ] || from=$directory/releases/$release
+		set -- "$@" --volume "$from:/etc/private-registry/$bundle/current:ro"
+	done
+	output=$(docker run --rm --network "$network" --user "$owner" --read-only --tmpfs /tmp "$@" \
+		--entrypoint nginx "$image" -t -q -c /etc/private-registry/site/current/nginx.conf 2>&1) ||
+		fail "nginx refuses the new configuration, the old one keeps serving: $output"
+}
+
+flip() {
+	ln -s "releases/$1" "$directory/.current.new"
+	mv -fT "$directory/.current.new" "$directory/current"
+}
+
+reload() {
+	[ -n "$container" ] || return 0
+	[ "$(docker container inspect --format '{{.State.Running}}' "$container" 2> /dev/null)" = true ] || return 0
+	docker kill --signal HUP "$container" > /dev/null
+}
+
+go_live() {
+	previous=$(live)
+	if [ "$previous" = "$release" ]; then
+		reload
+		return 0
+	fi
+	flip "$release"
+	if ! reload; then
+		[ -z "$previous" ] || flip "$previous"
+		fail "nginx could not be reloaded; the release before this one is live again"
+	fi
+	prune "$previous"
+}
+
+prune() {
+	for old in "$directory"/releases/*; do
+		case ${old##*/} in "$release" | "$1") ;; *) rm -rf "$old" ;; esac
+	done
+}
+
+main() {
+	umask 077
+	parse "$@"
+	trap clean_up EXIT
+	trap 'exit 1' HUP INT TERM
+	case $verb in
+	create | update)
+		stage
+		check
+		go_live
+		;;
+	delete)
+		rm -rf "${directory:?}/current" "${directory:?}/releases"
+		above=${directory%/*}
+		rmdir "$directory" "$above" "${above%/*}" 2> /dev/null || true
+		;;
+	*) fail "unknown verb $verb" ;;
+	esac
+}
+
+set -eu
+main "$@"

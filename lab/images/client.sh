@@ -1,0 +1,12 @@
+#!/bin/sh
+# Writes the root file system of a lab host to standard output: sshd, a Docker daemon, and an operator with sudo.
+set -eu
+here=$(dirname "$0")
+exec mmdebstrap --quiet --variant=minbase \
+	--include=openssh-server,docker.io,docker-cli,iptables,sudo,curl,ca-certificates,iproute2,procps \
+	--customize-hook='chroot "$1" useradd --create-home --shell /bin/sh --password "*" ops' \
+	--customize-hook='echo "ops ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ops"' \
+	--customize-hook='rm -f "$1"/etc/ssh/ssh_host_* && mkdir -p "$1/run/sshd"' \
+	--customize-hook="copy-in $here/start-host /usr/local/sbin" \
+	--customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/usr/share/doc/* "$1"/usr/share/locale/*' \
+	trixie -

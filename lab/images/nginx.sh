@@ -1,0 +1,7 @@
+#!/bin/sh
+# Writes the root file system of an nginx image to standard output.
+set -eu
+exec mmdebstrap --quiet --variant=minbase --include=nginx-light,busybox \
+	--customize-hook='ln -s busybox "$1/bin/wget"' \
+	--customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/usr/share/doc/* "$1"/usr/share/locale/*' \
+	trixie -

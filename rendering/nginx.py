@@ -1,0 +1,73 @@
+"""The proxy's nginx.conf."""
+
+import json
+from dataclasses import dataclass
+
+from rendering.templates import render
+
+HTTPS_PORT = 8443
+"""The port inside the container: nginx runs without the right to bind a low one."""
+
+HEALTH_PORT = 8080
+"""The port of the health check, on the container's loopback address."""
+
+ROOT = "/etc/private-registry"
+"""Where the container sees the bundles ``tls``, ``users`` and ``site``."""
+
+
+@dataclass(frozen=True)
+class TlsProfile:
+    """What nginx offers: names as OpenSSL writes them."""
+
+    protocols: tuple[str, ...]
+    ciphers: tuple[str, ...]
+    curves: tuple[str, ...]
+
+
+INTERMEDIATE = TlsProfile(
+    protocols=("TLSv1.2", "TLSv1.3"),
+    ciphers=(
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    ),
+    curves=("X25519", "prime256v1", "secp384r1"),
+)
+"""Mozilla's intermediate profile without its DHE suites, which only clients without ECDHE need
+(https://wiki.mozilla.org/Security/Server_Side_TLS)."""
+
+
+def nginx_config(domain: str, upstream: str, upstream_port: int) -> str:
+    """Render nginx.conf.
+
+    Args:
+        domain: The name clients use, without a port.
+        upstream: The registry container's name on the internal network.
+        upstream_port: The port on which the registry listens there.
+    """
+    return render(
+        "nginx.conf.j2",
+        root=ROOT,
+        https_port=HTTPS_PORT,
+        health_port=HEALTH_PORT,
+        server_name=f"[{domain}]" if ":" in domain else domain,
+        realm=domain,
+        upstream=upstream,
+        upstream_port=upstream_port,
+        tls=INTERMEDIATE,
+        errors={
+            "bad_request": _error("UNKNOWN", "bad request"),
+            "unauthorized": _error("UNAUTHORIZED", "authentication required"),
+            "not_found": _error("UNSUPPORTED", "only /v2/ is served here"),
+            "unavailable": _error("UNAVAILABLE", "the registry does not answer, try again"),
+        },
+    )
+
+
+def _error(code: str, message: str) -> str:
+    """Return an error as the distribution spec wants it
+    (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes)."""
+    return json.dumps({"errors": [{"code": code, "message": message, "detail": None}]})

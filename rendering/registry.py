@@ -1,0 +1,16 @@
+"""The registry's own config.yml."""
+
+from rendering.templates import render
+
+PORT = 5000
+"""Where the registry listens on the internal network."""
+
+
+def registry_config(http_secret: str, drain_seconds: int) -> str:
+    """Render config.yml.
+
+    Args:
+        http_secret: Signs the state of uploads; lowercase hexadecimal.
+        drain_seconds: How long a request in flight may take to end at a stop.
+    """
+    return render("registry.yml.j2", port=PORT, http_secret=http_secret, drain_seconds=drain_seconds)

@@ -1,0 +1,131 @@
+"""From configuration text to settings, or to one message with all the mistakes."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from settings.fields import PROJECT
+from settings.model import Settings
+
+NAMESPACE = "private-registry"
+
+_SECRET_KEYS = {"password", "privateKey", "passwordFile", "privateKeyFile"}
+
+
+class InvalidSettings(ValueError):
+    """The configuration has mistakes; the message lists all of them and shows no secret."""
+
+
+def load(get: Callable[[str], str | None], keys: Mapping[str, str], project: Path, stack: str) -> Settings:
+    """Read and validate the settings of a stack.
+
+    Args:
+        get: Returns the text of a key without its namespace, or None where it is not set.
+        keys: Every key that is set, with its namespace; finds the ones that nobody knows.
+        project: The folder that file names are relative to.
+        stack: The stack's name, for the message.
+
+    Raises:
+        InvalidSettings: One or more mistakes.
+    """
+    values: dict[str, Any] = {}
+    for field in Settings.model_fields.values():
+        key = _key(field)
+        text = get(key)
+        if text is not None:
+            values[key] = _value(field, text)
+    for full_key in keys:
+        namespace, _, key = full_key.partition(":")
+        if namespace == NAMESPACE:
+            values.setdefault(key, None)
+    try:
+        return Settings.model_validate(values, context={PROJECT: str(project)})
+    except ValidationError as error:
+        raise InvalidSettings(_message(error, stack)) from None
+
+
+def _key(field: FieldInfo) -> str:
+    return str(field.alias)
+
+
+def _value(field: FieldInfo, text: str) -> Any:
+    """Return structures, numbers and booleans as such: Pulumi hands every value over as text."""
+    if field.annotation is str or _key(field).endswith("File"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _message(error: ValidationError, stack: str) -> str:
+    details = error.errors(include_url=False)
+    count = "1 mistake" if len(details) == 1 else f"{len(details)} mistakes"
+    lines = [f"The configuration of stack '{stack}' has {count}; nothing was created or changed."]
+    for detail in details:
+        lines += ["", *_mistake(detail)]
+    return "\n".join(lines)
+
+
+def _mistake(detail: ErrorDetails) -> list[str]:
+    location = detail["loc"]
+    path = _path(location)
+    shown = f"{NAMESPACE}:{path}" if path else NAMESPACE
+    value = _shown_value(detail)
+    return [
+        f"  {shown}{value}",
+        f"      {_reason(detail)}",
+        f"      {_mend(location, path, detail['type'])}",
+    ]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _shown_value(detail: ErrorDetails) -> str:
+    if detail["type"] in ("missing", "extra_forbidden") or isinstance(detail["input"], (dict, list, tuple)):
+        return ""
+    if _SECRET_KEYS.intersection(map(str, detail["loc"])) or not isinstance(detail["input"], (str, int, float, bool)):
+        return ""
+    return f" = {json.dumps(detail['input'], ensure_ascii=False)}"
+
+
+def _reason(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "is missing and has no default"
+    if detail["type"] == "extra_forbidden":
+        return f"is not known here; allowed are {', '.join(_allowed(detail['loc']))}"
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _allowed(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in location[:-1]:
+        if isinstance(part, str):
+            field = next(field for field in model.model_fields.values() if _key(field) == part)
+            model = _section(field.annotation)
+    return sorted(_key(field) for field in model.model_fields.values())
+
+
+def _section(annotation: Any) -> Any:
+    return annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+
+
+def _mend(location: tuple[int | str, ...], path: str, kind: str) -> str:
+    if location and str(location[0]) in ("clientsFile", "imagesFile") and len(location) > 1:
+        return f"mend it in the file that {NAMESPACE}:{location[0]} names"
+    if kind == "extra_forbidden":
+        return f"pulumi config rm --path '{NAMESPACE}:{path}'"
+    if not path:
+        return "pulumi config shows what is set"
+    secret = " --secret" if str(location[-1]) in ("password", "privateKey") else ""
+    return f"pulumi config set{secret} --path '{NAMESPACE}:{path}' VALUE"

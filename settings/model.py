@@ -1,0 +1,212 @@
+"""What can be configured, with the rules. Keys are written in camelCase in the stack's file."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from registry_reference import DEFAULT_HTTPS_PORT, registry_reference
+from rendering.htpasswd import bcrypt_cost
+from settings.fields import (
+    Domain,
+    Host,
+    HostKey,
+    Image,
+    IpAddress,
+    Name,
+    Password,
+    PasswordFile,
+    Port,
+    PrivateKey,
+    PrivateKeyFile,
+    yaml_file,
+)
+
+VERIFICATION_USER = "verification"
+"""The user with which the stack proves itself; nobody else may have this name."""
+
+
+def _unique(key: str, names: Iterable[str]) -> None:
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ValueError(f"{key}: {', '.join(repeated)} stands more than once; each may be listed once")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True, strict=True
+    )
+
+
+class Certificate(_Section):
+    """The stack's own authorities and the server certificate that the first of them signs."""
+
+    authorities: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = ("1",)
+    """Names of the authorities. The first signs, clients trust all of them."""
+    authority_validity_days: Annotated[int, Field(ge=30, le=36500)] = 3650
+    validity_days: Annotated[int, Field(ge=2, le=825)] = 397
+    renewal_days: Annotated[int, Field(ge=1)] = 30
+    """How many days before its end an update replaces the server certificate."""
+
+    @model_validator(mode="after")
+    def _lives_nest(self) -> Self:
+        if self.validity_days >= self.authority_validity_days:
+            raise ValueError("validityDays must be below authorityValidityDays: a certificate can't outlive its issuer")
+        if self.renewal_days >= self.validity_days:
+            raise ValueError("renewalDays must be below validityDays, or every update would renew the certificate")
+        _unique("authorities", self.authorities)
+        return self
+
+
+class User(_Section):
+    """Somebody who may log in."""
+
+    name: Name
+    password: Password | None = None
+    """The password, or its bcrypt hash."""
+    password_file: PasswordFile | None = None
+    """Read from the file of that name; its last line break does not count."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == VERIFICATION_USER:
+            raise ValueError(f"'{VERIFICATION_USER}' is the stack's own user; choose another name")
+        return name
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("needs either password (with --secret) or passwordFile")
+        return self
+
+    @property
+    def secret(self) -> SecretStr:
+        """The password or its hash, wherever it came from."""
+        secret = self.password or self.password_file
+        assert secret is not None  # noqa: S101 - _one_password has seen to it
+        return secret
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the secret is a bcrypt hash."""
+        return bcrypt_cost(self.secret.get_secret_value()) is not None
+
+
+class Client(_Section):
+    """A host that pulls from the registry and has to trust it."""
+
+    host: Host
+    local: bool = False
+    """This machine: reached without SSH."""
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "root"
+    """Anyone but root needs sudo without a password."""
+    port: Port = 22
+    private_key: PrivateKey | None = None
+    private_key_file: PrivateKeyFile | None = None
+    host_key: HostKey | None = None
+    """The host's public key; a host that shows another one is refused."""
+    hosts_entry: IpAddress | None = None
+    """Where there is no DNS: the address that the client's /etc/hosts gives the registry's domain."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.local:
+            return self
+        if (self.private_key is None) == (self.private_key_file is None):
+            raise ValueError("needs either privateKey (with --secret) or privateKeyFile, or local: true for this machine")
+        if self.host_key is None:
+            raise ValueError(f"needs hostKey, the host's public key; 'ssh-keyscan -t ed25519 {self.host}' shows it")
+        return self
+
+    @property
+    def ssh_key(self) -> SecretStr:
+        """The private key, wherever it came from."""
+        key = self.private_key or self.private_key_file
+        assert key is not None  # noqa: S101 - _reachable has seen to it
+        return key
+
+
+class Images(_Section):
+    """The images of the two containers, pinned."""
+
+    registry: Image | None = None
+    nginx: Image | None = None
+
+
+class Limits(_Section):
+    """Memory of the containers, in MiB."""
+
+    registry_memory: Annotated[int, Field(ge=64, le=1048576)] = 512
+    nginx_memory: Annotated[int, Field(ge=32, le=1048576)] = 256
+
+
+def _default_server_directory() -> str:
+    if os.geteuid() == 0:
+        return "/var/lib/private-registry"
+    return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))
+
+
+class Settings(_Section):
+    """Everything that a stack's file may say."""
+
+    domain: Domain
+    """The name that clients use."""
+    https_port: Port = DEFAULT_HTTPS_PORT
+    bind_address: IpAddress = "0.0.0.0"  # noqa: S104 - a registry is there to be reached
+    """The address of the server on which nginx listens."""
+    server_directory: Annotated[str, Field(pattern=r"^/[a-zA-Z0-9._/-]+$")] = Field(
+        default_factory=_default_server_directory
+    )
+    """Where the server keeps the containers' files; each stack has a folder of its own in it."""
+    certificate: Certificate = Certificate()
+    users: Annotated[tuple[User, ...], Field(strict=False)] = ()
+    clients: Annotated[tuple[Client, ...], Field(strict=False)] = ()
+    clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()
+    """A YAML file with more clients, as a list."""
+    images: Images = Images()
+    images_file: Annotated[Images, BeforeValidator(yaml_file)] = Images()
+    """A YAML file with images that are known to this machine alone."""
+    limits: Limits = Limits()
+    verification: bool = True
+    """Whether each client proves that it can log in, push and pull."""
+    delete_data: bool = False
+    """Whether a destroy deletes the images too. Takes effect with the update after the change."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        _unique("users", (user.name for user in self.users))
+        _unique("clients", (client.host for client in self.all_clients))
+        for name in ("registry", "nginx"):
+            if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
+                raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+        return self
+
+    @property
+    def all_clients(self) -> tuple[Client, ...]:
+        """The clients of the stack's file and of the clients file."""
+        return self.clients + self.clients_file
+
+    @property
+    def registry_image(self) -> str:
+        """The registry's pinned image, or the id of a local one."""
+        return str(self.images.registry or self.images_file.registry)
+
+    @property
+    def nginx_image(self) -> str:
+        """The proxy's pinned image, or the id of a local one."""
+        return str(self.images.nginx or self.images_file.nginx)
+
+    @property
+    def reference(self) -> str:
+        """HOST[:PORT], what image names start with."""
+        return registry_reference(self.domain, self.https_port)
+
+    @property
+    def container_user(self) -> str:
+        """UID:GID of both containers: one of their own where files can be given away, else the one who writes them."""
+        return "10001:10001" if os.geteuid() == 0 else f"{os.geteuid()}:{os.getegid()}"
