@@ -38,8 +38,19 @@ clean_up() {
 	rm -rf "$directory/releases/.new" "$directory/.current.new"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
+		leave_directory
 	fi
 	exit "$status"
+}
+
+# Takes away the folders that are empty now, up to the one that all stacks of this server share.
+leave_directory() {
+	folder=$directory
+	rmdir "$folder/releases" 2> /dev/null || true
+	for _ in bundle part stack all; do
+		rmdir "$folder" 2> /dev/null || return 0
+		folder=${folder%/*}
+	done
 }
 
 live() {
@@ -125,8 +136,7 @@ main() {
 		;;
 	delete)
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
-		above=${directory%/*}
-		rmdir "$directory" "$above" "${above%/*}" 2> /dev/null || true
+		leave_directory
 		;;
 	*) fail "unknown verb $verb" ;;
 	esac

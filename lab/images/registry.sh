@@ -9,6 +9,6 @@ install -m 755 "$1" "$root/bin/registry"
 install -m 755 /bin/busybox "$root/bin/busybox"
 ln -s busybox "$root/bin/wget"
 ln -s busybox "$root/bin/sh"
+ln -s busybox "$root/bin/chown"
 printf 'root:x:0:0:root:/:/bin/sh\n' > "$root/etc/passwd"
-chown 10001:10001 "$root/var/lib/registry"
 tar -C "$root" --numeric-owner -cf - .

@@ -1,0 +1,41 @@
+# The commands of this project. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview down test unit lint
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/ready ## bring up the dev stack with two client hosts; again: apply what changed
+	@$(BIN)/python -m lab up
+
+preview: $(VENV)/ready ## show what `make up` would change
+	@$(BIN)/python -m lab preview
+
+down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushed too
+	@PURGE=$(PURGE) $(BIN)/python -m lab down
+
+test: lint unit ## run all the tests, on the real engine, Docker and SSH
+	@$(BIN)/python -m lab prepare
+	@$(BIN)/pytest tests/scripts tests/e2e
+
+unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
+	@$(BIN)/pytest tests/unit
+
+lint: $(VENV)/ready ## ruff, mypy and shellcheck
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/shellcheck --shell=sh components/*.sh components/host_files/*.sh lab/images/*.sh lab/images/start-host .ci/run
+
+$(VENV)/ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "  Python packages: installing into $(VENV), about a minute"
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,5 @@
+"""The stack's component resources."""
+
+from components.private_registry import PrivateRegistry
+
+__all__ = ["PrivateRegistry"]

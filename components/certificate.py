@@ -1,0 +1,84 @@
+"""The stack's authorities, and the server certificate that the first of them signs."""
+
+import pulumi
+import pulumi_tls as tls
+
+import settings
+from components.component import Component
+from registry_reference import is_ip_address
+
+_HOURS = 24
+
+
+class Certificate(Component):
+    """Authorities and a server certificate for one domain.
+
+    The keys are ECDSA P-256. The authorities may sign certificates and revocation lists and nothing else; the server
+    certificate is for server authentication and names the domain as DNS name or IP address.
+    """
+
+    def __init__(
+        self, name: str, domain: str, certificate: settings.Certificate, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        self._name = name
+        self._settings = certificate
+        authorities = [self._authority(authority) for authority in certificate.authorities]
+        signer_key, signer = authorities[0]
+
+        key = tls.PrivateKey(f"{name}-server", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
+        names = {"ip_addresses": [domain]} if is_ip_address(domain) else {"dns_names": [domain]}
+        request = tls.CertRequest(
+            f"{name}-server",
+            private_key_pem=key.private_key_pem,
+            # A common name has at most 64 characters, and clients read the alternative names alone.
+            subject=tls.CertRequestSubjectArgs(common_name=domain if len(domain) <= 64 else "registry"),
+            opts=self.child(),
+            **names,
+        )
+        server = tls.LocallySignedCert(
+            f"{name}-server",
+            cert_request_pem=request.cert_request_pem,
+            ca_private_key_pem=signer_key.private_key_pem,
+            ca_cert_pem=signer.cert_pem,
+            allowed_uses=["digital_signature", "server_auth"],
+            set_subject_key_id=True,
+            validity_period_hours=certificate.validity_days * _HOURS,
+            early_renewal_hours=certificate.renewal_days * _HOURS,
+            opts=self.child(),
+        )
+        self._server_key = pulumi.Output.secret(key.private_key_pem)
+        self._server_certificate = server.cert_pem
+        self._authorities = pulumi.Output.all(*(authority.cert_pem for _, authority in authorities)).apply("".join)
+        self.register_outputs({"ca_certificate": self._authorities})
+
+    def _authority(self, authority: str) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
+        name = f"{self._name}-authority-{authority}"
+        key = tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
+        certificate = tls.SelfSignedCert(
+            name,
+            private_key_pem=key.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(common_name=f"{pulumi.get_stack()} registry authority {authority}"),
+            is_ca_certificate=True,
+            allowed_uses=["cert_signing", "crl_signing"],
+            set_subject_key_id=True,
+            set_authority_key_id=True,
+            validity_period_hours=self._settings.authority_validity_days * _HOURS,
+            opts=self.child(),
+        )
+        return key, certificate
+
+    @property
+    def ca_certificate(self) -> pulumi.Output[str]:
+        """All authorities, PEM: what clients have to trust."""
+        return self._authorities
+
+    @property
+    def server_certificate(self) -> pulumi.Output[str]:
+        """The server certificate, PEM."""
+        return self._server_certificate
+
+    @property
+    def server_key(self) -> pulumi.Output[str]:
+        """The server's private key, PEM, secret."""
+        return self._server_key

@@ -1,0 +1,31 @@
+"""One client host that trusts the registry."""
+
+import pulumi
+
+from components.component import Component
+from components.host_files import File, Host, HostFiles
+from components.seed import Seed
+
+CERTS_D = "/etc/docker/certs.d"
+"""Where Docker looks for authorities, in a folder named as images name the registry
+(https://docs.docker.com/engine/security/certificates/)."""
+
+
+class ClientTrust(Component):
+    """``ca.crt`` in ``certs.d``, and an entry in the hosts file where one is asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        reference: str,
+        ca_certificate: pulumi.Input[str],
+        seed: Seed,
+        hosts_entry: tuple[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        directory = f"{CERTS_D}/{reference}"
+        HostFiles(name, host, directory, {"ca.crt": File(ca_certificate)}, seed, hosts_entry, opts=self.child())
+        self.authority = f"{directory}/ca.crt"
+        self.register_outputs({"authority": self.authority})

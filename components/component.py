@@ -1,0 +1,24 @@
+"""What all components share: the type token, and the options of their children."""
+
+import pulumi
+
+
+class Component(pulumi.ComponentResource):
+    """A component resource whose type token is ``private-registry:index:<Class>``."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"private-registry:index:{type(self).__name__}", name, None, opts)
+
+    def child(
+        self,
+        depends_on: list[pulumi.Resource] | None = None,
+        delete_before_replace: bool | None = None,
+        retain_on_delete: bool | None = None,
+    ) -> pulumi.ResourceOptions:
+        """Return the options of a child resource."""
+        return pulumi.ResourceOptions(
+            parent=self,
+            depends_on=depends_on,
+            delete_before_replace=delete_before_replace,
+            retain_on_delete=retain_on_delete,
+        )

@@ -1,0 +1,84 @@
+"""A host on which commands run: this machine, or one reached over SSH."""
+
+import shlex
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_command as command
+
+# A host that swallows packets would otherwise take three minutes to fail.
+_DIAL_ERROR_LIMIT = 3
+_PER_DIAL_TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where and how commands run."""
+
+    name: str
+    """The host's name or address; for messages, and as a part of what makes a target the same one."""
+    connection: command.remote.ConnectionArgs | None = None
+    """How to reach it; None for this machine."""
+    sudo: bool = False
+    """Whether the user becomes root with ``sudo -n``."""
+
+    @classmethod
+    def over_ssh(cls, name: str, user: str, port: int, private_key: str, host_key: str) -> "Host":
+        """Return a host that is reached over SSH and has to show the given public key."""
+        connection = command.remote.ConnectionArgs(
+            host=name,
+            user=user,
+            port=port,
+            private_key=pulumi.Output.secret(private_key),
+            host_key=host_key,
+            dial_error_limit=_DIAL_ERROR_LIMIT,
+            per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
+        )
+        return cls(name, connection, sudo=user != "root")
+
+    def run(
+        self,
+        name: str,
+        script: pulumi.Input[str],
+        create: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+        update: pulumi.Input[str] | None = None,
+        delete: pulumi.Input[str] | None = None,
+        triggers: list[str] | None = None,
+    ) -> command.local.Command | command.remote.Command:
+        """Declare a command that runs a script with arguments.
+
+        The script goes in on standard input, so that it stands in the state once and no content in it, secret or not,
+        is ever on a command line. It takes its arguments from ``create``, ``update`` or ``delete``.
+        """
+        shell = "sudo -n sh -s --" if self.sudo else "sh -s --"
+        lines = {
+            key: pulumi.Output.concat(shell, " ", arguments)
+            for key, arguments in {"create": create, "update": update, "delete": delete}.items()
+            if arguments is not None
+        }
+        if self.connection is None:
+            return command.local.Command(
+                name,
+                stdin=script,
+                triggers=triggers,
+                logging=command.local.Logging.NONE,
+                add_previous_output_in_env=False,
+                opts=opts,
+                **lines,
+            )
+        return command.remote.Command(
+            name,
+            connection=self.connection,
+            stdin=script,
+            triggers=triggers,
+            logging=command.remote.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=opts,
+            **lines,
+        )
+
+
+def words(**values: str) -> str:
+    """Return ``key=value`` words, quoted for a shell, without the empty ones."""
+    return shlex.join(f"{key}={value}" for key, value in values.items() if value)

@@ -1,0 +1,127 @@
+"""Files on a host, as one command per bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components.component import Component
+from components.host_files.host import Host, words
+from components.host_files.script import with_payload
+from components.seed import Seed
+
+_FILES = Path(__file__).parent / "files.sh"
+_RELEASES = Path(__file__).parent / "releases.sh"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file's content and mode."""
+
+    content: pulumi.Input[str]
+    """Text that ends with a line break; may be secret."""
+    mode: str = "0644"
+
+
+@dataclass(frozen=True)
+class Reload:
+    """How nginx is asked whether it accepts staged files, and told to use them."""
+
+    container: str
+    image: pulumi.Input[str]
+    network: pulumi.Input[str]
+
+
+class HostFiles(Component):
+    """Files in a folder that belongs to others too, and a hosts entry: content changes are updates in place.
+
+    Another host, folder or set of names is a replacement that deletes first, otherwise the old target would keep its
+    files. A file that is there already with other content is never overwritten, and only content that this stack wrote
+    is ever removed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        directory: str,
+        files: Mapping[str, File],
+        seed: Seed,
+        hosts_entry: tuple[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        marker = f"private-registry {pulumi.get_project()}/{pulumi.get_stack()}"
+        entry = "/".join(hosts_entry) if hosts_entry else ""
+        place = pulumi.Output.concat(
+            words(directory=directory, entry=entry, marker=marker), " ", _file_words(files, seed)
+        )
+        names = _words_of(files, dict.fromkeys(files, "-"))
+        self.command = host.run(
+            name,
+            _script(_FILES, files),
+            create=pulumi.Output.concat("create ", place),
+            update=pulumi.Output.concat("update ", place),
+            delete=f"delete {words(directory=directory, marker=marker)} {names}",
+            triggers=[host.name, directory, *sorted(files)],
+            opts=self.child(delete_before_replace=True),
+        )
+        self.register_outputs({})
+
+
+class ReleasedFiles(Component):
+    """Files on the server that change together: staged, checked by nginx where it reads them, made live by one rename.
+
+    The bundle belongs to the stack as a whole. ``release`` names its content: what has to follow a change depends on it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        directory: str,
+        owner: str,
+        files: Mapping[str, File],
+        seed: Seed,
+        reload: Reload | None = None,
+        depends_on: list[pulumi.Resource] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        file_words = _file_words(files, seed)
+        self.release = seed.fingerprint(file_words)
+        place = pulumi.Output.concat(
+            words(directory=directory, owner=owner),
+            " release=",
+            self.release,
+            *((f" container={reload.container} image=", reload.image, " network=", reload.network) if reload else ()),
+            " ",
+            file_words,
+        )
+        self.command = host.run(
+            name,
+            _script(_RELEASES, files),
+            create=pulumi.Output.concat("create ", place),
+            update=pulumi.Output.concat("update ", place),
+            delete=f"delete {words(directory=directory)}",
+            triggers=[host.name, directory],
+            opts=self.child(depends_on=depends_on, delete_before_replace=True),
+        )
+        self.register_outputs({})
+
+
+def _file_words(files: Mapping[str, File], seed: Seed) -> pulumi.Output[str]:
+    """Return ``file=NAME:MODE:DIGEST`` words: a preview shows by them which file changes."""
+    digests = pulumi.Output.all(**{name: seed.fingerprint(file.content) for name, file in files.items()})
+    return digests.apply(lambda known: _words_of(files, known))
+
+
+def _words_of(files: Mapping[str, File], digests: Mapping[str, str]) -> str:
+    """Return the ``file=`` words of files, sorted by name."""
+    return " ".join(words(file=f"{name}:{files[name].mode}:{digests[name]}") for name in sorted(files))
+
+
+def _script(script: Path, files: Mapping[str, File]) -> pulumi.Output[str]:
+    contents = pulumi.Output.all(**{name: file.content for name, file in files.items()})
+    return contents.apply(lambda texts: with_payload(script, texts))

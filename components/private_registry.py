@@ -1,0 +1,136 @@
+"""The whole stack: certificate, registry, proxy, and clients that trust it."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.certificate import Certificate
+from components.client_trust import ClientTrust
+from components.component import Component
+from components.host_files import Host
+from components.proxy import Proxy, ProxyArgs
+from components.registry import Registry, RegistryArgs
+from components.seed import Seed
+from components.verification import Verification
+from rendering.htpasswd import bcrypt_hash
+from settings import Client, Settings, User
+from settings.model import VERIFICATION_USER
+
+_SALT_BYTES = 16
+_PASSWORD_COST = 10
+_RANDOM_PASSWORD_COST = 4
+"""A password of 256 random bits needs no slow hash, and nginx computes it at every request."""
+
+
+class PrivateRegistry(Component):
+    """A registry behind TLS, with users, that every listed client trusts."""
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self._settings = settings
+        server = Host("localhost")
+        prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+        directory = f"{settings.server_directory}/{pulumi.get_stack()}"
+
+        self._seed = Seed(f"{name}-seed", opts=self.child())
+        certificate = Certificate(f"{name}-certificate", settings.domain, settings.certificate, opts=self.child())
+        trusts = {client.host: self._trust(name, client, certificate) for client in settings.all_clients}
+        registry = Registry(
+            f"{name}-registry",
+            RegistryArgs(
+                host=server,
+                prefix=prefix,
+                directory=directory,
+                image=settings.registry_image,
+                user=settings.container_user,
+                memory=settings.limits.registry_memory,
+                delete_data=settings.delete_data,
+                seed=self._seed,
+            ),
+            opts=self.child(),
+        )
+        password = self._seed.derive_hex("verification.password")
+        proxy = Proxy(
+            f"{name}-proxy",
+            ProxyArgs(
+                host=server,
+                prefix=prefix,
+                directory=directory,
+                image=settings.nginx_image,
+                user=settings.container_user,
+                memory=settings.limits.nginx_memory,
+                domain=settings.domain,
+                bind_address=settings.bind_address,
+                https_port=settings.https_port,
+                certificate=certificate.server_certificate,
+                key=certificate.server_key,
+                hashes=self._hashes(password),
+                upstream=registry.container,
+                network=registry.network,
+                seed=self._seed,
+                trusted_first=list(trusts.values()),
+            ),
+            opts=self.child(),
+        )
+        generation = pulumi.Output.concat(
+            proxy.generation,
+            "-",
+            registry.container_id.apply(lambda container: container[:12]),
+            "-",
+            self._seed.fingerprint(certificate.ca_certificate),
+        )
+        verifications = {
+            client.host: Verification(
+                f"{name}-verification-{client.host}",
+                _host(client),
+                settings.reference,
+                trusts[client.host].authority,
+                password,
+                generation,
+                [proxy, trusts[client.host]],
+                opts=self.child(),
+            )
+            for client in settings.all_clients
+            if settings.verification
+        }
+        self.outputs: Mapping[str, pulumi.Input[object]] = {
+            "url": f"https://{settings.reference}",
+            "registry": settings.reference,
+            "ca_certificate": certificate.ca_certificate,
+            "clients": {host: trust.authority for host, trust in trusts.items()},
+            "verification": {host: verification.result for host, verification in verifications.items()},
+        }
+        self.register_outputs(dict(self.outputs))
+
+    def _trust(self, name: str, client: Client, certificate: Certificate) -> ClientTrust:
+        return ClientTrust(
+            f"{name}-trust-{client.host}",
+            _host(client),
+            self._settings.reference,
+            certificate.ca_certificate,
+            self._seed,
+            (client.hosts_entry, self._settings.domain) if client.hosts_entry else None,
+            opts=self.child(),
+        )
+
+    def _hashes(self, verification_password: pulumi.Output[str]) -> pulumi.Output[dict[str, str]]:
+        hashes: dict[str, pulumi.Input[str]] = {user.name: self._hash(user) for user in self._settings.users}
+        hashes[VERIFICATION_USER] = pulumi.Output.all(
+            verification_password, self._seed.derive("verification.salt", _SALT_BYTES)
+        ).apply(lambda parts: bcrypt_hash(parts[0], parts[1], _RANDOM_PASSWORD_COST))
+        return pulumi.Output.secret(pulumi.Output.all(**hashes))
+
+    def _hash(self, user: User) -> pulumi.Input[str]:
+        secret = user.secret.get_secret_value()
+        if user.is_hashed:
+            return secret
+        # The salt depends on the password too, so that a new password gets a new salt.
+        salt = self._seed.derive(f"salt {user.name} {secret}", _SALT_BYTES)
+        return salt.apply(lambda value: bcrypt_hash(secret, value, _PASSWORD_COST))
+
+
+def _host(client: Client) -> Host:
+    if client.local:
+        return Host(client.host)
+    assert client.host_key is not None  # noqa: S101 - the settings are valid
+    return Host.over_ssh(client.host, client.user, client.port, client.ssh_key.get_secret_value(), client.host_key)

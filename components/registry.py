@@ -1,0 +1,135 @@
+"""The registry: networks, data volume, image, configuration and container."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+
+from components.component import Component
+from components.host_files import File, Host, ReleasedFiles
+from components.host_files.host import words
+from components.host_files.script import with_payload
+from components.images import pinned_image
+from components.seed import Seed
+from rendering.registry import PORT, registry_config
+
+_OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
+_CONFIG = "/etc/private-registry"
+_DATA = "/var/lib/registry"
+_DRAIN_SECONDS = 60
+"""How long a push in flight may take to end when the container stops."""
+
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+
+
+@dataclass(frozen=True)
+class RegistryArgs:
+    """What a registry is made of."""
+
+    host: Host
+    """The Docker host."""
+    prefix: str
+    """Starts the names of what Docker keeps for the stack."""
+    directory: str
+    """The stack's folder on the host."""
+    image: str
+    user: str
+    """UID:GID."""
+    memory: int
+    """MiB."""
+    delete_data: bool
+    seed: Seed
+
+
+class Registry(Component):
+    """A registry that nothing but the proxy can reach."""
+
+    def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        image = pinned_image(f"{name}-image", args.image, self.child())
+        network = docker.Network(f"{name}-network", name=f"{args.prefix}-backend", internal=True, opts=self.child())
+        volume = docker.Volume(
+            f"{name}-data",
+            name=f"{args.prefix}-data",
+            opts=self.child(retain_on_delete=not args.delete_data),
+        )
+        config = ReleasedFiles(
+            f"{name}-config",
+            args.host,
+            f"{args.directory}/registry/config",
+            args.user,
+            {
+                "config.yml": File(
+                    args.seed.derive_hex("http.secret").apply(lambda secret: registry_config(secret, _DRAIN_SECONDS)),
+                    mode="0600",
+                )
+            },
+            args.seed,
+            opts=self.child(),
+        )
+        owned = self._give_volume(name, args, image, volume)
+        container = docker.Container(
+            f"{name}-container",
+            image=image,
+            entrypoints=["registry"],
+            command=["serve", f"{_CONFIG}/current/config.yml"],
+            envs=["OTEL_TRACES_EXPORTER=none"],
+            user=args.user,
+            read_only=True,
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - the container's own
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+            security_opts=["no-new-privileges:true"],
+            memory=args.memory,
+            memory_swap=args.memory,
+            network_mode="bridge",
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
+            mounts=[
+                docker.ContainerMountArgs(type="volume", source=volume.name, target=_DATA),
+                docker.ContainerMountArgs(
+                    type="bind", source=f"{args.directory}/registry/config", target=_CONFIG, read_only=True
+                ),
+            ],
+            # The registry reads its configuration only when it starts.
+            labels=[docker.ContainerLabelArgs(label="private-registry.config", value=config.release)],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
+                interval="10s",
+                timeout="5s",
+                start_period="2s",
+                retries=3,
+            ),
+            log_driver="json-file",
+            log_opts=LOG_OPTIONS,
+            restart="unless-stopped",
+            destroy_grace_seconds=_DRAIN_SECONDS,
+            wait=True,
+            wait_timeout=60,
+            opts=pulumi.ResourceOptions.merge(
+                self.child(depends_on=[config, owned], delete_before_replace=False),
+                pulumi.ResourceOptions(replace_on_changes=["healthcheck", "tmpfs"]),
+            ),
+        )
+        self.network = network.name
+        self.container = container.name
+        self.container_id = container.id
+        self.register_outputs({})
+
+    def _give_volume(
+        self, name: str, args: RegistryArgs, image: pulumi.Output[str], volume: docker.Volume
+    ) -> pulumi.Resource:
+        """Give a new volume to the registry's user: Docker makes it root's."""
+        create = pulumi.Output.all(volume.name, image).apply(
+            lambda parts: words(volume=parts[0], image=parts[1], owner=args.user, path=_DATA)
+        )
+        return args.host.run(
+            f"{name}-data-owner",
+            with_payload(_OWN_VOLUME, {}),
+            create,
+            triggers=[args.host.name, args.user],
+            opts=pulumi.ResourceOptions.merge(
+                self.child(depends_on=[volume]),
+                # Another image does not change whose the volume is.
+                pulumi.ResourceOptions(ignore_changes=["create"]),
+            ),
+        )

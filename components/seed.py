@@ -1,0 +1,42 @@
+"""Randomness that is kept in the state, so that a second run derives the same values and shows no change."""
+
+import hashlib
+import hmac
+
+import pulumi
+import pulumi_tls as tls
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from components.component import Component
+
+
+class Seed(Component):
+    """A private key that serves as the source of every other secret that the stack makes up."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        key = tls.PrivateKey(name, algorithm="ED25519", opts=self.child())
+        self._material = pulumi.Output.secret(key.private_key_pem)
+        self.register_outputs({})
+
+    def derive(self, purpose: str, length: int = 32) -> pulumi.Output[bytes]:
+        """Return secret bytes that depend on the seed and the purpose alone (RFC 5869)."""
+        return self._material.apply(lambda material: _hkdf(material, purpose, length))
+
+    def derive_hex(self, purpose: str) -> pulumi.Output[str]:
+        """Return 256 secret bits as 64 hexadecimal digits."""
+        return self.derive(purpose).apply(lambda value: value.hex())
+
+    def fingerprint(self, content: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Return a short keyed digest: it tells contents apart, may be shown, and helps nobody to guess a secret one."""
+        digest = pulumi.Output.all(self.derive("fingerprint"), content).apply(lambda parts: _keyed(parts[0], parts[1]))
+        return pulumi.Output.unsecret(digest)
+
+
+def _hkdf(material: str, purpose: str, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose.encode()).derive(material.encode())
+
+
+def _keyed(key: bytes, content: str) -> str:
+    return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()[:12]

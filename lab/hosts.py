@@ -1,0 +1,159 @@
+"""The lab's client hosts: containers with sshd and a Docker of their own on a bridge of their own."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from lab.run import LabError, run, step, succeeds
+
+_CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE"]
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """One container that plays a host."""
+
+    name: str
+    address: str
+    user: str = "root"
+    listed: bool = True
+    """Whether the clients file names it."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A bridge with its hosts. The gateway is this machine."""
+
+    name: str
+    prefix: str
+    """The first three numbers of a /24."""
+    hosts: tuple[LabHost, ...]
+
+    @property
+    def gateway(self) -> str:
+        """This machine's address on the bridge."""
+        return f"{self.prefix}.1"
+
+
+DEV = Network(
+    "private-registry-lab",
+    "172.30.77",
+    (
+        LabHost("client-1", "172.30.77.11"),
+        LabHost("client-2", "172.30.77.12", user="ops"),
+        LabHost("stranger", "172.30.77.13", listed=False),
+    ),
+)
+"""The hosts of the dev stack: root on one, an operator with sudo on the other, and one that is not listed."""
+
+
+def container(network: Network, host: LabHost) -> str:
+    """Return the name of the container that plays a host."""
+    return f"{network.name}-{host.name}"
+
+
+def ensure(network: Network, image: str, state: Path) -> None:
+    """Start the hosts and write the clients file and the SSH key that it names.
+
+    Args:
+        network: The bridge and its hosts.
+        image: The image of a client host.
+        state: The folder for ``clients.yaml`` and ``ssh/``.
+    """
+    key = _ssh_key(state)
+    if not succeeds(["docker", "network", "inspect", network.name]):
+        subnet = ["--subnet", f"{network.prefix}.0/24", "--gateway", network.gateway]
+        run(["docker", "network", "create", *subnet, network.name])
+    for host in network.hosts:
+        with step(f"host {host.name}") as chosen:
+            chosen.append(_start(network, host, image, key.with_suffix(".pub").read_text().strip()))
+    for host in network.hosts:
+        _wait(network, host)
+    write_clients(network, state)
+
+
+def write_clients(network: Network, state: Path) -> None:
+    """Write the clients file: the listed hosts with the keys that they show."""
+    clients = [
+        {
+            "host": host.address,
+            "user": host.user,
+            "privateKeyFile": str((state / "ssh/id_ed25519").resolve()),
+            "hostKey": host_key(network, host),
+            "hostsEntry": network.gateway,
+        }
+        for host in network.hosts
+        if host.listed
+    ]
+    (state / "clients.yaml").write_text(f"# Written by the lab.\n{yaml.safe_dump(clients, sort_keys=False)}")
+
+
+def host_key(network: Network, host: LabHost) -> str:
+    """Return the public key that a host shows."""
+    text = inside(network, host, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+    return " ".join(text.split()[:2])
+
+
+def inside(network: Network, host: LabHost, command: str, stdin: str | None = None) -> str:
+    """Run a shell command as root on a host and return its output.
+
+    Raises:
+        LabError: It ended with another status than 0.
+    """
+    return run(["docker", "exec", "-i", container(network, host), "sh", "-c", command], stdin=stdin)
+
+
+def remove(network: Network) -> None:
+    """Remove the hosts, their volumes and the bridge."""
+    for host in network.hosts:
+        run(["docker", "rm", "--force", "--volumes", container(network, host)])
+        run(["docker", "volume", "rm", "--force", container(network, host)])
+    if succeeds(["docker", "network", "inspect", network.name]):
+        run(["docker", "network", "rm", network.name])
+
+
+def _ssh_key(state: Path) -> Path:
+    key = state / "ssh/id_ed25519"
+    if not key.exists():
+        key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "private-registry-lab", "-f", key])
+    return key
+
+
+def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
+    name = container(network, host)
+    found = _state(name)
+    if found == f"running {image} {public_key}":
+        return f"{host.address}, already running"
+    if found.endswith(f" {image} {public_key}"):
+        run(["docker", "start", name])
+        return f"{host.address}, started"
+    run(["docker", "rm", "--force", "--volumes", name])
+    run(["docker", "volume", "rm", "--force", name])
+    capabilities = [word for capability in _CAPABILITIES for word in ("--cap-add", capability)]
+    unconfined = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
+    network_options = ["--network", network.name, "--ip", host.address, "--hostname", host.name]
+    key = ["--env", f"AUTHORIZED_KEY={public_key}", "--label", f"authorized-key={public_key}"]
+    volume = ["--volume", f"{name}:/var/lib/docker"]
+    run(["docker", "run", "--detach", "--name", name, *network_options, *capabilities, *unconfined, *key, *volume, image])
+    return f"{host.address}, created"
+
+
+def _state(name: str) -> str:
+    try:
+        form = '{{.State.Status}} {{.Image}} {{index .Config.Labels "authorized-key"}}'
+        return run(["docker", "container", "inspect", "--format", form, name])
+    except LabError:
+        return ""
+
+
+def _wait(network: Network, host: LabHost) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not succeeds(["docker", "exec", container(network, host), "docker", "version"]):
+        if time.monotonic() > deadline:
+            logs = run(["docker", "logs", "--tail", "5", container(network, host)])
+            raise LabError(f"the lab host {host.name} did not start within {_START_SECONDS} s:\n{logs}")
+        time.sleep(0.3)
