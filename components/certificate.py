@@ -27,14 +27,15 @@ class Certificate(Component):
         signer_key, signer = authorities[0]
 
         key = tls.PrivateKey(f"{name}-server", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
-        names = {"ip_addresses": [domain]} if is_ip_address(domain) else {"dns_names": [domain]}
+        by_address = is_ip_address(domain)
         request = tls.CertRequest(
             f"{name}-server",
             private_key_pem=key.private_key_pem,
             # A common name has at most 64 characters, and clients read the alternative names alone.
             subject=tls.CertRequestSubjectArgs(common_name=domain if len(domain) <= 64 else "registry"),
+            dns_names=None if by_address else [domain],
+            ip_addresses=[domain] if by_address else None,
             opts=self.child(),
-            **names,
         )
         server = tls.LocallySignedCert(
             f"{name}-server",
@@ -47,7 +48,7 @@ class Certificate(Component):
             early_renewal_hours=certificate.renewal_days * _HOURS,
             opts=self.child(),
         )
-        self._server_key = pulumi.Output.secret(key.private_key_pem)
+        self._server_key: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
         self._server_certificate = server.cert_pem
         self._authorities = pulumi.Output.all(*(authority.cert_pem for _, authority in authorities)).apply("".join)
         self.register_outputs({"ca_certificate": self._authorities})

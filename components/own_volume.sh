@@ -11,7 +11,7 @@ main() {
 		esac
 	done
 	docker run --rm --network none --user 0:0 --read-only --cap-drop ALL --cap-add CHOWN \
-		--volume "$volume:$path" --entrypoint chown "$image" "$owner" "$path"
+		--mount "type=volume,source=$volume,target=$path,volume-nocopy" --entrypoint chown "$image" "$owner" "$path"
 }
 
 set -eu

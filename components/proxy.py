@@ -88,13 +88,9 @@ class Proxy(Component):
                 docker.ContainerNetworksAdvancedArgs(name=network.name),
                 docker.ContainerNetworksAdvancedArgs(name=args.network),
             ],
-            ports=[
-                docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)
-            ],
+            ports=[docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)],
             mounts=[
-                docker.ContainerMountArgs(
-                    type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True
-                )
+                docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True)
             ],
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
             healthcheck=docker.ContainerHealthcheckArgs(
@@ -117,7 +113,7 @@ class Proxy(Component):
             wait_timeout=60,
             opts=pulumi.ResourceOptions.merge(
                 self.child(depends_on=[site], delete_before_replace=True),
-                pulumi.ResourceOptions(replace_on_changes=["healthcheck", "tmpfs"]),
+                pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs"]),
             ),
         )
         self.generation = pulumi.Output.all(container.id, tls.release, site.release).apply(_generation)

@@ -17,7 +17,7 @@ class Seed(Component):
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         key = tls.PrivateKey(name, algorithm="ED25519", opts=self.child())
-        self._material = pulumi.Output.secret(key.private_key_pem)
+        self._material: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
         self.register_outputs({})
 
     def derive(self, purpose: str, length: int = 32) -> pulumi.Output[bytes]:
@@ -29,7 +29,7 @@ class Seed(Component):
         return self.derive(purpose).apply(lambda value: value.hex())
 
     def fingerprint(self, content: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Return a short keyed digest: it tells contents apart, may be shown, and helps nobody to guess a secret one."""
+        """Return a short keyed digest: it tells contents apart, and helps nobody to guess a secret one."""
         digest = pulumi.Output.all(self.derive("fingerprint"), content).apply(lambda parts: _keyed(parts[0], parts[1]))
         return pulumi.Output.unsecret(digest)
 

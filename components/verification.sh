@@ -12,7 +12,7 @@ fail() {
 }
 
 parse() {
-	registry='' repository='' user='' authority='' generation=''
+	registry='' repository='' user='' authority=''
 	for argument; do
 		value=${argument#*=}
 		case $argument in
@@ -20,7 +20,8 @@ parse() {
 		repository=*) repository=$value ;;
 		user=*) user=$value ;;
 		authority=*) authority=$value ;;
-		generation=*) generation=$value ;;
+		# Only there to make the command another one when there is something new to verify.
+		generation=*) ;;
 		*) step=arguments && fail "unknown argument $argument" ;;
 		esac
 	done
@@ -36,7 +37,7 @@ clean_up() {
 }
 
 run() {
-	output=$("$@" 2>&1) || fail "$output"
+	output=$("$@" 2>&1) || fail "$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)"
 }
 
 status_of() {

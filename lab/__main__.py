@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from lab import docker, engine, hosts, images, stack
+from lab import docker, engine, hosts, images, stack, summary
 from lab.places import STATE
 from lab.run import LabError, run, say, step
 
@@ -19,6 +19,12 @@ def prepare() -> dict[str, str]:
     return images.ensure()
 
 
+def only_prepare() -> int:
+    """Make everything ready and nothing more."""
+    prepare()
+    return 0
+
+
 def up() -> int:
     """Bring the dev stack up and say how to use it."""
     started = time.monotonic()
@@ -29,7 +35,7 @@ def up() -> int:
         status = stack.show("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs")
         chosen.append("applied" if status == 0 else "failed")
     if status == 0:
-        stack.summary()
+        say(summary.text())
         say(f"\nAll of it took {time.monotonic() - started:.0f} s.")
     return status
 
@@ -63,7 +69,7 @@ def down() -> int:
 
 def main() -> int:
     """Run one command and return its exit status."""
-    commands = {"up": up, "preview": preview, "down": down, "prepare": lambda: 0 if prepare() else 1}
+    commands = {"up": up, "preview": preview, "down": down, "prepare": only_prepare}
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("command", choices=commands)
     try:

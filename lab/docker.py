@@ -76,5 +76,7 @@ def _start() -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not _answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
-            raise LabError(f"Docker did not start; its log is {_LOG}:\n" + "\n".join(_LOG.read_text().splitlines()[-5:]))
+            raise LabError(
+                f"Docker did not start; its log is {_LOG}:\n" + "\n".join(_LOG.read_text().splitlines()[-5:])
+            )
         time.sleep(0.3)

@@ -55,7 +55,13 @@ def _ensure_cli() -> str:
         return f"{ENGINE_VERSION}, from the cache"
     ours.parent.mkdir(parents=True, exist_ok=True)
     if _downloads_answer():
-        run(["sh", "-c", f"curl -fsSL https://{_DOWNLOADS} | sh -s -- --version {ENGINE_VERSION} --install-root {_home()}"])
+        run(
+            [
+                "sh",
+                "-c",
+                f"curl -fsSL https://{_DOWNLOADS} | sh -s -- --version {ENGINE_VERSION} --install-root {_home()}",
+            ]
+        )
         return f"{ENGINE_VERSION}, official"
     _build_cli(ours.parent)
     return f"{ENGINE_VERSION}, built from Go modules"
@@ -102,7 +108,9 @@ def _ensure_plugin(name: str, version: str) -> str:
         raise LabError("the Pulumi CLI is missing")
     if f"{name} " in run([pulumi, "plugin", "ls", "--project=false"], env=env) and _installed(pulumi, name, version):
         return "installed"
-    if _downloads_answer() and succeeds(["env", f"PATH={env['PATH']}", pulumi, "plugin", "install", "resource", name, version], 300):
+    if _downloads_answer() and succeeds(
+        ["env", f"PATH={env['PATH']}", pulumi, "plugin", "install", "resource", name, version], 300
+    ):
         return "official"
     folder = _build_plugin(name)
     run([pulumi, "plugin", "install", "resource", name, version, "--file", folder, "--reinstall"], env=env)

@@ -138,7 +138,21 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
     network_options = ["--network", network.name, "--ip", host.address, "--hostname", host.name]
     key = ["--env", f"AUTHORIZED_KEY={public_key}", "--label", f"authorized-key={public_key}"]
     volume = ["--volume", f"{name}:/var/lib/docker"]
-    run(["docker", "run", "--detach", "--name", name, *network_options, *capabilities, *unconfined, *key, *volume, image])
+    run(
+        [
+            "docker",
+            "run",
+            "--detach",
+            "--name",
+            name,
+            *network_options,
+            *capabilities,
+            *unconfined,
+            *key,
+            *volume,
+            image,
+        ]
+    )
     return f"{host.address}, created"
 
 

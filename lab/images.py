@@ -111,7 +111,12 @@ def _builder(name: str, recipe: Built) -> Callable[[Path], None]:
             command = ["sh", str(_IMAGES / recipe.sources[0])]
             if name == "registry":
                 program_file = folder / "registry"
-                go_build(_IMAGES / "registry", "github.com/distribution/distribution/v3/cmd/registry", program_file, cgo=False)
+                go_build(
+                    _IMAGES / "registry",
+                    "github.com/distribution/distribution/v3/cmd/registry",
+                    program_file,
+                    cgo=False,
+                )
                 command.append(str(program_file))
             with (folder / "root.tar").open("wb") as root:
                 run(command, stdout=root)

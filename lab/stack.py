@@ -1,18 +1,16 @@
 """The dev stack: its backend in a folder, its passwords in files."""
 
-import json
 import os
 import secrets
 import shutil
 import subprocess
-from typing import Any
+from pathlib import Path
 
 import yaml
 
 from lab.engine import environment
-from lab.hosts import DEV, container
 from lab.places import PROJECT, STATE
-from lab.run import LabError, run, say, succeeds
+from lab.run import LabError, run, succeeds
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -47,10 +45,16 @@ def ensure() -> None:
     _write_config()
 
 
+def users() -> dict[str, str]:
+    """Return name -> password file, relative to the project, of the dev stack's users."""
+    listed = yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]
+    return {user["name"]: user["passwordFile"] for user in listed if "passwordFile" in user}
+
+
 def draw_passwords() -> None:
     """Draw a password for each user whose file is not there yet."""
-    for user in yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]:
-        file = PROJECT / user["passwordFile"]
+    for password_file in users().values():
+        file = PROJECT / password_file
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.touch(mode=0o600)
@@ -63,7 +67,7 @@ def _write_config() -> None:
     _local_config().write_text(f"encryptionsalt: {salt}\n{_CONFIG.read_text()}")
 
 
-def _local_config() -> Any:
+def _local_config() -> Path:
     return STATE / f"Pulumi.{STACK}.yaml"
 
 
@@ -81,34 +85,6 @@ def show(*arguments: str) -> int:
 def exists() -> bool:
     """Tell whether the dev stack was created here."""
     return (STATE / f"Pulumi.{STACK}.salt").exists() and bool(shutil.which("pulumi", path=environment()["PATH"]))
-
-
-def summary() -> None:
-    """Print what there is now, and what to try next."""
-    outputs = json.loads(pulumi("stack", "output", "--json", "--stack", STACK))
-    users = yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]
-    first = DEV.hosts[0]
-    shell = f"docker exec -it {container(DEV, first)}"
-    lines = [
-        "",
-        f"The registry is up: {outputs['url']} (from the lab's hosts; on this machine {DEV.gateway})",
-        "",
-        "Users, and where their passwords are",
-        *(f"  {user['name']:<14}{user['passwordFile']}" for user in users),
-        "",
-        "Clients, what they trust, and what they proved",
-        *(f"  {host:<14}{file}\n{'':<16}{outputs['verification'].get(host, '')}" for host, file in outputs["clients"].items()),
-        "",
-        "Log in from the first client",
-        f"  docker exec -i {container(DEV, first)} docker login -u ci --password-stdin {outputs['registry']} < .lab/passwords/ci",
-        "",
-        "Try next",
-        f"  {shell} sh            be on a client that trusts it",
-        f"  docker exec -it {container(DEV, DEV.hosts[-1])} sh   be on a host that does not: docker login fails with x509",
-        "  edit Pulumi.dev.yaml, then  make preview  and  make up",
-        "  make down             remove all of it, keep the images pushed (PURGE=1: them too)",
-    ]
-    say("\n".join(lines))
 
 
 def _assignments() -> list[str]:

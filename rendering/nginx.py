@@ -68,6 +68,8 @@ def nginx_config(domain: str, upstream: str, upstream_port: int) -> str:
 
 
 def _error(code: str, message: str) -> str:
-    """Return an error as the distribution spec wants it
-    (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes)."""
+    """Return an error as the distribution spec wants it.
+
+    See https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes.
+    """
     return json.dumps({"errors": [{"code": code, "message": message, "detail": None}]})

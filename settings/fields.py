@@ -58,9 +58,7 @@ def _password(value: SecretStr) -> SecretStr:
     if text.startswith("$2") and cost is None:
         raise ValueError("looks like a bcrypt hash but is not one: $2a$, $2b$ or $2y$, two digits, $, 53 characters")
     if cost is not None and not 4 <= cost <= MAX_BCRYPT_COST:
-        raise ValueError(
-            f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: it is computed at every request"
-        )
+        raise ValueError(f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: it is computed at every request")
     if not text:
         raise ValueError("must not be empty")
     if len(text.encode()) > MAX_PASSWORD_BYTES:

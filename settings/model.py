@@ -118,7 +118,9 @@ class Client(_Section):
         if self.local:
             return self
         if (self.private_key is None) == (self.private_key_file is None):
-            raise ValueError("needs either privateKey (with --secret) or privateKeyFile, or local: true for this machine")
+            raise ValueError(
+                "needs either privateKey (with --secret) or privateKeyFile, or local: true for this machine"
+            )
         if self.host_key is None:
             raise ValueError(f"needs hostKey, the host's public key; 'ssh-keyscan -t ed25519 {self.host}' shows it")
         return self

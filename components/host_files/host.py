@@ -51,32 +51,35 @@ class Host:
         The script goes in on standard input, so that it stands in the state once and no content in it, secret or not,
         is ever on a command line. It takes its arguments from ``create``, ``update`` or ``delete``.
         """
-        shell = "sudo -n sh -s --" if self.sudo else "sh -s --"
-        lines = {
-            key: pulumi.Output.concat(shell, " ", arguments)
-            for key, arguments in {"create": create, "update": update, "delete": delete}.items()
-            if arguments is not None
-        }
         if self.connection is None:
             return command.local.Command(
                 name,
+                create=self._line(create),
+                update=self._line(update),
+                delete=self._line(delete),
                 stdin=script,
                 triggers=triggers,
                 logging=command.local.Logging.NONE,
                 add_previous_output_in_env=False,
                 opts=opts,
-                **lines,
             )
         return command.remote.Command(
             name,
             connection=self.connection,
+            create=self._line(create),
+            update=self._line(update),
+            delete=self._line(delete),
             stdin=script,
             triggers=triggers,
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,
             opts=opts,
-            **lines,
         )
+
+    def _line(self, arguments: pulumi.Input[str] | None) -> pulumi.Output[str] | None:
+        if arguments is None:
+            return None
+        return pulumi.Output.concat("sudo -n " if self.sudo else "", "sh -s -- ", arguments)
 
 
 def words(**values: str) -> str:

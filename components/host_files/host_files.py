@@ -71,9 +71,9 @@ class HostFiles(Component):
 
 
 class ReleasedFiles(Component):
-    """Files on the server that change together: staged, checked by nginx where it reads them, made live by one rename.
+    """Files on the server that change together: staged, checked by nginx if it reads them, made live by one rename.
 
-    The bundle belongs to the stack as a whole. ``release`` names its content: what has to follow a change depends on it.
+    The bundle belongs to the stack alone. ``release`` names its content: what has to follow a change depends on it.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Writes the root file system of a lab host to standard output: sshd, a Docker daemon, and an operator with sudo.
+# shellcheck disable=SC2016  # $1 is mmdebstrap's, in the shell that runs a hook.
 set -eu
 here=$(dirname "$0")
 exec mmdebstrap --quiet --variant=minbase \

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Writes the root file system of an nginx image to standard output.
+# shellcheck disable=SC2016  # $1 is mmdebstrap's, in the shell that runs a hook.
 set -eu
 exec mmdebstrap --quiet --variant=minbase --include=nginx-light,busybox \
 	--customize-hook='ln -s busybox "$1/bin/wget"' \

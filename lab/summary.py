@@ -1,0 +1,42 @@
+"""What there is after ``make up``, and what to try next."""
+
+import json
+
+from lab import stack
+from lab.hosts import DEV, container
+
+
+def text() -> str:
+    """Return the summary of the dev stack as it is now."""
+    outputs = json.loads(stack.pulumi("stack", "output", "--json", "--stack", stack.STACK))
+    first, stranger = container(DEV, DEV.hosts[0]), container(DEV, DEV.hosts[-1])
+    user, password_file = next(iter(stack.users().items()))
+    login = f"docker login -u {user} --password-stdin {outputs['registry']} < {password_file}"
+    return "\n".join(
+        [
+            "",
+            f"The registry is up: {outputs['url']} (for the lab's hosts; on this machine at {DEV.gateway})",
+            "",
+            "Users, and where their passwords are",
+            *(f"  {name:<14}{file}" for name, file in stack.users().items()),
+            "",
+            "Clients, what they trust, and what they proved",
+            *(_client(host, file, outputs["verification"]) for host, file in outputs["clients"].items()),
+            "",
+            "Log in from the first client",
+            f"  docker exec -i {first} {login}",
+            "",
+            "Try next",
+            f"  docker exec -it {first} sh",
+            "      be on a client that trusts it: docker tag, push, rmi, pull",
+            f"  docker exec -it {stranger} sh",
+            "      be on a host that is not listed: the same fails with x509",
+            "  edit Pulumi.dev.yaml, then: make preview, make up",
+            "  make down",
+            "      remove all of it but the images pushed (PURGE=1: them too)",
+        ]
+    )
+
+
+def _client(host: str, file: str, proofs: dict[str, str]) -> str:
+    return f"  {host:<14}{file}\n{'':<16}{proofs.get(host, 'not verified')}"
