@@ -85,13 +85,7 @@ class Registry(Component):
             network_mode="bridge",
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
             mounts=[
-                docker.ContainerMountArgs(
-                    type="volume",
-                    source=volume.name,
-                    target=_DATA,
-                    # Docker would give an empty volume the owner of the image's folder at every start.
-                    volume_options=docker.ContainerMountVolumeOptionsArgs(no_copy=True),
-                ),
+                docker.ContainerMountArgs(type="volume", source=volume.name, target=_DATA),
                 docker.ContainerMountArgs(
                     type="bind", source=f"{args.directory}/registry/config", target=_CONFIG, read_only=True
                 ),

@@ -1,0 +1,62 @@
+"""Real hosts for real stacks: one bridge with four hosts, made once."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from lab import docker, engine, hosts, images
+from lab.hosts import LabHost, Network
+from tests.e2e.hosts import Hosts
+from tests.e2e.stack import Stack
+
+NETWORK = Network(
+    "private-registry-test",
+    "172.30.78",
+    (
+        LabHost("one", "172.30.78.11"),
+        LabHost("two", "172.30.78.12", user="ops"),
+        LabHost("three", "172.30.78.13"),
+        LabHost("stranger", "172.30.78.14", listed=False),
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def found_images() -> dict[str, str]:
+    engine.ensure()
+    docker.ensure()
+    os.environ.update(engine.environment())
+    return images.ensure()
+
+
+@pytest.fixture(scope="session")
+def client_hosts(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    state = tmp_path_factory.mktemp("lab")
+    hosts.remove(NETWORK)
+    hosts.ensure(NETWORK, found_images["client"], state)
+    clients = yaml.safe_load((state / "clients.yaml").read_text())
+    yield Hosts(NETWORK, {host.name: client for host, client in zip(NETWORK.hosts, clients, strict=False)})
+    hosts.remove(NETWORK)
+
+
+def settings(found_images: dict[str, str], client_hosts: Hosts, *clients: str) -> dict[str, object]:
+    """Return the settings of a stack in front of some of the hosts."""
+    return {
+        "domain": "registry.test",
+        "bindAddress": NETWORK.gateway,
+        "images": {"registry": found_images["registry"], "nginx": found_images["nginx"]},
+        "users": [{"name": "ci", "password": "correct horse battery"}],
+        "clients": [client_hosts.clients[client] for client in clients],
+    }
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    stack = Stack(folder, "test", settings(found_images, client_hosts, "one", "two"))
+    yield stack
+    stack.destroy()

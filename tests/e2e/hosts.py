@@ -1,0 +1,47 @@
+"""The test hosts, as somebody at their terminal sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lab import hosts
+from lab.hosts import LabHost, Network
+from lab.run import run
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """A bridge with hosts, and how the clients setting names each listed one."""
+
+    network: Network
+    clients: Mapping[str, dict[str, Any]]
+
+    def host(self, name: str) -> LabHost:
+        return next(host for host in self.network.hosts if host.name == name)
+
+    def inside(self, name: str, command: str, stdin: str | None = None) -> str:
+        """Run a shell command as root on a host; raise with its output if it fails."""
+        return hosts.inside(self.network, self.host(name), command, stdin)
+
+    def fails(self, name: str, command: str, stdin: str | None = None) -> str:
+        """Run a shell command that has to fail; return what it said."""
+        return self.inside(name, f"if {{ {command}; }} 2>&1; then echo SUCCEEDED; exit 1; fi", stdin)
+
+    def fingerprint(self, name: str) -> str:
+        """Return the digests and modes of all below /etc/docker and of /etc/hosts."""
+        return self.inside(
+            name,
+            "find /etc/docker /etc/hosts -exec stat -c '%n %a %u' {} + | sort;"
+            "find /etc/docker /etc/hosts -type f -exec sha256sum {} + | sort",
+        )
+
+
+def containers(prefix: str = "") -> dict[str, str]:
+    """Return name -> id and start of the server's running containers."""
+    lines = run(["docker", "ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}"]).splitlines()
+    found = dict(line.split() for line in lines)
+    return {
+        name: f"{identity} {run(['docker', 'inspect', '--format', '{{.State.StartedAt}}', identity])}"
+        for name, identity in found.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,138 @@
+"""A stack of this project on the real engine, in a folder of its own."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi.automation as auto
+import yaml
+from pulumi.automation import events
+
+from lab.places import PROJECT
+
+PROGRAM = ("Pulumi.yaml", "__main__.py", "registry_reference.py", "components", "settings", "rendering")
+PASSPHRASE = "tests"
+NAMESPACE = "private-registry"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a preview or an update does to one resource."""
+
+    op: str
+    type: str
+    name: str
+    diffs: tuple[str, ...]
+    old: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    new: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+class Stack:
+    """One stack: its settings are a mapping, changed between updates."""
+
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.folder = folder
+        self.settings: dict[str, Any] = dict(settings)
+        for entry in PROGRAM:
+            source = PROJECT / entry
+            if source.is_dir():
+                shutil.copytree(source, folder / entry, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / entry)
+        (folder / "backend").mkdir()
+        workspace = auto.LocalWorkspace(
+            work_dir=str(folder),
+            env_vars={"PULUMI_BACKEND_URL": f"file://{folder}/backend", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE},
+        )
+        self._stack = auto.Stack.create(name, workspace)
+        self._salt = yaml.safe_load(self._config.read_text())["encryptionsalt"]
+        self.log = ""
+
+    @property
+    def _config(self) -> Path:
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings; None takes one out."""
+        for key, value in changes.items():
+            if value is None:
+                self.settings.pop(key, None)
+            else:
+                self.settings[key] = value
+
+    def _write(self) -> None:
+        config = {f"{NAMESPACE}:{key}": value for key, value in self.settings.items()}
+        self._config.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": config}))
+
+    def preview(self, refresh: bool = False) -> list[Step]:
+        """Return what an update would do, without what stays the same."""
+        self._write()
+        seen: list[events.EngineEvent] = []
+        self._stack.preview(refresh=refresh, on_event=seen.append, on_output=self._record)
+        return steps(seen)
+
+    def up(self) -> list[Step]:
+        """Update and return what was done."""
+        self._write()
+        seen: list[events.EngineEvent] = []
+        self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True)
+        return steps(seen)
+
+    def destroy(self) -> None:
+        """Remove the stack's resources."""
+        self._write()
+        self._stack.destroy(on_output=self._record, continue_on_error=True)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs, secret ones in the clear."""
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def secret_outputs(self) -> set[str]:
+        """Return the names of the outputs that are secret."""
+        return {name for name, output in self._stack.outputs().items() if output.secret}
+
+    def state(self) -> str:
+        """Return the state as it lies in the backend."""
+        return (self.folder / f"backend/.pulumi/stacks/private-registry/{self.name}.json").read_text()
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return the resources of the state."""
+        return list(json.loads(self.state())["checkpoint"]["latest"].get("resources", []))
+
+    def edit_state(self, edit: Any) -> None:
+        """Apply a function to each resource of the exported state and import it again."""
+        deployment = self._stack.export_stack()
+        for resource in (deployment.deployment or {}).get("resources", []):
+            edit(resource)
+        self._stack.import_stack(deployment)
+
+    def _record(self, text: str) -> None:
+        self.log += text + "\n"
+
+
+def steps(seen: list[events.EngineEvent]) -> list[Step]:
+    """Return the steps of a run, without components and what stays the same."""
+    found = []
+    for event in seen:
+        if event.resource_pre_event is None:
+            continue
+        metadata = event.resource_pre_event.metadata
+        op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
+        if op in ("same", "refresh", "read") or not metadata.type.startswith(("docker:", "tls:", "command:")):
+            continue
+        old, new = (state.inputs if state else {} for state in (metadata.old, metadata.new))
+        found.append(
+            Step(
+                op,
+                metadata.type,
+                metadata.urn.rsplit("::", 1)[1],
+                tuple(sorted(metadata.diffs or ())),
+                old or {},
+                new or {},
+            )
+        )
+    return found
