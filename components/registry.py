@@ -69,8 +69,10 @@ class Registry(Component):
             opts=self.child(),
         )
         owned = self._give_volume(name, args, image, volume)
+        # Named automatically, so that the next one can be there before this one goes; the stack's name keeps two
+        # stacks of one Docker host apart.
         container = docker.Container(
-            f"{name}-container",
+            f"{args.prefix}-registry",
             image=image,
             entrypoints=["registry"],
             command=["serve", f"{_CONFIG}/current/config.yml"],
