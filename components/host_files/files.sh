@@ -39,7 +39,7 @@ same() {
 clean_up() {
 	status=$?
 	trap - EXIT
-	rm -f "$directory"/.*.new "$hosts.new"
+	rm -f "$directory"/.*.new "$hosts.new" 2> /dev/null || true
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
 		for name in $placed; do rm -f "$directory/$name"; done
 		leave_directory

@@ -208,7 +208,7 @@ def test_a_restart_of_the_registry_under_another_address_is_survived(client_host
     try:
         client_hosts.inside("three", wait)
     finally:
-        run(["docker", "rm", "--force", held])
+        run(["docker", "rm", "--force", "--volumes", held])
 
 
 def test_a_destroy_leaves_every_client_as_it_was(stack: Stack, client_hosts: Hosts) -> None:

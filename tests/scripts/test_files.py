@@ -1,0 +1,146 @@
+"""files.sh: what it places, what it takes away, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.conftest import Shell
+
+SCRIPT = Path("components/host_files/files.sh")
+MARKER = "marker=private-registry project/stack"
+ENTRY = "entry=10.0.0.2/registry.test"
+OLD, NEW = {"ca.crt": "the authority\n"}, {"ca.crt": "the next authority\n"}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    (tmp_path / "hosts").write_text("127.0.0.1\tlocalhost\n10.0.0.9\tother\n")
+    return tmp_path
+
+
+def place(host: Path) -> list[str]:
+    return [f"directory={host}/certs.d/registry.test", "file=ca.crt:0644:12ab", f"hosts={host}/hosts", MARKER]
+
+
+def test_create_places_the_file_and_the_entry(shell: Shell, host: Path) -> None:
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode == 0, done.stderr
+    file = host / "certs.d/registry.test/ca.crt"
+    assert file.read_text() == OLD["ca.crt"]
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert file.parent.stat().st_mode & 0o777 == 0o755
+    first, *rest = (host / "hosts").read_text().splitlines()
+    assert first == "10.0.0.2\tregistry.test\t# private-registry project/stack"
+    assert rest == ["127.0.0.1\tlocalhost", "10.0.0.9\tother"]
+    assert [entry.name for entry in file.parent.iterdir()] == ["ca.crt"]
+
+
+def test_delete_leaves_everything_as_it_was(shell: Shell, host: Path) -> None:
+    before = (host / "hosts").read_bytes()
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    done = shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert (host / "hosts").read_bytes() == before
+    assert not (host / "certs.d").exists()
+
+
+def test_a_hosts_file_without_a_last_line_break_comes_back_to_the_byte(shell: Shell, host: Path) -> None:
+    (host / "hosts").write_bytes(b"127.0.0.1 localhost\n10.0.0.9 last")
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert (host / "hosts").read_bytes().endswith(b"10.0.0.9 last")
+    shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert (host / "hosts").read_bytes() == b"127.0.0.1 localhost\n10.0.0.9 last"
+
+
+def test_update_replaces_the_content_and_the_entry(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    done = shell.run(SCRIPT, "update", *place(host), "entry=10.0.0.3/registry.test", payload=NEW)
+    assert done.returncode == 0, done.stderr
+    assert (host / "certs.d/registry.test/ca.crt").read_text() == NEW["ca.crt"]
+    hosts = (host / "hosts").read_text()
+    assert "10.0.0.3\tregistry.test" in hosts
+    assert "10.0.0.2" not in hosts
+
+
+def test_an_update_without_an_entry_takes_ours_away(shell: Shell, host: Path) -> None:
+    before = (host / "hosts").read_bytes()
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    shell.run(SCRIPT, "update", *place(host), payload=OLD)
+    assert (host / "hosts").read_bytes() == before
+
+
+def test_an_update_of_what_is_there_writes_nothing(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    files = [host / "certs.d/registry.test/ca.crt", host / "hosts"]
+    inodes = [file.stat().st_ino for file in files]
+    shell.run(SCRIPT, "update", *place(host), ENTRY, payload=OLD)
+    assert [file.stat().st_ino for file in files] == inodes
+
+
+def test_create_takes_over_what_matches_and_says_so(shell: Shell, host: Path) -> None:
+    file = host / "certs.d/registry.test/ca.crt"
+    file.parent.mkdir(parents=True)
+    file.write_text(OLD["ca.crt"])
+    done = shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    assert done.returncode == 0
+    assert "is taken over" in done.stdout
+
+
+def test_create_refuses_to_overwrite_somebody_elses_file(shell: Shell, host: Path) -> None:
+    file = host / "certs.d/registry.test/ca.crt"
+    file.parent.mkdir(parents=True)
+    file.write_text("somebody else's\n")
+    before = (host / "hosts").read_bytes()
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode != 0
+    assert f"{file} exists with other content" in done.stderr
+    assert "Move it away" in done.stderr
+    assert file.read_text() == "somebody else's\n"
+    assert (host / "hosts").read_bytes() == before
+
+
+def test_delete_leaves_a_changed_file_and_a_strangers_file(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    folder = host / "certs.d/registry.test"
+    (folder / "other.crt").write_text("somebody else's\n")
+    (folder / "ca.crt").write_text("edited by hand\n")
+    done = shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert done.returncode == 0
+    assert "was left" in done.stdout
+    assert {file.name for file in folder.iterdir()} == {"other.crt", "ca.crt"}
+
+
+def test_a_failed_create_cleans_up_behind_it(shell: Shell, host: Path) -> None:
+    (host / "hosts.new").mkdir()
+    (host / "hosts.new/in-the-way").touch()
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode != 0
+    assert not (host / "certs.d").exists()
+    assert (host / "hosts").read_text().startswith("127.0.0.1")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 0.995])
+def test_an_input_that_breaks_off_does_nothing(shell: Shell, host: Path, share: float) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD, share=share)
+    assert sorted(entry.name for entry in host.iterdir()) == ["hosts"]
+    assert (host / "hosts").read_text().startswith("127.0.0.1")
+
+
+@pytest.mark.parametrize("name", ["with space", "with'quote", "with$(touch pwned)", 'with"double', "with;semicolon"])
+def test_odd_paths_are_one_word(shell: Shell, host: Path, name: str) -> None:
+    done = shell.run(SCRIPT, "create", f"directory={host}/{name}/d", "file=ca.crt:0644:x", payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert (host / name / "d/ca.crt").read_text() == OLD["ca.crt"]
+
+
+@pytest.mark.parametrize("content", ["$(id) `id` $HOME \\n\n", "'quotes\" and \\backslash\n", "\n\n", "ümläut\n"])
+def test_content_arrives_to_the_byte(shell: Shell, host: Path, content: str) -> None:
+    shell.run(SCRIPT, "create", *place(host), payload={"ca.crt": content})
+    assert (host / "certs.d/registry.test/ca.crt").read_text() == content
+
+
+def test_an_unknown_argument_is_refused(shell: Shell, host: Path) -> None:
+    done = shell.run(SCRIPT, "create", *place(host), "colour=blue", payload=OLD)
+    assert done.returncode != 0
+    assert "unknown argument colour=blue" in done.stderr
+    assert not (host / "certs.d").exists()

@@ -1,0 +1,89 @@
+"""releases.sh: a bundle changes as a whole or not at all. Its check by nginx is tested with the real one, in e2e."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.conftest import Shell
+
+SCRIPT = Path("components/host_files/releases.sh")
+OWNER = f"owner={os.getuid()}:{os.getgid()}"
+
+
+def bundle(content: str) -> dict[str, str]:
+    return {"server.crt": f"certificate {content}\n", "server.key": f"key {content}\n"}
+
+
+def place(directory: Path, release: str) -> list[str]:
+    return [f"directory={directory}", OWNER, f"release={release}", "file=server.crt:0644:1", "file=server.key:0600:2"]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "all/stack/proxy/tls"
+
+
+def test_create_makes_the_release_live(shell: Shell, directory: Path) -> None:
+    done = shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    assert done.returncode == 0, done.stderr
+    assert (directory / "current").readlink() == Path("releases/a")
+    key = directory / "current/server.key"
+    assert key.read_text() == "key a\n"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE((directory / "releases/a").stat().st_mode) == 0o700
+
+
+def test_an_update_keeps_the_release_before_it_and_no_older_one(shell: Shell, directory: Path) -> None:
+    for release in "abc":
+        done = shell.run(SCRIPT, "update", *place(directory, release), payload=bundle(release))
+        assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (directory / "releases").iterdir()) == ["b", "c"]
+    assert (directory / "current/server.crt").read_text() == "certificate c\n"
+    assert sorted(path.name for path in directory.iterdir()) == ["current", "releases"]
+
+
+def test_the_rest_of_a_killed_update_is_replaced(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    half = directory / "releases/b"
+    half.mkdir()
+    (half / "server.crt").write_text("half")
+    done = shell.run(SCRIPT, "update", *place(directory, "b"), payload=bundle("b"))
+    assert done.returncode == 0, done.stderr
+    assert (directory / "current/server.crt").read_text() == "certificate b\n"
+    assert (directory / "current/server.key").read_text() == "key b\n"
+
+
+def test_the_same_release_again_touches_no_file(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    inode = (directory / "releases/a/server.key").stat().st_ino
+    shell.run(SCRIPT, "update", *place(directory, "a"), payload=bundle("a"))
+    assert (directory / "releases/a/server.key").stat().st_ino == inode
+
+
+def test_a_release_that_can_not_be_checked_is_not_made_live(shell: Shell, directory: Path) -> None:
+    site = directory.parent / "site"
+    shell.run(SCRIPT, "create", f"directory={site}", OWNER, "release=a", payload={})
+    # There is no image of this name anywhere, or no Docker: either way nobody has said that nginx accepts the release.
+    image = [f"image=sha256:{'0' * 64}", "network=none", "container=nobody"]
+    done = shell.run(SCRIPT, "create", *place(directory, "a"), *image, payload=bundle("a"))
+    assert done.returncode != 0
+    assert "the old one keeps serving" in done.stderr
+    assert not directory.exists()
+
+
+def test_delete_takes_the_bundle_and_the_empty_folders_above(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    done = shell.run(SCRIPT, "delete", f"directory={directory}")
+    assert done.returncode == 0, done.stderr
+    assert not directory.parents[2].exists()
+    assert directory.parents[3].exists()
+
+
+def test_delete_leaves_another_stacks_folder(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    other = directory.parents[2] / "other"
+    other.mkdir()
+    shell.run(SCRIPT, "delete", f"directory={directory}")
+    assert [path.name for path in directory.parents[2].iterdir()] == ["other"]

@@ -1,0 +1,120 @@
+"""One recording engine: a program runs on Pulumi mocks, and what it registered can be read afterwards."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import PrivateRegistry
+from settings import Settings
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+"""The key under which the engine hands a secret value to a mock."""
+
+LOCAL, REMOTE = "command:local:Command", "command:remote:Command"
+CONTAINER, NETWORK, VOLUME = (
+    "docker:index/container:Container",
+    "docker:index/network:Network",
+    "docker:index/volume:Volume",
+)
+KEY, AUTHORITY, REQUEST, SERVER = (
+    "tls:index/privateKey:PrivateKey",
+    "tls:index/selfSignedCert:SelfSignedCert",
+    "tls:index/certRequest:CertRequest",
+    "tls:index/locallySignedCert:LocallySignedCert",
+)
+
+DIGEST = "a" * 64
+BASE: Mapping[str, Any] = {
+    "domain": "registry.test",
+    "serverDirectory": "/srv/registry",
+    "images": {"registry": f"sha256:{DIGEST}", "nginx": f"nginx:1.28-alpine@sha256:{DIGEST}"},
+    "users": [{"name": "ci", "password": "marker-password"}],
+    "clients": [
+        {
+            "host": "10.0.0.7",
+            "user": "ops",
+            "privateKey": "-----BEGIN OPENSSH PRIVATE KEY-----\nmarker-ssh-key\n-----END OPENSSH PRIVATE KEY-----\n",
+            "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI",
+            "hostsEntry": "10.0.0.2",
+        },
+        {"host": "build.example.com", "local": True},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What was registered of one resource."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+    def plain(self, key: str) -> Any:
+        """Return an input, unwrapped where it is secret."""
+        value = self.inputs[key]
+        return value["value"] if self.is_secret(key) else value
+
+    def is_secret(self, key: str) -> bool:
+        value = self.inputs[key]
+        return isinstance(value, dict) and SECRET_MARK in value
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Answers as the providers would, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.resources: list[Resource] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.resources.append(Resource(args.typ, args.name, dict(args.inputs)))
+        state = dict(args.inputs)
+        if args.typ == KEY:
+            state["privateKeyPem"] = f"-----BEGIN PRIVATE KEY-----\nmarker-{args.name}\n"
+        if args.typ in (AUTHORITY, SERVER):
+            state["certPem"] = f"certificate of {args.name}\n"
+        if args.typ == REQUEST:
+            state["certRequestPem"] = "request\n"
+        if args.typ in (LOCAL, REMOTE):
+            state |= {"stdout": "done", "stderr": ""}
+        if args.typ.endswith("RemoteImage"):
+            state["imageId"] = f"sha256:{DIGEST}"
+        state.setdefault("name", f"{args.name}-1a2b3c4")
+        return f"{args.name}-id", state
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
+
+    def of(self, type_: str) -> list[Resource]:
+        """Return the resources of a type, by name."""
+        return sorted((found for found in self.resources if found.type == type_), key=lambda found: found.name)
+
+    def named(self, type_: str, name: str) -> Resource:
+        """Return the one resource of a type and a name."""
+        [found] = [found for found in self.of(type_) if found.name == name]
+        return found
+
+
+Declare = Callable[..., Recorder]
+
+
+@pytest.fixture
+def declare() -> Declare:
+    """Return a function that runs the program with the base settings and some changes."""
+
+    def run(**changes: Any) -> Recorder:
+        recorder = Recorder()
+        pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test")
+        settings = Settings.model_validate({**BASE, **changes})
+
+        @pulumi.runtime.test
+        def program() -> None:
+            PrivateRegistry("registry", settings)
+
+        program()
+        return recorder
+
+    return run

@@ -1,0 +1,173 @@
+"""What the components declare, read as their documentation: on mocks, without the engine or Docker."""
+
+import json
+
+from tests.unit.conftest import (
+    AUTHORITY,
+    CONTAINER,
+    KEY,
+    LOCAL,
+    NETWORK,
+    REMOTE,
+    REQUEST,
+    SERVER,
+    VOLUME,
+    Declare,
+    Recorder,
+    Resource,
+)
+
+COMMAND_LINES = ("create", "update", "delete")
+
+
+def commands(recorder: Recorder) -> list[Resource]:
+    return recorder.of(LOCAL) + recorder.of(REMOTE)
+
+
+def registry(recorder: Recorder) -> Resource:
+    return recorder.named(CONTAINER, "private-registry-test-registry")
+
+
+def proxy(recorder: Recorder) -> Resource:
+    return recorder.named(CONTAINER, "registry-proxy-container")
+
+
+def test_the_authority_may_sign_and_the_server_may_serve(declare: Declare) -> None:
+    recorder = declare(certificate={"authorities": ["2026", "2027"]})
+    assert [authority.name for authority in recorder.of(AUTHORITY)] == [
+        "registry-certificate-authority-2026",
+        "registry-certificate-authority-2027",
+    ]
+    for authority in recorder.of(AUTHORITY):
+        assert authority.inputs["isCaCertificate"] is True
+        assert set(authority.inputs["allowedUses"]) == {"cert_signing", "crl_signing"}
+    [server] = recorder.of(SERVER)
+    assert set(server.inputs["allowedUses"]) == {"digital_signature", "server_auth"}
+    assert "2026" in server.plain("caCertPem"), "the first authority of the list signs"
+    assert server.inputs["validityPeriodHours"] < recorder.of(AUTHORITY)[0].inputs["validityPeriodHours"]
+
+
+def test_keys_are_ecdsa_p256_except_the_seed(declare: Declare) -> None:
+    keys = {key.name: key.inputs.get("ecdsaCurve") for key in declare().of(KEY)}
+    assert keys.pop("registry-seed") is None
+    assert set(keys.values()) == {"P256"}
+
+
+def test_the_certificate_names_a_domain_or_an_address(declare: Declare) -> None:
+    [by_name] = declare().of(REQUEST)
+    assert by_name.inputs["dnsNames"] == ["registry.test"]
+    [by_address] = declare(domain="10.0.0.2").of(REQUEST)
+    assert by_address.inputs["ipAddresses"] == ["10.0.0.2"]
+    assert "dnsNames" not in by_address.inputs
+
+
+def test_both_containers_are_locked_down(declare: Declare) -> None:
+    recorder = declare()
+    for container in (registry(recorder), proxy(recorder)):
+        inputs = container.inputs
+        assert inputs["readOnly"] is True
+        assert not inputs["user"].startswith("0"), "neither runs as root"
+        assert inputs["capabilities"] == {"drops": ["ALL"]}
+        assert inputs["securityOpts"] == ["no-new-privileges:true"]
+        assert inputs["memory"] == inputs["memorySwap"], "else Docker doubles it and every preview shows a change"
+        assert inputs["logOpts"]["max-size"], "a log that is never rotated fills the disk"
+        assert inputs["healthcheck"]["tests"]
+
+
+def test_only_the_proxy_publishes_a_port(declare: Declare) -> None:
+    recorder = declare(httpsPort=8443, bindAddress="10.0.0.2")
+    assert "ports" not in registry(recorder).inputs
+    assert proxy(recorder).inputs["ports"] == [{"internal": 8443, "external": 8443, "ip": "10.0.0.2"}]
+    backend = recorder.named(NETWORK, "registry-registry-network")
+    assert backend.inputs["internal"] is True
+    networks = [network["name"] for network in registry(recorder).inputs["networksAdvanced"]]
+    assert networks == [backend.inputs["name"]], "the registry is on no network but the internal one"
+
+
+def test_the_names_of_two_stacks_can_not_collide(declare: Declare) -> None:
+    recorder = declare()
+    for resource in recorder.of(NETWORK) + recorder.of(VOLUME) + [proxy(recorder)]:
+        assert resource.inputs["name"].startswith("private-registry-test-")
+
+
+def test_client_trust_goes_where_docker_looks(declare: Declare) -> None:
+    for port, folder in ((443, "registry.test"), (8443, "registry.test:8443")):
+        trust = declare(httpsPort=port).named(REMOTE, "registry-trust-10.0.0.7")
+        assert f"directory=/etc/docker/certs.d/{folder} " in trust.plain("create")
+        assert "entry=10.0.0.2/registry.test" in trust.plain("create")
+        assert trust.plain("triggers") == ["10.0.0.7", f"/etc/docker/certs.d/{folder}", "ca.crt"]
+
+
+def test_clients_get_certificates_and_no_key(declare: Declare) -> None:
+    trust = declare(certificate={"authorities": ["a", "b"]}).named(REMOTE, "registry-trust-10.0.0.7")
+    assert not trust.is_secret("stdin"), "what clients trust is public, so that a preview can show it"
+    script = trust.plain("stdin")
+    assert "certificate of registry-certificate-authority-a\ncertificate of registry-certificate-authority-b" in script
+    assert "PRIVATE KEY" not in script
+
+
+def test_a_client_is_reached_with_a_pinned_key_and_bounded_patience(declare: Declare) -> None:
+    trust = declare().named(REMOTE, "registry-trust-10.0.0.7")
+    connection = trust.plain("connection")
+    assert connection["hostKey"].startswith("ssh-ed25519 ")
+    assert connection["dialErrorLimit"] == 3
+    assert connection["perDialTimeout"] == 5
+    assert trust.plain("create").startswith("sudo -n sh -s -- create "), "ops is not root"
+
+
+def test_a_client_that_is_this_machine_needs_no_connection(declare: Declare) -> None:
+    assert declare().named(LOCAL, "registry-trust-build.example.com").plain("create").startswith("sh -s -- create ")
+
+
+def test_no_secret_is_on_a_command_line(declare: Declare) -> None:
+    for command in commands(declare()):
+        for line in COMMAND_LINES:
+            text = json.dumps(command.inputs.get(line, ""))
+            assert "marker" not in text.replace("marker=private-registry", ""), f"{command.name}.{line}: {text}"
+            assert "$2" not in text
+
+
+def test_what_holds_a_secret_is_secret(declare: Declare) -> None:
+    recorder = declare()
+    for name in ("registry-proxy-tls", "registry-proxy-users", "registry-registry-config"):
+        assert recorder.named(LOCAL, name).is_secret("stdin"), name
+    assert recorder.named(REMOTE, "registry-verification-10.0.0.7").is_secret("stdin")
+    connection = recorder.named(REMOTE, "registry-trust-10.0.0.7").inputs["connection"]
+    assert "4dabf18193072939515e22adb298388d" in json.dumps(connection)
+
+
+def test_a_preview_can_show_which_file_changes(declare: Declare) -> None:
+    recorder = declare()
+    for name in ("registry-proxy-tls", "registry-proxy-users", "registry-registry-config"):
+        assert not recorder.named(LOCAL, name).is_secret("create"), f"{name} would show [secret] and no file name"
+    before = declare().named(LOCAL, "registry-proxy-users").plain("create")
+    after = declare(users=[{"name": "ci", "password": "another"}]).named(LOCAL, "registry-proxy-users").plain("create")
+    assert before.partition("file=htpasswd")[0] != after.partition("file=htpasswd")[0], (
+        "the release follows the content"
+    )
+
+
+def test_a_second_run_declares_the_same(declare: Declare) -> None:
+    first, second = declare(), declare()
+    inputs = {resource.name: resource.inputs for resource in commands(first)}
+    assert inputs == {resource.name: resource.inputs for resource in commands(second)}
+
+
+def test_commands_print_nothing_into_the_log(declare: Declare) -> None:
+    for command in commands(declare()):
+        assert command.inputs["logging"] == "none"
+        assert command.inputs["addPreviousOutputInEnv"] is False
+
+
+def test_a_client_without_verification_is_not_asked_to_push(declare: Declare) -> None:
+    names = {command.name for command in commands(declare(verification=False))}
+    assert "registry-trust-10.0.0.7" in names
+    assert not [name for name in names if "verification" in name]
+
+
+def test_the_verification_runs_again_when_the_certificate_changes(declare: Declare) -> None:
+    name = "registry-verification-10.0.0.7"
+    users = declare(users=[]).named(REMOTE, name).plain("create")
+    assert declare().named(REMOTE, name).plain("create") == users, "another user is nothing to verify"
+    renamed = declare(certificate={"authorities": ["other"]}).named(REMOTE, name).plain("create")
+    assert renamed != users

@@ -1,0 +1,86 @@
+"""The text of the configuration files. That nginx and the registry accept it is tested with the real ones, in e2e."""
+
+import bcrypt
+import pytest
+import yaml
+from jinja2 import UndefinedError
+
+from components.host_files.script import with_payload
+from lab.places import PROJECT
+from registry_reference import registry_reference
+from rendering.htpasswd import bcrypt_hash, htpasswd
+from rendering.nginx import nginx_config
+from rendering.registry import registry_config
+from rendering.templates import render
+
+SALT = bytes(range(16))
+
+
+@pytest.mark.parametrize(
+    ("domain", "port", "reference"),
+    [
+        ("registry.example.com", 443, "registry.example.com"),
+        ("registry.example.com", 8443, "registry.example.com:8443"),
+        ("registry.example.com", 80, "registry.example.com:80"),
+        ("10.0.0.2", 443, "10.0.0.2"),
+        ("fd00::2", 443, "[fd00::2]"),
+        ("fd00::2", 5000, "[fd00::2]:5000"),
+    ],
+)
+def test_the_port_is_left_out_exactly_when_it_is_443(domain: str, port: int, reference: str) -> None:
+    assert registry_reference(domain, port) == reference
+
+
+def test_a_hash_is_the_same_every_time_and_verifies() -> None:
+    first = bcrypt_hash("password", SALT, 4)
+    assert first == bcrypt_hash("password", SALT, 4)
+    assert bcrypt.checkpw(b"password", first.encode())
+    assert not bcrypt.checkpw(b"Password", first.encode())
+    assert first != bcrypt_hash("password", SALT[::-1], 4)
+
+
+def test_a_salt_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        bcrypt_hash("password", b"short", 4)
+
+
+def test_users_are_sorted_so_that_their_order_is_no_change() -> None:
+    assert htpasswd({"b": "2", "a": "1"}) == htpasswd({"a": "1", "b": "2"}) == "a:1\nb:2\n"
+
+
+def test_nginx_streams_uploads_and_blanks_what_a_client_says_of_itself() -> None:
+    text = nginx_config("registry.test", "registry-1", 5000)
+    for line in (
+        "server registry-1:5000;",
+        "client_max_body_size 0;",
+        "proxy_request_buffering off;",
+        'proxy_set_header Forwarded "";',
+        'proxy_set_header Authorization "";',
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        "server_tokens off;",
+    ):
+        assert line in text
+
+
+def test_the_registry_has_no_debug_listener_and_a_secret() -> None:
+    config = yaml.safe_load(registry_config("ab" * 32, 60))
+    assert "debug" not in config["http"]
+    assert config["http"]["secret"] == "ab" * 32
+    assert config["http"]["relativeurls"] is True
+
+
+def test_a_template_can_not_use_a_name_that_nobody_gave() -> None:
+    with pytest.raises(UndefinedError):
+        render("registry.yml.j2", port=5000)
+
+
+@pytest.mark.parametrize("name", ["../ca.crt", "a b", "$(id)", "", ".hidden"])
+def test_a_payload_name_that_a_shell_could_misread_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        with_payload(PROJECT / "components/own_volume.sh", {name: "text\n"})
+
+
+@pytest.mark.parametrize("text", ["no line break", "nul\0\n", "a\nEND-OF-PAYLOAD\nrm -rf /\n"])
+def test_a_payload_that_could_end_early_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"the content of ca\.crt"):
+        with_payload(PROJECT / "components/own_volume.sh", {"ca.crt": text})

@@ -1,0 +1,132 @@
+"""Each mistake is refused, with a message that names the key and never shows a secret."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings import InvalidSettings, Settings, load
+from tests.unit.conftest import BASE, DIGEST
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n"
+CLIENT = {"host": "h", "privateKey": KEY, "hostKey": "ssh-ed25519 AAAA"}
+
+
+def read(config: dict[str, Any], project: Path = Path()) -> Settings:
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    return load(texts.get, {f"private-registry:{key}": "" for key in texts}, project, "test")
+
+
+def message(**changes: Any) -> str:
+    config = {key: value for key, value in {**BASE, **changes}.items() if value is not None}
+    with pytest.raises(InvalidSettings) as refused:
+        read(config)
+    return str(refused.value)
+
+
+MISTAKES: list[tuple[dict[str, Any], str, str]] = [
+    ({"domain": None}, "private-registry:domain", "is missing"),
+    ({"domain": "https://registry.test"}, "private-registry:domain", "without a scheme or a port"),
+    ({"domain": "registry.test:443"}, "private-registry:domain", "without a scheme or a port"),
+    ({"domain": "Registry.test"}, "private-registry:domain", "lower case"),
+    ({"domain": "-a.test"}, "private-registry:domain", "DNS name"),
+    ({"domain": "a" * 64 + ".test"}, "private-registry:domain", "DNS name"),
+    ({"domain": "a." * 130 + "test"}, "private-registry:domain", "253"),
+    ({"domain": "registry.1"}, "private-registry:domain", "can't end in a number"),
+    ({"domain": "localhost"}, "private-registry:domain", "loopback"),
+    ({"domain": "127.0.0.1"}, "private-registry:domain", "loopback"),
+    ({"domain": 'a";}'}, "private-registry:domain", "DNS name"),
+    ({"httpsPort": 0}, "private-registry:httpsPort", "greater than or equal to 1"),
+    ({"httpsPort": 65536}, "private-registry:httpsPort", "65535"),
+    ({"httpsPort": "https"}, "private-registry:httpsPort", "valid integer"),
+    ({"httpsPort": 443.5}, "private-registry:httpsPort", "valid integer"),
+    ({"bindAddress": "eth0"}, "private-registry:bindAddress", "IP address"),
+    ({"serverDirectory": "relative"}, "private-registry:serverDirectory", "match pattern"),
+    ({"serverDirectory": "/a b"}, "private-registry:serverDirectory", "match pattern"),
+    ({"users": [{"name": "a"}]}, "private-registry:users[0]", "passwordFile"),
+    ({"users": [{"name": "a", "password": "x", "passwordFile": "y"}]}, "users[0].passwordFile", "there is no file"),
+    ({"users": [{"name": "a:b", "password": "x"}]}, "private-registry:users[0].name", "match pattern"),
+    ({"users": [{"name": "verification", "password": "x"}]}, "users[0].name", "the stack's own user"),
+    ({"users": [{"name": "a", "password": ""}]}, "users[0].password", "empty"),
+    ({"users": [{"name": "a", "password": "x" * 73}]}, "users[0].password", "72 bytes"),
+    ({"users": [{"name": "a", "password": "x\ny"}]}, "users[0].password", "line breaks"),
+    ({"users": [{"name": "a", "password": "$2y$10$short"}]}, "users[0].password", "bcrypt"),
+    ({"users": [{"name": "a", "password": "$2y$20$" + "a" * 53}]}, "users[0].password", "cost"),
+    ({"users": [{"name": "a", "password": "x"}] * 2}, "private-registry", "users: a stands more than once"),
+    ({"users": {"a": "x"}}, "private-registry:users", "valid tuple"),
+    ({"users": [{"name": "a", "pasword": "x"}]}, "users[0].pasword", "allowed are name, password, passwordFile"),
+    ({"clients": [{"host": "h"}]}, "private-registry:clients[0]", "privateKeyFile"),
+    ({"clients": [{**CLIENT, "hostKey": None}]}, "private-registry:clients[0]", "ssh-keyscan"),
+    ({"clients": [{**CLIENT, "hostKey": "AAAA"}]}, "clients[0].hostKey", "public host key"),
+    ({"clients": [{**CLIENT, "privateKey": "x"}]}, "clients[0].privateKey", "OpenSSH or PEM"),
+    ({"clients": [{**CLIENT, "host": "a b"}]}, "clients[0].host", "DNS name"),
+    ({"clients": [{**CLIENT, "port": 0}]}, "clients[0].port", "greater than"),
+    ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "match pattern"),
+    ({"clients": [{**CLIENT, "hostsEntry": "h"}]}, "clients[0].hostsEntry", "IP address"),
+    ({"clients": [CLIENT, CLIENT]}, "private-registry", "clients: h stands more than once"),
+    ({"clientsFile": "missing.yaml"}, "private-registry:clientsFile", "there is no file"),
+    ({"images": {"registry": f"sha256:{DIGEST}"}}, "private-registry", "images.nginx is missing"),
+    ({"images": {"registry": "registry:3", "nginx": "nginx:latest"}}, "images.nginx", "must be pinned"),
+    ({"certificate": {"authorities": []}}, "certificate.authorities", "at least 1"),
+    ({"certificate": {"authorities": ["a", "a"]}}, "certificate", "stands more than once"),
+    ({"certificate": {"validityDays": 400, "authorityValidityDays": 400}}, "certificate", "outlive"),
+    ({"certificate": {"renewalDays": 397}}, "certificate", "renewalDays"),
+    ({"certificate": {"validityDays": 5000}}, "certificate.validityDays", "825"),
+    ({"limits": {"registryMemory": 1}}, "limits.registryMemory", "64"),
+    ({"deleteData": "maybe"}, "private-registry:deleteData", "valid boolean"),
+    ({"htpsPort": 443}, "private-registry:htpsPort", "not known here"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "reason"), MISTAKES, ids=lambda part: str(part)[:40])
+def test_a_mistake_is_named(changes: dict[str, Any], key: str, reason: str) -> None:
+    text = message(**changes)
+    assert key in text
+    assert reason in text
+    assert "pulumi config" in text, "the message says how to mend it"
+    assert "nothing was created or changed" in text
+
+
+def test_all_mistakes_are_in_one_message() -> None:
+    text = message(domain="localhost", httpsPort=0, users=[{"name": "a"}], colour="blue")
+    assert "has 4 mistakes" in text
+    for key in ("domain", "httpsPort", "users[0]", "colour"):
+        assert f"private-registry:{key}" in text
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        [{"name": "a", "password": "marker" * 20}],
+        [{"name": "a", "password": ["marker"]}],
+        [{"name": "a", "password": {"marker": 1}}],
+        [{"name": 5, "password": "marker"}],
+        [{"name": "a", "password": "marker", "passwordFile": "/nowhere"}],
+    ],
+    ids=str,
+)
+def test_no_message_shows_a_secret(users: list[Any]) -> None:
+    assert "marker" not in message(users=users)
+
+
+def test_files_are_relative_to_the_project(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from a file\n")
+    (tmp_path / "clients.yaml").write_text(json.dumps([CLIENT]))
+    settings = read(
+        {**BASE, "users": [{"name": "a", "passwordFile": "password"}], "clientsFile": "clients.yaml"}, tmp_path
+    )
+    assert settings.users[0].secret.get_secret_value() == "from a file"
+    assert [client.host for client in settings.all_clients] == ["10.0.0.7", "build.example.com", "h"]
+
+
+def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "clients.yaml").write_text(json.dumps([{**CLIENT, "port": 0}]))
+    with pytest.raises(InvalidSettings, match=r"clientsFile\[0\]\.port = 0") as refused:
+        read({**BASE, "clientsFile": "clients.yaml"}, tmp_path)
+    assert "mend it in the file that private-registry:clientsFile names" in str(refused.value)
+
+
+def test_a_hash_is_taken_as_it_is() -> None:
+    settings = read({**BASE, "users": [{"name": "a", "password": "$2y$10$" + "a" * 53}]})
+    assert settings.users[0].is_hashed
