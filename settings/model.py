@@ -38,7 +38,12 @@ def _unique(key: str, names: Iterable[str]) -> None:
 
 class _Section(BaseModel):
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True, strict=True
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        strict=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -48,7 +53,9 @@ class Certificate(_Section):
     authorities: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = ("1",)
     """Names of the authorities. The first signs, clients trust all of them."""
     authority_validity_days: Annotated[int, Field(ge=30, le=36500)] = 3650
+    """How long an authority lives."""
     validity_days: Annotated[int, Field(ge=2, le=825)] = 397
+    """How long the server certificate lives; below the authority's life."""
     renewal_days: Annotated[int, Field(ge=1)] = 30
     """How many days before its end an update replaces the server certificate."""
 
@@ -66,10 +73,11 @@ class User(_Section):
     """Somebody who may log in."""
 
     name: Name
+    """What the user logs in with."""
     password: Password | None = None
-    """The password, or its bcrypt hash."""
+    """The password, or its bcrypt hash; set it with --secret."""
     password_file: PasswordFile | None = None
-    """Read from the file of that name; its last line break does not count."""
+    """Or the file that holds it; its last line break does not count."""
 
     @field_validator("name")
     @classmethod
@@ -101,13 +109,17 @@ class Client(_Section):
     """A host that pulls from the registry and has to trust it."""
 
     host: Host
+    """DNS name or IP address."""
     local: bool = False
     """This machine: reached without SSH."""
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "root"
     """Anyone but root needs sudo without a password."""
     port: Port = 22
+    """The port of its SSH server."""
     private_key: PrivateKey | None = None
+    """The SSH key, in OpenSSH or PEM form, without a passphrase; set it with --secret."""
     private_key_file: PrivateKeyFile | None = None
+    """Or the file that holds it."""
     host_key: HostKey | None = None
     """The host's public key; a host that shows another one is refused."""
     hosts_entry: IpAddress | None = None
@@ -137,14 +149,18 @@ class Images(_Section):
     """The images of the two containers, pinned."""
 
     registry: Image | None = None
+    """NAME:TAG@sha256:DIGEST, or the id of a local image."""
     nginx: Image | None = None
+    """The same; nginx 1.25.1 or newer."""
 
 
 class Limits(_Section):
     """Memory of the containers, in MiB."""
 
     registry_memory: Annotated[int, Field(ge=64, le=1048576)] = 512
+    """Of the registry."""
     nginx_memory: Annotated[int, Field(ge=32, le=1048576)] = 256
+    """Of nginx."""
 
 
 def _default_server_directory() -> str:
@@ -159,6 +175,7 @@ class Settings(_Section):
     domain: Domain
     """The name that clients use."""
     https_port: Port = DEFAULT_HTTPS_PORT
+    """The port that nginx publishes."""
     bind_address: IpAddress = "0.0.0.0"  # noqa: S104 - a registry is there to be reached
     """The address of the server on which nginx listens."""
     server_directory: Annotated[str, Field(pattern=r"^/[a-zA-Z0-9._/-]+$")] = Field(
@@ -166,14 +183,19 @@ class Settings(_Section):
     )
     """Where the server keeps the containers' files; each stack has a folder of its own in it."""
     certificate: Certificate = Certificate()
+    """The authorities and the server certificate."""
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
+    """Who may log in."""
     clients: Annotated[tuple[Client, ...], Field(strict=False)] = ()
+    """The hosts that pull from the registry."""
     clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()
     """A YAML file with more clients, as a list."""
     images: Images = Images()
+    """The images of the containers."""
     images_file: Annotated[Images, BeforeValidator(yaml_file)] = Images()
     """A YAML file with images that are known to this machine alone."""
     limits: Limits = Limits()
+    """Memory of the containers, in MiB."""
     verification: bool = True
     """Whether each client proves that it can log in, push and pull."""
     delete_data: bool = False
