@@ -21,7 +21,8 @@ def reference() -> str:
     introduction = (
         "# Configuration\n\n"
         "Generated from `settings/` by `python -m settings.reference`. Every key stands in `Pulumi.<stack>.yaml` under\n"
-        f"`config:` and starts with `{NAMESPACE}:`. File names are relative to the project.\n"
+        f"`config:` and starts with `{NAMESPACE}:`. "
+        "File names are relative to the project.\n"
     )
     return introduction + "".join(_sections(Settings, ""))
 
