@@ -37,7 +37,8 @@ def load(get: Callable[[str], str | None], keys: Mapping[str, str], project: Pat
     for field in Settings.model_fields.values():
         key = _key(field)
         text = get(key)
-        if text is not None:
+        # Pulumi.yaml can give a key no default but an empty one.
+        if text:
             values[key] = _value(field, text)
     for full_key in keys:
         namespace, _, key = full_key.partition(":")

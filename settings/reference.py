@@ -20,9 +20,8 @@ def reference() -> str:
     """Return the reference as Markdown."""
     introduction = (
         "# Configuration\n\n"
-        "Generated from `settings/` by `python -m settings.reference`. Every key stands in `Pulumi.<stack>.yaml` under\n"
-        f"`config:` and starts with `{NAMESPACE}:`. "
-        "File names are relative to the project.\n"
+        "Generated from `settings/` by `python -m settings.reference`. Every key stands in `Pulumi.<stack>.yaml`\n"
+        f"under `config:` and starts with `{NAMESPACE}:`. File names are relative to the project.\n"
     )
     return introduction + "".join(_sections(Settings, ""))
 

@@ -1,6 +1,9 @@
 """The documentation of the settings is what the settings say."""
 
+import yaml
+
 from lab.places import PROJECT
+from settings import Settings
 from settings.reference import reference
 
 
@@ -11,3 +14,9 @@ def test_the_configuration_reference_is_current() -> None:
 
 def test_every_key_is_explained() -> None:
     assert "None |" not in reference()
+
+
+def test_the_project_file_declares_every_key() -> None:
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    assert set(declared) == {f"private-registry:{field.alias}" for field in Settings.model_fields.values()}
+    assert all(declaration["description"] for declaration in declared.values())

@@ -1,0 +1,115 @@
+"""What goes wrong names host, step and cause, keeps the rest going, and is mended by the next update."""
+
+from collections.abc import Iterator
+
+import pulumi.automation as auto
+import pytest
+
+from tests.e2e.conftest import settings
+from tests.e2e.hosts import Hosts, containers
+from tests.e2e.stack import Stack
+
+FOLDER = "/etc/docker/certs.d/registry.test"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("failures"), "failures", settings(found_images, client_hosts, "one", "two"))
+    stack.configure(deleteData=True)
+    yield stack
+    stack.configure(clients=[client_hosts.clients["one"], client_hosts.clients["two"]])
+    stack.destroy()
+
+
+def fails(stack: Stack) -> str:
+    """Run an update that has to fail and return all that it printed."""
+    stack.log = ""
+    with pytest.raises(auto.CommandError):
+        stack.up()
+    return stack.log
+
+
+def test_a_bad_configuration_creates_nothing(stack: Stack) -> None:
+    good = dict(stack.settings)
+    stack.configure(domain="localhost", users=[{"name": "a b", "password": "marker-password"}])
+    said = fails(stack)
+    assert "has 2 mistakes; nothing was created or changed" in said
+    assert "private-registry:domain" in said
+    assert "private-registry:users[0].name" in said
+    assert "marker-password" not in said
+    assert "Traceback" not in said
+    assert not [resource for resource in stack.resources() if resource.get("custom") and "id" in resource]
+    stack.settings = good
+
+
+def test_a_wrong_type_is_refused_by_the_command_line(stack: Stack) -> None:
+    good = dict(stack.settings)
+    stack.configure(users="ci")
+    assert "must be of type 'array<object>'" in fails(stack)
+    stack.settings = good
+
+
+def test_a_file_of_somebody_else_is_not_overwritten_and_the_others_go_on(stack: Stack, client_hosts: Hosts) -> None:
+    client_hosts.inside("one", f"mkdir -p {FOLDER} && echo stranger > {FOLDER}/ca.crt")
+    before = client_hosts.fingerprint("one")
+    said = fails(stack)
+    assert f"one: {FOLDER}/ca.crt exists with other content" in said
+    assert client_hosts.fingerprint("one") == before
+    assert "BEGIN CERTIFICATE" in client_hosts.inside("two", f"cat {FOLDER}/ca.crt")
+    assert "private-registry-failures-proxy" not in containers(), "nobody serves before every client trusts"
+    client_hosts.inside("one", f"rm -r {FOLDER}")
+    stack.up()
+    assert len(stack.outputs()["verification"]) == 2
+
+
+def test_a_host_that_shows_another_key_is_refused(stack: Stack, client_hosts: Hosts) -> None:
+    running = containers("private-registry-failures")
+    one, two = client_hosts.clients["one"], client_hosts.clients["two"]
+    stack.configure(clients=[{**one, "hostKey": OTHER_KEY}, two])
+    assert "ssh: host key mismatch" in fails(stack) or "host key" in stack.log
+    assert containers("private-registry-failures") == running
+    stack.configure(clients=[one, two])
+    stack.up()
+
+
+def test_a_client_that_does_not_answer_is_named_and_the_registry_serves(stack: Stack, client_hosts: Hosts) -> None:
+    running = containers("private-registry-failures")
+    three = client_hosts.clients["three"]
+    stack.configure(clients=[*stack.settings["clients"], {**three, "port": 2222}])
+    said = fails(stack)
+    assert "registry-trust-172.30.78.13" in said
+    assert "connection refused" in said
+    assert containers("private-registry-failures") == running
+    client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
+    stack.configure(clients=stack.settings["clients"][:-1])
+    stack.up()
+
+
+def test_a_failed_verification_names_step_host_and_cause(stack: Stack, client_hosts: Hosts) -> None:
+    client_hosts.inside("two", "mv /usr/bin/curl /usr/bin/curl.away")
+    try:
+        stack.configure(certificate={"authorities": ["next", "1"]})
+        said = fails(stack)
+    finally:
+        client_hosts.inside("two", "mv /usr/bin/curl.away /usr/bin/curl")
+    assert 'two: verification failed at "docker and curl are there": curl is not installed' in said
+    stack.up()
+    assert stack.preview() == []
+
+
+def test_a_configuration_that_nginx_refuses_leaves_the_old_one_serving(stack: Stack, client_hosts: Hosts) -> None:
+    template = stack.folder / "rendering/templates/nginx.conf.j2"
+    good = template.read_text()
+    before = client_hosts.inside("one", f"curl -si --cacert {FOLDER}/ca.crt https://registry.test/healthz | head -1")
+    template.write_text(good.replace("server_tokens off;", "server_tokens perhaps;"))
+    said = fails(stack)
+    assert "nginx refuses the new configuration, the old one keeps serving" in said
+    assert 'invalid value "perhaps"' in said
+    after = client_hosts.inside("one", f"curl -si --cacert {FOLDER}/ca.crt https://registry.test/healthz | head -1")
+    assert before == after
+    template.write_text(good)
+    stack.up()
+    assert stack.preview() == []
