@@ -1,4 +1,4 @@
-"""The lab's commands: up, preview, down, prepare."""
+"""The lab's commands."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import sys
 import time
 
 from lab import docker, engine, hosts, images, stack, summary
+from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
 
@@ -19,9 +20,11 @@ def prepare() -> dict[str, str]:
     return images.ensure()
 
 
-def only_prepare() -> int:
-    """Make everything ready and nothing more."""
+def prepare_tests() -> int:
+    """Make everything ready that the tests need."""
     prepare()
+    for shell, package in (("dash", "dash"), ("busybox", "busybox-static")):
+        install(shell, package)
     return 0
 
 
@@ -69,7 +72,7 @@ def down() -> int:
 
 def main() -> int:
     """Run one command and return its exit status."""
-    commands = {"up": up, "preview": preview, "down": down, "prepare": only_prepare}
+    commands = {"up": up, "preview": preview, "down": down, "prepare-tests": prepare_tests}
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("command", choices=commands)
     try:

@@ -1,11 +1,12 @@
 """The Docker Engine: the one that answers, else Debian's, started and stopped by the lab."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
+from lab import debian
 from lab.places import CACHE
 from lab.run import LabError, run, step, succeeds
 
@@ -24,27 +25,13 @@ def ensure() -> None:
         if _answers():
             chosen.append(f"{_version()}, already running")
             return
-        if os.geteuid() != 0 or not shutil.which("apt-get"):
+        if not debian.can_install():
             raise LabError("no Docker Engine answers. Start Docker (or set DOCKER_HOST) and run the command again.")
-        install("dockerd", ["docker.io", "iptables"])
+        debian.install("dockerd", "docker.io", "iptables")
+        # From Debian 13 on, the client is a package of its own.
+        debian.install("docker", "docker-cli")
         _start()
         chosen.append(f"{_version()}, Debian's, started by the lab")
-
-
-def install(program: str, packages: list[str]) -> None:
-    """Install Debian packages where a program is missing.
-
-    Raises:
-        LabError: This is no Debian machine, or nobody here may install.
-    """
-    if shutil.which(program):
-        return
-    names = " ".join(packages)
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise LabError(f"{program} is missing. Install it (on Debian: sudo apt-get install {names}) and try again.")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], env=quiet)
-    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=quiet)
 
 
 def stop() -> bool:
@@ -53,10 +40,11 @@ def stop() -> bool:
         return False
     pid = int(_PID.read_text())
     _PID.unlink()
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
+    # The number may belong to another process by now.
+    name = Path(f"/proc/{pid}/comm")
+    if not name.exists() or name.read_text().strip() != "dockerd":
         return False
+    os.kill(pid, signal.SIGTERM)
     return True
 
 

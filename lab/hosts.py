@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from lab.debian import install
 from lab.run import LabError, run, step, succeeds
 
 _CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE"]
@@ -118,6 +119,7 @@ def remove(network: Network) -> None:
 def _ssh_key(state: Path) -> Path:
     key = state / "ssh/id_ed25519"
     if not key.exists():
+        install("ssh-keygen", "openssh-client")
         key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "private-registry-lab", "-f", key])
     return key

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from lab.cache import built, digest_of
-from lab.docker import install
+from lab.debian import install
 from lab.engine import go_build
 from lab.places import LAB, STATE
 from lab.run import LabError, run, step
@@ -24,24 +24,24 @@ class Built:
     """How an image is made without a registry."""
 
     sources: tuple[str, ...]
-    tools: dict[str, list[str]]
-    """Program -> the Debian packages that bring it."""
+    tools: dict[str, str]
+    """Program -> the Debian package that brings it."""
     changes: tuple[str, ...]
     """Dockerfile instructions for ``docker import``."""
     expected: str
 
 
 _BUILT = {
-    "nginx": Built(("nginx.sh",), {"mmdebstrap": ["mmdebstrap"]}, ('CMD ["nginx", "-g", "daemon off;"]',), "40 s"),
+    "nginx": Built(("nginx.sh",), {"mmdebstrap": "mmdebstrap"}, ('CMD ["nginx", "-g", "daemon off;"]',), "40 s"),
     "registry": Built(
         ("registry.sh", "registry"),
-        {"busybox": ["busybox-static"]},
+        {"busybox": "busybox-static"},
         ('ENTRYPOINT ["registry"]', "VOLUME /var/lib/registry"),
         "2 minutes",
     ),
     "client": Built(
         ("client.sh", "start-host"),
-        {"mmdebstrap": ["mmdebstrap"]},
+        {"mmdebstrap": "mmdebstrap"},
         ('ENTRYPOINT ["/usr/local/sbin/start-host"]', "VOLUME /var/lib/docker"),
         "a minute",
     ),
@@ -106,8 +106,8 @@ def _built(name: str) -> str:
 def _builder(name: str, recipe: Built) -> Callable[[Path], None]:
     def build(folder: Path) -> None:
         with step(f"  {name}", f"building, about {recipe.expected}"):
-            for program, packages in recipe.tools.items():
-                install(program, packages)
+            for program, package in recipe.tools.items():
+                install(program, package)
             command = ["sh", str(_IMAGES / recipe.sources[0])]
             if name == "registry":
                 program_file = folder / "registry"
