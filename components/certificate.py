@@ -1,4 +1,4 @@
-"""The stack's authorities, and the server certificate that the first of them signs."""
+"""The server certificate: signed by an authority of the stack's own, or provided."""
 
 import pulumi
 import pulumi_tls as tls
@@ -11,6 +11,31 @@ _HOURS = 24
 
 
 class Certificate(Component):
+    """What nginx serves, and what clients have to trust."""
+
+    ca_certificate: pulumi.Output[str] | None
+    """All authorities, PEM; None where clients trust the issuer already."""
+    server_certificate: pulumi.Output[str]
+    """The server certificate with its chain, PEM."""
+    server_key: pulumi.Output[str]
+    """The server's private key, PEM, secret."""
+
+
+class ProvidedCertificate(Certificate):
+    """A certificate that somebody brings along; the settings have checked it."""
+
+    def __init__(
+        self, name: str, certificate: settings.Certificate, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        authorities = certificate.provided_authorities
+        self.ca_certificate = pulumi.Output.from_input(authorities) if authorities else None
+        self.server_certificate = pulumi.Output.from_input(certificate.provided_chain)
+        self.server_key = pulumi.Output.secret(f"{certificate.provided_key.strip()}\n")
+        self.register_outputs({"ca_certificate": self.ca_certificate})
+
+
+class SelfSignedCertificate(Certificate):
     """Authorities and a server certificate for one domain.
 
     The keys are ECDSA P-256. The authorities may sign certificates and revocation lists and nothing else; the server
@@ -48,10 +73,10 @@ class Certificate(Component):
             early_renewal_hours=certificate.renewal_days * _HOURS,
             opts=self.child(),
         )
-        self._server_key: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
-        self._server_certificate = server.cert_pem
-        self._authorities = pulumi.Output.all(*(authority.cert_pem for _, authority in authorities)).apply("".join)
-        self.register_outputs({"ca_certificate": self._authorities})
+        self.server_key = pulumi.Output.secret(key.private_key_pem)
+        self.server_certificate = server.cert_pem
+        self.ca_certificate = pulumi.Output.all(*(authority.cert_pem for _, authority in authorities)).apply("".join)
+        self.register_outputs({"ca_certificate": self.ca_certificate})
 
     def _authority(self, authority: str) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
         name = f"{self._name}-authority-{authority}"
@@ -68,18 +93,3 @@ class Certificate(Component):
             opts=self.child(),
         )
         return key, certificate
-
-    @property
-    def ca_certificate(self) -> pulumi.Output[str]:
-        """All authorities, PEM: what clients have to trust."""
-        return self._authorities
-
-    @property
-    def server_certificate(self) -> pulumi.Output[str]:
-        """The server certificate, PEM."""
-        return self._server_certificate
-
-    @property
-    def server_key(self) -> pulumi.Output[str]:
-        """The server's private key, PEM, secret."""
-        return self._server_key

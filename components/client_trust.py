@@ -12,20 +12,25 @@ CERTS_D = "/etc/docker/certs.d"
 
 
 class ClientTrust(Component):
-    """``ca.crt`` in ``certs.d``, and an entry in the hosts file where one is asked for."""
+    """``ca.crt`` in ``certs.d``, and an entry in the hosts file where one is asked for.
+
+    ``authority`` is the file that the client trusts by, or None where it trusts the issuer already.
+    """
 
     def __init__(
         self,
         name: str,
         host: Host,
         reference: str,
-        ca_certificate: pulumi.Input[str],
+        ca_certificate: pulumi.Input[str] | None,
         seed: Seed,
         hosts_entry: tuple[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         directory = f"{CERTS_D}/{reference}"
-        HostFiles(name, host, directory, {"ca.crt": File(ca_certificate)}, seed, hosts_entry, opts=self.child())
-        self.authority = f"{directory}/ca.crt"
+        files = {"ca.crt": File(ca_certificate)} if ca_certificate else {}
+        if files or hosts_entry:
+            HostFiles(name, host, directory, files, seed, hosts_entry, opts=self.child())
+        self.authority = f"{directory}/ca.crt" if files else None
         self.register_outputs({"authority": self.authority})

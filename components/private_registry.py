@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.certificate import Certificate
+from components.certificate import Certificate, ProvidedCertificate, SelfSignedCertificate
 from components.client_trust import ClientTrust
 from components.component import Component
 from components.host_files import Host
@@ -33,7 +33,7 @@ class PrivateRegistry(Component):
         directory = f"{settings.server_directory}/{pulumi.get_stack()}"
 
         self._seed = Seed(f"{name}-seed", opts=self.child())
-        certificate = Certificate(f"{name}-certificate", settings.domain, settings.certificate, opts=self.child())
+        certificate = self._certificate(f"{name}-certificate")
         trusts = {client.host: self._trust(name, client, certificate) for client in settings.all_clients}
         registry = Registry(
             f"{name}-registry",
@@ -77,7 +77,7 @@ class PrivateRegistry(Component):
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
-            self._seed.fingerprint(certificate.ca_certificate),
+            self._seed.fingerprint(certificate.ca_certificate or ""),
         )
         verifications = {
             client.host: Verification(
@@ -97,10 +97,18 @@ class PrivateRegistry(Component):
             "url": f"https://{settings.reference}",
             "registry": settings.reference,
             "ca_certificate": certificate.ca_certificate,
-            "clients": {host: trust.authority for host, trust in trusts.items()},
+            "clients": {host: trust.authority or "the authorities of its system" for host, trust in trusts.items()},
             "verification": {host: verification.result for host, verification in verifications.items()},
         }
         self.register_outputs(dict(self.outputs))
+
+    def _certificate(self, name: str) -> Certificate:
+        certificate = self._settings.certificate
+        if certificate.source == "self-signed":
+            return SelfSignedCertificate(name, self._settings.domain, certificate, opts=self.child())
+        if certificate.public:
+            pulumi.log.info("certificate.public is set: clients trust the issuer already, nothing is distributed", self)
+        return ProvidedCertificate(name, certificate, opts=self.child())
 
     def _trust(self, name: str, client: Client, certificate: Certificate) -> ClientTrust:
         return ClientTrust(
@@ -118,7 +126,7 @@ class PrivateRegistry(Component):
         hashes[VERIFICATION_USER] = pulumi.Output.all(
             verification_password, self._seed.derive("verification.salt", _SALT_BYTES)
         ).apply(lambda parts: bcrypt_hash(parts[0], parts[1], _RANDOM_PASSWORD_COST))
-        return pulumi.Output.secret(pulumi.Output.all(**hashes))
+        return pulumi.Output.all(**hashes)
 
     def _hash(self, user: User) -> pulumi.Input[str]:
         secret = user.secret.get_secret_value()

@@ -34,7 +34,7 @@ class Verification(Component):
         name: str,
         host: Host,
         reference: str,
-        authority: str,
+        authority: str | None,
         password: pulumi.Input[str],
         generation: pulumi.Input[str],
         depends_on: list[pulumi.Resource],
@@ -44,7 +44,7 @@ class Verification(Component):
         script = pulumi.Output.secret(password).apply(
             lambda text: with_payload(_SCRIPT, {"password": f"{text}\n", "image": f"{_probe_image()}\n"})
         )
-        known = words(registry=reference, repository=REPOSITORY, user=VERIFICATION_USER, authority=authority)
+        known = words(registry=reference, repository=REPOSITORY, user=VERIFICATION_USER, authority=authority or "")
         command = host.run(
             name,
             script,

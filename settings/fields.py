@@ -9,6 +9,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 from rendering.htpasswd import MAX_PASSWORD_BYTES, bcrypt_cost
+from settings import provided
 
 PROJECT = "project"
 """Key of the validation context: the folder that relative file names start from."""
@@ -89,6 +90,16 @@ def _private_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _certificates(value: str) -> str:
+    provided.certificates(value)
+    return f"{value.strip()}\n"
+
+
+def _server_key(value: SecretStr) -> SecretStr:
+    provided.private_key(value.get_secret_value())
+    return value
+
+
 def resolve(value: object, info: ValidationInfo) -> Path:
     """Return the file that a setting names, relative to the project.
 
@@ -110,12 +121,12 @@ def _read(path: Path) -> str:
         raise ValueError(f"can't read {path}: {type(error).__name__}") from None
 
 
-def _secret_file(value: object, info: ValidationInfo) -> str:
+def _text_file(value: object, info: ValidationInfo) -> str:
     return _read(resolve(value, info))
 
 
 def _password_file(value: object, info: ValidationInfo) -> str:
-    return _secret_file(value, info).rstrip("\r\n")
+    return _text_file(value, info).rstrip("\r\n")
 
 
 def yaml_file(value: object, info: ValidationInfo) -> Any:
@@ -141,4 +152,8 @@ HostKey = Annotated[str, AfterValidator(_host_key)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 PasswordFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_password)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
-PrivateKeyFile = Annotated[SecretStr, BeforeValidator(_secret_file), AfterValidator(_private_key)]
+PrivateKeyFile = Annotated[SecretStr, BeforeValidator(_text_file), AfterValidator(_private_key)]
+Certificates = Annotated[str, AfterValidator(_certificates)]
+CertificatesFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_certificates)]
+ServerKey = Annotated[SecretStr, AfterValidator(_server_key)]
+ServerKeyFile = Annotated[SecretStr, BeforeValidator(_text_file), AfterValidator(_server_key)]

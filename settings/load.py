@@ -14,7 +14,8 @@ from settings.model import Settings
 
 NAMESPACE = "private-registry"
 
-_SECRET_KEYS = {"password", "privateKey", "passwordFile", "privateKeyFile"}
+_SECRET_KEYS = {"password", "privateKey", "key", "passwordFile", "privateKeyFile", "keyFile"}
+_PEM_KEYS = {"chain", "authority", "chainFile", "authorityFile"}
 
 
 class InvalidSettings(ValueError):
@@ -95,7 +96,9 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _shown_value(detail: ErrorDetails) -> str:
     if detail["type"] in ("missing", "extra_forbidden") or isinstance(detail["input"], (dict, list, tuple)):
         return ""
-    if _SECRET_KEYS.intersection(map(str, detail["loc"])) or not isinstance(detail["input"], (str, int, float, bool)):
+    if (_SECRET_KEYS | _PEM_KEYS).intersection(map(str, detail["loc"])) or not isinstance(
+        detail["input"], (str, int, float, bool)
+    ):
         return ""
     return f" = {json.dumps(detail['input'], ensure_ascii=False)}"
 
@@ -128,5 +131,5 @@ def _mend(location: tuple[int | str, ...], path: str, kind: str) -> str:
         return f"pulumi config rm --path '{NAMESPACE}:{path}'"
     if not path:
         return "pulumi config shows what is set"
-    secret = " --secret" if str(location[-1]) in ("password", "privateKey") else ""
+    secret = " --secret" if str(location[-1]) in ("password", "privateKey", "key") else ""
     return f"pulumi config set{secret} --path '{NAMESPACE}:{path}' VALUE"

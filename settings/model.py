@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -12,6 +12,8 @@ from pydantic.alias_generators import to_camel
 from registry_reference import DEFAULT_HTTPS_PORT, registry_reference
 from rendering.htpasswd import bcrypt_cost
 from settings.fields import (
+    Certificates,
+    CertificatesFile,
     Domain,
     Host,
     HostKey,
@@ -23,8 +25,11 @@ from settings.fields import (
     Port,
     PrivateKey,
     PrivateKeyFile,
+    ServerKey,
+    ServerKeyFile,
     yaml_file,
 )
+from settings.provided import mistakes
 
 VERIFICATION_USER = "verification"
 """The user with which the stack proves itself; nobody else may have this name."""
@@ -48,8 +53,10 @@ class _Section(BaseModel):
 
 
 class Certificate(_Section):
-    """The stack's own authorities and the server certificate that the first of them signs."""
+    """The server certificate: signed by an authority of the stack's own, or provided."""
 
+    source: Literal["self-signed", "provided"] = "self-signed"
+    """`self-signed` makes authorities and a certificate; `provided` takes chain and key, and checks them."""
     authorities: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = ("1",)
     """Names of the authorities. The first signs, clients trust all of them."""
     authority_validity_days: Annotated[int, Field(ge=30, le=36500)] = 3650
@@ -58,6 +65,20 @@ class Certificate(_Section):
     """How long the server certificate lives; below the authority's life."""
     renewal_days: Annotated[int, Field(ge=1)] = 30
     """How many days before its end an update replaces the server certificate."""
+    chain: Certificates | None = None
+    """Provided: the server certificate, then each issuer after the one it issued, PEM."""
+    chain_file: CertificatesFile | None = None
+    """Or the file that holds it."""
+    key: ServerKey | None = None
+    """Provided: the server's private key, PEM, not encrypted; set it with --secret."""
+    key_file: ServerKeyFile | None = None
+    """Or the file that holds it."""
+    authority: Certificates | None = None
+    """Provided: what clients have to trust, PEM."""
+    authority_file: CertificatesFile | None = None
+    """Or the file that holds it."""
+    public: bool = False
+    """Provided: clients trust the issuer already, so nothing is distributed."""
 
     @model_validator(mode="after")
     def _lives_nest(self) -> Self:
@@ -67,6 +88,41 @@ class Certificate(_Section):
             raise ValueError("renewalDays must be below validityDays, or every update would renew the certificate")
         _unique("authorities", self.authorities)
         return self
+
+    @model_validator(mode="after")
+    def _provided(self) -> Self:
+        given = {
+            "chain": (self.chain, self.chain_file),
+            "key": (self.key, self.key_file),
+            "authority": (self.authority, self.authority_file),
+        }
+        wanted = {"chain", "key"} | (set() if self.public else {"authority"}) if self.source == "provided" else set()
+        for key, values in given.items():
+            count = sum(value is not None for value in values)
+            if key in wanted and count != 1:
+                raise ValueError(f"source: provided needs either {key} or {key}File")
+            if key not in wanted and count:
+                why = "public: true" if self.source == "provided" else "source: self-signed"
+                raise ValueError(f"{key} makes no sense with {why}; take one of them out")
+        if self.public and self.source != "provided":
+            raise ValueError("public: true needs source: provided; nobody trusts the stack's own authorities already")
+        return self
+
+    @property
+    def provided_chain(self) -> str:
+        """The chain, wherever it came from; empty unless provided."""
+        return self.chain or self.chain_file or ""
+
+    @property
+    def provided_key(self) -> str:
+        """The key, wherever it came from; empty unless provided."""
+        key = self.key or self.key_file
+        return key.get_secret_value() if key else ""
+
+    @property
+    def provided_authorities(self) -> str | None:
+        """What clients have to trust; None where they do already."""
+        return self.authority or self.authority_file
 
 
 class User(_Section):
@@ -208,6 +264,22 @@ class Settings(_Section):
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
                 raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_works(self) -> Self:
+        certificate = self.certificate
+        if certificate.source == "provided":
+            found = list(
+                mistakes(
+                    self.domain,
+                    certificate.provided_chain,
+                    certificate.provided_key,
+                    certificate.provided_authorities,
+                )
+            )
+            if found:
+                raise ValueError("certificate: " + "; ".join(found))
         return self
 
     @property

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel
@@ -12,7 +12,6 @@ from settings.load import NAMESPACE
 from settings.model import Settings
 
 _COMPUTED = {"serverDirectory": "`/var/lib/private-registry` for root"}
-_FILES = {"clientsFile", "imagesFile", "passwordFile", "privateKeyFile"}
 _WORDS = {str: "text", int: "number", bool: "true or false"}
 
 
@@ -33,7 +32,7 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
     yield f"{title}| key | value | default | meaning |\n|---|---|---|---|\n{rows}"
     for field in fields:
         section = _model(field)
-        if section and field.alias not in _FILES:
+        if section and not _is_file(field):
             many = "[…]" if "tuple" in str(field.annotation) else ""
             yield from _sections(section, f"{path}{'.' if path else ''}{field.alias}{many}")
 
@@ -44,12 +43,14 @@ def _row(field: FieldInfo) -> str:
 
 
 def _value(field: FieldInfo) -> str:
-    if field.alias in _FILES:
+    if _is_file(field):
         return "file name"
     if _model(field):
         return "list" if "tuple" in str(field.annotation) else "section"
     if "tuple" in str(field.annotation):
         return "list of text"
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(field.annotation))
     kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in _WORDS]
     return f"{_WORDS[kinds[0]]}{_limits(field)}" if kinds else "text"
 
@@ -73,6 +74,10 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, tuple):
         return f"`[{', '.join(default)}]`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _is_file(field: FieldInfo) -> bool:
+    return str(field.alias).endswith("File")
 
 
 def _model(field: FieldInfo) -> type[BaseModel] | None:

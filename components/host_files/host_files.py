@@ -123,5 +123,5 @@ def _words_of(files: Mapping[str, File], digests: Mapping[str, str]) -> str:
 
 
 def _script(script: Path, files: Mapping[str, File]) -> pulumi.Output[str]:
-    contents = pulumi.Output.all(**{name: file.content for name, file in files.items()})
-    return contents.apply(lambda texts: with_payload(script, texts))
+    contents = pulumi.Output.all(*(file.content for file in files.values()))
+    return contents.apply(lambda texts: with_payload(script, dict(zip(files, texts, strict=True))))

@@ -1,0 +1,155 @@
+"""A certificate that would not work is refused before anything is created."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+
+from lab.places import PROJECT
+from settings.provided import mistakes
+from tests.unit.authority import Pair, issue
+from tests.unit.conftest import LOCAL, REMOTE, Declare
+from tests.unit.test_settings import message
+
+DOMAIN = "registry.test"
+ROOT = issue("root", authority=True)
+OTHER = issue("other root", authority=True)
+BETWEEN = issue("intermediate", ROOT, authority=True)
+SERVER = issue("server", BETWEEN, [DOMAIN])
+DIRECT = issue("server", ROOT, [DOMAIN])
+
+
+def from_root(**changes: Any) -> Pair:
+    return issue("server", changes.pop("issuer", ROOT), changes.pop("names", [DOMAIN]), **changes)
+
+
+def chain(*links: Pair) -> str:
+    return "".join(link.pem for link in links)
+
+
+WEAK_ROOT = issue("weak root", authority=True, key=rsa.generate_private_key(65537, 1024))
+NO_AUTHORITY = issue("no authority", ROOT)
+MAY_NOT_SIGN = issue("may not sign", ROOT, authority=True, sign=False)
+EXPIRED_ROOT = issue("old root", authority=True, starts=-20, ends=-10)
+EXPIRED_BETWEEN = issue("old intermediate", ROOT, authority=True, starts=-20, ends=-10)
+ACCIDENT = from_root()
+
+BAD: list[tuple[str, tuple[Pair, ...], Pair, str]] = [
+    ("expired", (from_root(starts=-20, ends=-10),), ROOT, "expired on"),
+    ("expires now", (from_root(starts=-20, ends=0),), ROOT, "expired on"),
+    ("not yet valid", (from_root(starts=1),), ROOT, "is not valid before"),
+    ("another name", (from_root(names=["other.test"]),), ROOT, "is not for registry.test"),
+    ("no alternative name", (from_root(names=[]),), ROOT, "clients ignore the common name"),
+    ("a wildcard one level up", (from_root(names=["*.registry.test"]),), ROOT, "is not for registry.test"),
+    ("a wildcard of everything", (from_root(names=["*"]),), ROOT, "is not for registry.test"),
+    ("an address in place of the name", (from_root(names=["10.0.0.2"]),), ROOT, "is not for registry.test"),
+    ("for clients alone", (from_root(client_only=True),), ROOT, "server authentication"),
+    ("RSA 1024", (from_root(key=rsa.generate_private_key(65537, 1024)),), ROOT, "RSA key of 1024 bits"),
+    ("RSA 1024 authority", (from_root(issuer=WEAK_ROOT),), WEAK_ROOT, "weak root has an RSA key of 1024"),
+    ("DSA", (from_root(key=dsa.generate_private_key(2048)),), ROOT, "of a kind that clients refuse"),
+    ("an authority as server", (from_root(authority=True),), ROOT, "the server certificate must come first"),
+    ("out of order", (BETWEEN, SERVER), ROOT, "the server certificate must come first"),
+    ("order of the issuers", (SERVER, ROOT, BETWEEN), ROOT, "out of order or incomplete"),
+    ("a stranger in between", (SERVER, OTHER), ROOT, "out of order or incomplete"),
+    ("incomplete", (SERVER,), ROOT, "which is none of the authorities that clients are given"),
+    ("another authority", (DIRECT,), OTHER, "which is none of the authorities that clients are given"),
+    ("CA:FALSE issuer", (issue("server", NO_AUTHORITY, [DOMAIN]), NO_AUTHORITY), ROOT, "is no authority"),
+    ("CA:FALSE anchor", (issue("server", NO_AUTHORITY, [DOMAIN]),), NO_AUTHORITY, "is no authority"),
+    (
+        "an issuer that may not sign",
+        (issue("server", MAY_NOT_SIGN, [DOMAIN]), MAY_NOT_SIGN),
+        ROOT,
+        "not allowed to sign",
+    ),
+    ("expired authority", (issue("server", EXPIRED_ROOT, [DOMAIN]),), EXPIRED_ROOT, "old root expired"),
+    (
+        "expired intermediate",
+        (issue("s", EXPIRED_BETWEEN, [DOMAIN]), EXPIRED_BETWEEN),
+        ROOT,
+        "old intermediate expired",
+    ),
+    ("self-signed server", (issue("alone", None, [DOMAIN]),), ROOT, "none of the authorities"),
+]
+
+
+def configured(links: tuple[Pair, ...], key: str, **more: Any) -> dict[str, Any]:
+    return {"source": "provided", "chain": chain(*links), "key": key, **more}
+
+
+@pytest.mark.parametrize(("links", "root", "reason"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_bad_certificate_is_refused(links: tuple[Pair, ...], root: Pair, reason: str) -> None:
+    text = message(certificate=configured(links, links[0].key_pem(), authority=root.pem))
+    assert reason in text
+    assert "nothing was created or changed" in text
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason"),
+    [
+        (configured((DIRECT,), ROOT.key_pem(), authority=ROOT.pem), "does not belong to the chain's first"),
+        (configured((DIRECT,), DIRECT.key_pem(b"secret"), authority=ROOT.pem), "must not be encrypted"),
+        (configured((DIRECT,), "marker-rubbish", authority=ROOT.pem), "must be a private key in PEM form"),
+        (configured((), DIRECT.key_pem(), authority=ROOT.pem), "certificates in PEM form"),
+        ({**configured((DIRECT,), DIRECT.key_pem()), "chain": "rubbish"}, "certificates in PEM form"),
+        (configured((DIRECT,), DIRECT.key_pem(), authority="rubbish"), "certificates in PEM form"),
+        (configured((DIRECT,), DIRECT.key_pem()), "needs either authority or authorityFile"),
+        (configured((DIRECT,), DIRECT.key_pem(), public=True), "add its issuer's intermediate"),
+        (configured((DIRECT,), DIRECT.key_pem(), public=True, authority=ROOT.pem), "makes no sense with public: true"),
+        ({"source": "provided", "chain": DIRECT.pem, "authority": ROOT.pem}, "needs either key or keyFile"),
+        ({"chain": DIRECT.pem}, "chain makes no sense with source: self-signed"),
+        ({"public": True}, "public: true needs source: provided"),
+        ({"source": "acme"}, "'self-signed' or 'provided'"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_bad_combination_is_refused(certificate: dict[str, Any], reason: str) -> None:
+    text = message(certificate=certificate)
+    assert reason in text
+    assert "marker" not in text
+    assert DIRECT.key_pem().splitlines()[1] not in text
+
+
+def test_a_certificate_signed_with_sha1_is_refused() -> None:
+    data = PROJECT / "tests/unit/data"
+    server, root = (data / "sha1-server.pem").read_text(), (data / "sha1-root.pem").read_text()
+    found = list(mistakes(DOMAIN, server, DIRECT.key_pem(), root))
+    assert "CN=sha1 server is signed with sha1, which clients refuse" in found
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    bad = from_root(names=["other.test"], starts=-20, ends=-10)
+    found = list(mistakes(DOMAIN, bad.pem, ROOT.key_pem(), OTHER.pem))
+    assert len(found) == 4, found
+
+
+@pytest.mark.parametrize(
+    ("domain", "links", "root"),
+    [
+        (DOMAIN, (DIRECT,), ROOT),
+        (DOMAIN, (SERVER, BETWEEN), ROOT),
+        (DOMAIN, (SERVER, BETWEEN, ROOT), ROOT),
+        (DOMAIN, (from_root(names=["*.test"]),), ROOT),
+        (DOMAIN, (from_root(key=rsa.generate_private_key(65537, 2048)),), ROOT),
+        ("10.0.0.2", (from_root(names=["10.0.0.2"]),), ROOT),
+        (DOMAIN, (SERVER, BETWEEN), None),
+    ],
+    ids=["direct", "intermediate", "with its root", "wildcard", "RSA 2048", "address", "public"],
+)
+def test_a_good_certificate_is_accepted(domain: str, links: tuple[Pair, ...], root: Pair | None) -> None:
+    assert list(mistakes(domain, chain(*links), links[0].key_pem(), root.pem if root else None)) == []
+
+
+def test_a_provided_certificate_is_served_and_its_authority_distributed(declare: Declare) -> None:
+    recorder = declare(certificate=configured((SERVER, BETWEEN), SERVER.key_pem(), authority=ROOT.pem))
+    assert chain(SERVER, BETWEEN) in recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
+    trust = recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
+    assert ROOT.pem in trust
+    assert SERVER.pem not in trust
+
+
+def test_nothing_is_distributed_for_a_public_certificate(declare: Declare) -> None:
+    recorder = declare(certificate=configured((SERVER, BETWEEN), SERVER.key_pem(), public=True))
+    with_entry = recorder.named(REMOTE, "registry-trust-10.0.0.7")
+    assert "BEGIN CERTIFICATE" not in with_entry.plain("stdin"), "the hosts entry alone"
+    assert not [found for found in recorder.of(LOCAL) if "trust-build" in found.name], "there is nothing to do there"
+    assert "authority=" not in recorder.named(REMOTE, "registry-verification-10.0.0.7").plain("create")
