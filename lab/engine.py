@@ -140,7 +140,7 @@ def _build_plugin(name: str) -> Path:
             with step("  command", "building, about a minute"):
                 go_build(source, ".", folder / program)
         else:
-            with step(f"  {name}", "building the upstream code from Go modules, about 4 minutes on 2 cores"):
+            with step(f"  {name}", "building the upstream code from Go modules, 2 to 6 minutes on 2 cores"):
                 _build_bridged(source, folder, name, program)
         (folder / ".digest").write_text(_plugin_digest(name))
 

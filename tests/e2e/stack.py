@@ -82,6 +82,20 @@ class Stack:
         self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True)
         return steps(seen)
 
+    def preview_json(self) -> str:
+        """Return all that the engine says of a preview, with the difference in full."""
+        self._write()
+        seen: list[events.EngineEvent] = []
+        self._stack.preview(diff=True, on_event=seen.append, on_output=self._record)
+        return "\n".join(map(str, seen)) + "".join(str(step.old) + str(step.new) for step in steps(seen)) + self.log
+
+    def verbose_up(self) -> str:
+        """Update with the engine's most verbose log and return it."""
+        self._write()
+        log: list[str] = []
+        self._stack.up(log_verbosity=9, log_to_std_err=True, on_error=log.append, on_output=log.append)
+        return "\n".join(log)
+
     def destroy(self) -> None:
         """Remove the stack's resources."""
         self._write()

@@ -8,6 +8,7 @@ import pytest
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.stack import Stack
+from tests.unit.authority import issue
 
 FOLDER = "/etc/docker/certs.d/registry.test"
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -112,4 +113,22 @@ def test_a_configuration_that_nginx_refuses_leaves_the_old_one_serving(stack: St
     assert before == after
     template.write_text(good)
     stack.up()
+    assert stack.preview() == []
+
+
+def test_a_provided_certificate_takes_the_place_of_our_own(stack: Stack, client_hosts: Hosts) -> None:
+    root = issue("root", authority=True)
+    between = issue("intermediate", root, authority=True)
+    server = issue("server", between, ["registry.test"])
+    stack.configure(
+        certificate={
+            "source": "provided",
+            "chain": server.pem + between.pem,
+            "key": server.key_pem(),
+            "authority": root.pem,
+        }
+    )
+    stack.up()
+    assert client_hosts.inside("two", f"cat {FOLDER}/ca.crt").strip() == root.pem.strip()
+    client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
     assert stack.preview() == []

@@ -1,0 +1,169 @@
+"""Marker secrets are planted, and everything that a run leaves or shows is searched for them."""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pulumi.automation as auto
+import pytest
+
+from lab.places import PROJECT
+from lab.run import run
+from tests.e2e.conftest import settings
+from tests.e2e.hosts import Hosts, containers
+from tests.e2e.stack import PASSPHRASE, Stack
+from tests.unit.authority import Pair, issue
+
+PASSWORD, NEXT_PASSWORD = "Marker-Password-4f1c", "Marker-Password-9d2e"
+ROOT = issue("root", authority=True)
+
+
+def key_line(pem: str) -> str:
+    """Return a line of a private key that is in no other key."""
+    return pem.splitlines()[2 if len(pem.splitlines()) > 3 else 1]
+
+
+def find(markers: Mapping[str, str], places: Mapping[str, str]) -> list[str]:
+    """Return ``marker in place`` for every marker that is found, as it is, in base64 or in hexadecimal."""
+    found = []
+    for name, marker in markers.items():
+        raw = marker.encode()
+        forms = {marker, raw.hex(), base64.b64encode(raw).decode().rstrip("=")}
+        found += [f"{name} in {place}" for place, text in places.items() if any(form in text for form in forms)]
+    return found
+
+
+@contextmanager
+def command_lines() -> Iterator[set[str]]:
+    """Collect the command lines of all processes while the body runs."""
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(0.003):
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    seen.add(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def server() -> Pair:
+    return issue("server", ROOT, ["registry.test"])
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory, server: Pair
+) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("secrets")
+    stack = Stack(folder, "secrets", settings(found_images, client_hosts, "one", "two"))
+    stack.configure(
+        deleteData=True,
+        users=[{"name": "ci", "password": PASSWORD}],
+        certificate={
+            "source": "provided",
+            "chain": server.pem,
+            "key": server.key_pem(),
+            "authority": ROOT.pem,
+        },
+    )
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def markers(client_hosts: Hosts, server: Pair) -> dict[str, str]:
+    ssh_key = Path(client_hosts.clients["one"]["privateKeyFile"]).read_text()
+    return {
+        "a user's password": PASSWORD,
+        "the next password": NEXT_PASSWORD,
+        "the server's key": key_line(server.key_pem()),
+        "the SSH key": key_line(ssh_key),
+        "the passphrase": PASSPHRASE,
+    }
+
+
+def inspected() -> dict[str, str]:
+    """Return what Docker shows of the stack's containers and images."""
+    places = {}
+    for name in containers("private-registry-secrets"):
+        places[f"docker inspect {name}"] = run(["docker", "inspect", name])
+        places[f"docker logs {name}"] = run(["docker", "logs", name])
+        image = run(["docker", "inspect", "--format", "{{.Image}}", name])
+        places[f"docker history of {name}"] = run(["docker", "history", "--no-trunc", image])
+    return places
+
+
+def test_a_leaked_marker_is_found(markers: dict[str, str]) -> None:
+    for name, marker in markers.items():
+        for text in (marker, base64.b64encode(marker.encode()).decode(), marker.encode().hex()):
+            assert find({name: marker}, {"a place": f"before {text} after"}) == [f"{name} in a place"]
+
+
+def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) -> None:
+    with command_lines() as lines:
+        preview = stack.preview_json()
+        first = stack.verbose_up()
+        stack.configure(users=[{"name": "ci", "password": NEXT_PASSWORD}])
+        next_preview = stack.preview_json()
+        second = stack.verbose_up()
+    assert len(lines) > 20, "the sampler saw the processes"
+    assert any("sh -s -- create" in line for line in lines), "the sampler saw a script run"
+    places = {
+        "the state": stack.state(),
+        "the history": "".join(file.read_text() for file in (stack.folder / "backend").rglob("*.json")),
+        "the preview": preview + next_preview,
+        "the verbose log of an update": first + second,
+        "the command lines": "\n".join(lines),
+        "git status": run(["git", "-C", PROJECT, "status", "--porcelain"]),
+        **inspected(),
+    }
+    assert len(first) > 100_000, "the log is verbose"
+    assert find(markers, places) == []
+    assert not re.search(r"\$2[aby]\$\d\d\$", "".join(places.values())), "no hash either"
+
+
+FAILURES: list[dict[str, Any]] = [
+    {"domain": "localhost"},
+    {"users": [{"name": "verification", "password": PASSWORD}]},
+    {"users": [{"name": "ci", "password": PASSWORD, "admin": True}]},
+    {"users": [{"name": "ci", "password": PASSWORD * 5}]},
+    {"users": [{"name": "ci", "password": {PASSWORD: PASSWORD}}]},
+    {"httpsPort": "443x"},
+    {"serverDirectory": "/proc/version"},
+    {"images": {"registry": f"sha256:{'0' * 64}", "nginx": f"sha256:{'0' * 64}"}},
+    {"bindAddress": "192.0.2.1"},
+    {"limits": {"registryMemory": 1}},
+]
+
+
+@pytest.mark.parametrize("change", FAILURES, ids=lambda change: next(iter(change)))
+def test_no_failure_shows_a_secret(stack: Stack, markers: dict[str, str], change: dict[str, Any]) -> None:
+    good = dict(stack.settings)
+    stack.log = ""
+    stack.configure(**change)
+    try:
+        with pytest.raises(auto.CommandError) as failure:
+            stack.up()
+    finally:
+        stack.settings = good
+    assert find(markers, {"the error": str(failure.value), "the output": stack.log}) == []
+
+
+def test_after_the_failures_an_update_mends_the_rest(stack: Stack) -> None:
+    stack.up()
+    assert stack.preview() == []
