@@ -7,33 +7,18 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.host_files import File, Host, ReleasedFiles, Reload
+from components.container import ContainerArgs, locked_down
+from components.host_files import File, ReleasedFiles, Reload
 from components.images import pinned_image
-from components.registry import LOG_OPTIONS
-from components.seed import Seed
 from rendering.htpasswd import htpasswd
 from rendering.nginx import HEALTH_PORT, HTTPS_PORT, ROOT, nginx_config
 from rendering.registry import PORT
 
-_GRACE_SECONDS = 60
-"""How long a request in flight may take to end when the container stops."""
 
-
-@dataclass(frozen=True)
-class ProxyArgs:
+@dataclass(frozen=True, kw_only=True)
+class ProxyArgs(ContainerArgs):
     """What a proxy is made of."""
 
-    host: Host
-    """The Docker host."""
-    prefix: str
-    """Starts the names of what Docker keeps for the stack."""
-    directory: str
-    """The stack's folder on the host."""
-    image: str
-    user: str
-    """UID:GID."""
-    memory: int
-    """MiB."""
     domain: str
     bind_address: str
     https_port: int
@@ -45,7 +30,6 @@ class ProxyArgs:
     """The registry container's name."""
     network: pulumi.Input[str]
     """The internal network that the registry is on."""
-    seed: Seed
     trusted_first: list[pulumi.Resource]
     """Clients have to trust the certificate before it is served."""
 
@@ -70,51 +54,26 @@ class Proxy(Component):
         )
         config = pulumi.Output.from_input(args.upstream).apply(lambda name: nginx_config(args.domain, name, PORT))
         site = self._bundle("site", {"nginx.conf": File(config)}, [tls, users])
-        container = docker.Container(
+        config_file = f"{ROOT}/site/current/nginx.conf"
+        container = locked_down(
             f"{name}-container",
+            args,
             name=self._reload.container,
             image=image,
-            entrypoints=["nginx"],
-            command=["-c", f"{ROOT}/site/current/nginx.conf", "-g", "daemon off;"],
-            user=args.user,
-            read_only=True,
-            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - the container's own
-            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-            security_opts=["no-new-privileges:true"],
-            memory=args.memory,
-            memory_swap=args.memory,
-            network_mode="bridge",
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=network.name),
-                docker.ContainerNetworksAdvancedArgs(name=args.network),
-            ],
+            command=["nginx", "-c", config_file, "-g", "daemon off;"],
+            networks=[network.name, args.network],
             ports=[docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)],
             mounts=[
                 docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True)
             ],
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=[
-                    "CMD-SHELL",
-                    f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/healthz || "
-                    f"{{ nginx -c {ROOT}/site/current/nginx.conf -s reload; exit 1; }}",
-                ],
-                interval="10s",
-                timeout="5s",
-                start_period="2s",
-                retries=3,
-            ),
-            log_driver="json-file",
-            log_opts=LOG_OPTIONS,
-            restart="unless-stopped",
+            health=[
+                "CMD-SHELL",
+                f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/healthz || "
+                f"{{ nginx -c {config_file} -s reload; exit 1; }}",
+            ],
             stop_signal="SIGQUIT",
-            destroy_grace_seconds=_GRACE_SECONDS,
-            wait=True,
-            wait_timeout=60,
-            opts=pulumi.ResourceOptions.merge(
-                self.child(depends_on=[site], delete_before_replace=True),
-                pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs"]),
-            ),
+            opts=self.child(depends_on=[site], delete_before_replace=True),
         )
         self.generation = pulumi.Output.all(container.id, tls.release, site.release).apply(_generation)
         self.register_outputs({})

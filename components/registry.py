@@ -7,39 +7,23 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.host_files import File, Host, ReleasedFiles
+from components.container import GRACE_SECONDS, ContainerArgs, locked_down
+from components.host_files import File, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
-from components.seed import Seed
 from rendering.registry import PORT, registry_config
 
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
 _CONFIG = "/etc/private-registry"
 _DATA = "/var/lib/registry"
-_DRAIN_SECONDS = 60
-"""How long a push in flight may take to end when the container stops."""
-
-LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
 
-@dataclass(frozen=True)
-class RegistryArgs:
+@dataclass(frozen=True, kw_only=True)
+class RegistryArgs(ContainerArgs):
     """What a registry is made of."""
 
-    host: Host
-    """The Docker host."""
-    prefix: str
-    """Starts the names of what Docker keeps for the stack."""
-    directory: str
-    """The stack's folder on the host."""
-    image: str
-    user: str
-    """UID:GID."""
-    memory: int
-    """MiB."""
     delete_data: bool
-    seed: Seed
 
 
 class Registry(Component):
@@ -61,7 +45,7 @@ class Registry(Component):
             args.user,
             {
                 "config.yml": File(
-                    args.seed.derive_hex("http.secret").apply(lambda secret: registry_config(secret, _DRAIN_SECONDS)),
+                    args.seed.derive_hex("http.secret").apply(lambda secret: registry_config(secret, GRACE_SECONDS)),
                     mode="0600",
                 )
             },
@@ -71,21 +55,13 @@ class Registry(Component):
         owned = self._give_volume(name, args, image, volume)
         # Named automatically, so that the next one can be there before this one goes; the stack's name keeps two
         # stacks of one Docker host apart.
-        container = docker.Container(
+        container = locked_down(
             f"{args.prefix}-registry",
+            args,
             image=image,
-            entrypoints=["registry"],
-            command=["serve", f"{_CONFIG}/current/config.yml"],
+            command=["registry", "serve", f"{_CONFIG}/current/config.yml"],
             envs=["OTEL_TRACES_EXPORTER=none"],
-            user=args.user,
-            read_only=True,
-            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - the container's own
-            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-            security_opts=["no-new-privileges:true"],
-            memory=args.memory,
-            memory_swap=args.memory,
-            network_mode="bridge",
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name)],
+            networks=[network.name],
             mounts=[
                 docker.ContainerMountArgs(type="volume", source=volume.name, target=_DATA),
                 docker.ContainerMountArgs(
@@ -94,23 +70,8 @@ class Registry(Component):
             ],
             # The registry reads its configuration only when it starts.
             labels=[docker.ContainerLabelArgs(label="private-registry.config", value=config.release)],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
-                interval="10s",
-                timeout="5s",
-                start_period="2s",
-                retries=3,
-            ),
-            log_driver="json-file",
-            log_opts=LOG_OPTIONS,
-            restart="unless-stopped",
-            destroy_grace_seconds=_DRAIN_SECONDS,
-            wait=True,
-            wait_timeout=60,
-            opts=pulumi.ResourceOptions.merge(
-                self.child(depends_on=[config, owned], delete_before_replace=False),
-                pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs"]),
-            ),
+            health=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
+            opts=self.child(depends_on=[config, owned], delete_before_replace=False),
         )
         self.network = network.name
         self.container = container.name

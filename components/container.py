@@ -1,0 +1,91 @@
+"""What the stack's two containers have in common: where they run, and that they may do nothing they need not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.host_files import Host
+from components.seed import Seed
+
+GRACE_SECONDS = 60
+"""How long a request in flight may take to end when a container stops."""
+
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerArgs:
+    """Where a container runs, and as what."""
+
+    host: Host
+    """The Docker host."""
+    prefix: str
+    """Starts the names of what Docker keeps for the stack."""
+    directory: str
+    """The stack's folder on the host."""
+    image: str
+    """Pinned, or the id of a local image."""
+    user: str
+    """UID:GID."""
+    memory: int
+    """MiB."""
+    seed: Seed
+
+
+def locked_down(
+    resource_name: str,
+    args: ContainerArgs,
+    *,
+    image: pulumi.Input[str],
+    command: Sequence[str],
+    networks: Sequence[pulumi.Input[str]],
+    mounts: Sequence[docker.ContainerMountArgs],
+    health: Sequence[str],
+    opts: pulumi.ResourceOptions,
+    name: str | None = None,
+    ports: Sequence[docker.ContainerPortArgs] | None = None,
+    envs: Sequence[str] | None = None,
+    labels: Sequence[docker.ContainerLabelArgs] | None = None,
+    stop_signal: str | None = None,
+) -> docker.Container:
+    """Declare a container without root, capabilities or a file system to write to, and wait until it is healthy."""
+    program, *arguments = command
+    return docker.Container(
+        resource_name,
+        name=name,
+        image=image,
+        entrypoints=[program],
+        command=arguments,
+        envs=envs,
+        labels=labels,
+        ports=ports,
+        mounts=mounts,
+        user=args.user,
+        read_only=True,
+        tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - the container's own
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        security_opts=["no-new-privileges:true"],
+        memory=args.memory,
+        # Docker would double it, and every preview would show that as a change.
+        memory_swap=args.memory,
+        # Left out, it shows as a change in every preview too.
+        network_mode="bridge",
+        networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
+        healthcheck=docker.ContainerHealthcheckArgs(
+            tests=health, interval="10s", timeout="5s", start_period="2s", retries=3
+        ),
+        log_driver="json-file",
+        log_opts={"max-size": "10m", "max-file": "3"},
+        restart="unless-stopped",
+        stop_signal=stop_signal,
+        destroy_grace_seconds=GRACE_SECONDS,
+        wait=True,
+        wait_timeout=_START_SECONDS,
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            # The provider takes note of a change of these and applies it to nothing.
+            pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs"]),
+        ),
+    )
