@@ -24,7 +24,7 @@ test: lint unit ## run all the tests, on the real engine, Docker and SSH
 	@$(BIN)/pytest tests/scripts tests/e2e
 
 unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 
 lint: $(VENV)/ready ## ruff, mypy and shellcheck
 	@$(BIN)/ruff check .

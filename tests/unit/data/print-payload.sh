@@ -1,0 +1,3 @@
+# Prints the file of its payload.
+set -eu
+payload file

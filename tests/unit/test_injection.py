@@ -1,0 +1,81 @@
+"""No value from the configuration breaks out of a shell line, a here-document, an nginx directive or a line."""
+
+import json
+import re
+import shlex
+import subprocess
+from typing import Any
+
+from hypothesis import given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+
+from components.host_files.host import words
+from components.host_files.script import with_payload
+from lab.places import PROJECT
+from rendering.htpasswd import htpasswd
+from rendering.nginx import nginx_config
+from settings import InvalidSettings, Settings, load
+from tests.unit.conftest import BASE
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=60)
+HOSTILE = st.one_of(
+    TEXT,
+    st.from_regex(r"[a-z0-9.-]{0,8}[;{}\"'$`\\#\n\t |&<>()*]{1,3}[a-z0-9.-]{0,8}", fullmatch=True),
+    st.sampled_from(
+        ["a\n", "a;", "$(id)", "`id`", "a b", "a\tb", "../..", "-rf", "a#b", "a'b", 'a"b', "ａ", "a\u2028b"]
+    ),
+)
+SAFE = re.compile(r"[A-Za-z0-9_./:\[\]-]*")
+
+
+def accepted(**changes: Any) -> Settings | None:
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in {**BASE, **changes}.items()}
+    try:
+        return load(config.get, {}, PROJECT, "test")
+    except InvalidSettings:
+        return None
+
+
+@how(max_examples=60)
+@given(key=st.sampled_from(["domain", "bindAddress", "serverDirectory"]), value=HOSTILE)
+def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, value: str) -> None:
+    settings = accepted(**{key: value})
+    if settings:
+        for text in (settings.domain, settings.reference, settings.bind_address, settings.server_directory):
+            assert SAFE.fullmatch(text), repr(text)
+        assert len(nginx_config(settings.domain, "upstream", 5000).splitlines()) == len(
+            nginx_config("registry.test", "upstream", 5000).splitlines()
+        )
+
+
+@given(value=HOSTILE)
+def test_a_client_that_is_accepted_means_nothing_to_a_shell(value: str) -> None:
+    client = BASE["clients"][0]
+    for key in ("host", "user", "hostsEntry"):
+        settings = accepted(clients=[{**client, key: value}])
+        if settings:
+            [found] = settings.clients
+            for text in (found.host, found.user, found.hosts_entry or ""):
+                assert SAFE.fullmatch(text), repr(text)
+
+
+@given(name=HOSTILE)
+def test_a_user_is_one_line_of_the_users_file(name: str) -> None:
+    settings = accepted(users=[{"name": name, "password": "x"}])
+    if settings:
+        [line] = htpasswd({settings.users[0].name: "hash"}).split("\n")[:-1]
+        assert line.split(":") == [name, "hash"]
+
+
+@given(values=st.dictionaries(st.sampled_from(["directory", "marker", "entry"]), HOSTILE.filter(bool)))
+def test_an_argument_is_one_word(values: dict[str, str]) -> None:
+    assert shlex.split(words(**values)) == [f"{key}={value}" for key, value in values.items()]
+
+
+@how(max_examples=40, deadline=None)
+@given(content=st.one_of(HOSTILE, st.lists(HOSTILE, max_size=4).map("\n".join)))
+def test_a_payload_comes_out_of_a_real_shell_as_it_went_in(content: str) -> None:
+    script = with_payload(PROJECT / "tests/unit/data/print-payload.sh", {"file": f"{content}\n"})
+    printed = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, check=True).stdout
+    assert printed == f"{content}\n".encode()
