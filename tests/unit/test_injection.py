@@ -18,7 +18,7 @@ from rendering.nginx import nginx_config
 from settings import InvalidSettings, Settings, load
 from tests.unit.conftest import BASE
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 HOSTILE = st.one_of(
     TEXT,
     st.from_regex(r"[a-z0-9.-]{0,8}[;{}\"'$`\\#\n\t |&<>()*]{1,3}[a-z0-9.-]{0,8}", fullmatch=True),
