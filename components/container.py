@@ -74,7 +74,7 @@ def locked_down(
         network_mode="bridge",
         networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
         healthcheck=docker.ContainerHealthcheckArgs(
-            tests=health, interval="10s", timeout="5s", start_period="2s", retries=3
+            tests=health, interval="5s", timeout="5s", start_period="2s", retries=3
         ),
         log_driver="json-file",
         log_opts={"max-size": "10m", "max-file": "3"},

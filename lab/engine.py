@@ -151,9 +151,10 @@ def _build_bridged(source: Path, folder: Path, name: str, program: str) -> None:
     work = folder / "source"
     shutil.copytree(source, work)
     options = ["--skip-docs", "--skip-examples", "--out", f"cmd/{program}"]
-    tags = ["-tags", "no_compose"]
-    run(["go", "run", *tags, f"./cmd/pulumi-tfgen-{name}", "schema", *options], cwd=work, env=go_environment())
-    run(["go", "build", *tags, *_SMALLER, "-o", folder / program, f"./cmd/{program}"], cwd=work, env=go_environment())
+    # The same flags for both, so that what they share is compiled once.
+    flags = ["-tags", "no_compose", *_SMALLER]
+    run(["go", "run", *flags, f"./cmd/pulumi-tfgen-{name}", "schema", *options], cwd=work, env=go_environment())
+    run(["go", "build", *flags, "-o", folder / program, f"./cmd/{program}"], cwd=work, env=go_environment())
     shutil.rmtree(work)
 
 

@@ -34,17 +34,13 @@ def load(get: Callable[[str], str | None], keys: Mapping[str, str], project: Pat
     Raises:
         InvalidSettings: One or more mistakes.
     """
-    values: dict[str, Any] = {}
-    for field in Settings.model_fields.values():
-        key = _key(field)
-        text = get(key)
-        # Pulumi.yaml can give a key no default but an empty one.
-        if text:
+    fields = {_key(field): field for field in Settings.model_fields.values()}
+    set_keys = {key for namespace, _, key in (full.partition(":") for full in keys) if namespace == NAMESPACE}
+    values: dict[str, Any] = dict.fromkeys(set_keys - set(fields))
+    for key, field in fields.items():
+        # Pulumi.yaml has to give a key that may be left out a default, if only an empty one.
+        if text := get(key):
             values[key] = _value(field, text)
-    for full_key in keys:
-        namespace, _, key = full_key.partition(":")
-        if namespace == NAMESPACE:
-            values.setdefault(key, None)
     try:
         return Settings.model_validate(values, context={PROJECT: str(project)})
     except ValidationError as error:

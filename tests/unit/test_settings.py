@@ -130,3 +130,9 @@ def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
 def test_a_hash_is_taken_as_it_is() -> None:
     settings = read({**BASE, "users": [{"name": "a", "password": "$2y$10$" + "a" * 53}]})
     assert settings.users[0].is_hashed
+
+
+def test_an_empty_text_is_no_setting() -> None:
+    settings = read({**BASE, "clientsFile": "", "serverDirectory": ""})
+    assert settings.server_directory.startswith("/")
+    assert settings.clients_file == ()
