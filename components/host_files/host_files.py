@@ -106,7 +106,8 @@ class ReleasedFiles(Component):
             update=pulumi.Output.concat("update ", place),
             delete=f"delete {words(directory=directory)}",
             triggers=[host.name, directory],
-            opts=self.child(depends_on=depends_on, delete_before_replace=True),
+            # A new place is filled before the old one is emptied: until then nginx has its files.
+            opts=self.child(depends_on=depends_on, delete_before_replace=False),
         )
         self.register_outputs({})
 

@@ -80,12 +80,13 @@ stage() {
 check() {
 	[ -n "$image" ] || return 0
 	above=${directory%/*}
-	[ -e "$above/site/current" ] || [ "${directory##*/}" = site ] || return 0
 	set --
 	for bundle in tls users site; do
 		from=$above/$bundle/current
 		[ "$directory" != "$above/$bundle" ] || from=$directory/releases/$release
-		set -- "$@" --volume "$from:/etc/private-registry/$bundle/current:ro"
+		# As long as a bundle is missing nobody serves; the last one to come is checked with all of them.
+		[ -e "$from" ] || return 0
+		set -- "$@" --mount "type=bind,source=$from,target=/etc/private-registry/$bundle/current,readonly"
 	done
 	output=$(docker run --rm --network "$network" --user "$owner" --read-only --tmpfs /tmp "$@" \
 		--entrypoint nginx "$image" -t -q -c /etc/private-registry/site/current/nginx.conf 2>&1) ||

@@ -14,7 +14,7 @@ from pulumi.automation import events
 from lab.places import PROJECT
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "registry_reference.py", "components", "settings", "rendering")
-PASSPHRASE = "tests"
+PASSPHRASE = "Marker-Passphrase-77aa"
 NAMESPACE = "private-registry"
 
 

@@ -63,8 +63,8 @@ def test_the_same_release_again_touches_no_file(shell: Shell, directory: Path) -
 
 
 def test_a_release_that_can_not_be_checked_is_not_made_live(shell: Shell, directory: Path) -> None:
-    site = directory.parent / "site"
-    shell.run(SCRIPT, "create", f"directory={site}", OWNER, "release=a", payload={})
+    for other in ("users", "site"):
+        shell.run(SCRIPT, "create", f"directory={directory.parent / other}", OWNER, "release=a", payload={})
     # There is no image of this name anywhere, or no Docker: either way nobody has said that nginx accepts the release.
     image = [f"image=sha256:{'0' * 64}", "network=none", "container=nobody"]
     done = shell.run(SCRIPT, "create", *place(directory, "a"), *image, payload=bundle("a"))
