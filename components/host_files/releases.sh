@@ -43,11 +43,11 @@ clean_up() {
 	exit "$status"
 }
 
-# Takes away the folders that are empty now, up to the one that all stacks of this server share.
+# Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
 leave_directory() {
 	folder=$directory
 	rmdir "$folder/releases" 2> /dev/null || true
-	for _ in bundle part stack all; do
+	for _ in bundle part stack; do
 		rmdir "$folder" 2> /dev/null || return 0
 		folder=${folder%/*}
 	done
