@@ -60,6 +60,7 @@ class PrivateRegistry(Component):
                 user=settings.container_user,
                 memory=settings.limits.nginx_memory,
                 domain=settings.domain,
+                reference=settings.reference,
                 bind_address=settings.bind_address,
                 https_port=settings.https_port,
                 certificate=certificate.server_certificate,

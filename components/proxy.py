@@ -20,6 +20,8 @@ class ProxyArgs(ContainerArgs):
     """What a proxy is made of."""
 
     domain: str
+    reference: str
+    """HOST[:PORT], what image names start with."""
     bind_address: str
     https_port: int
     certificate: pulumi.Input[str]
@@ -52,7 +54,9 @@ class Proxy(Component):
         users = self._bundle(
             "users", {"htpasswd": File(pulumi.Output.secret(args.hashes).apply(htpasswd), mode="0600")}
         )
-        config = pulumi.Output.from_input(args.upstream).apply(lambda name: nginx_config(args.domain, name, PORT))
+        config = pulumi.Output.from_input(args.upstream).apply(
+            lambda name: nginx_config(args.domain, args.reference, name, PORT)
+        )
         site = self._bundle("site", {"nginx.conf": File(config)}, [tls, users])
         config_file = f"{ROOT}/site/current/nginx.conf"
         container = locked_down(

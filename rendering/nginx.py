@@ -40,11 +40,13 @@ INTERMEDIATE = TlsProfile(
 (https://wiki.mozilla.org/Security/Server_Side_TLS)."""
 
 
-def nginx_config(domain: str, upstream: str, upstream_port: int) -> str:
+def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int) -> str:
     """Render nginx.conf.
 
     Args:
         domain: The name clients use, without a port.
+        reference: The same with the port where it is not 443; what the registry is told that it is called, whatever
+            a client says.
         upstream: The registry container's name on the internal network.
         upstream_port: The port on which the registry listens there.
     """
@@ -55,6 +57,7 @@ def nginx_config(domain: str, upstream: str, upstream_port: int) -> str:
         health_port=HEALTH_PORT,
         server_name=f"[{domain}]" if ":" in domain else domain,
         realm=domain,
+        reference=reference,
         upstream=upstream,
         upstream_port=upstream_port,
         tls=INTERMEDIATE,

@@ -44,8 +44,8 @@ def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, 
     if settings:
         for text in (settings.domain, settings.reference, settings.bind_address, settings.server_directory):
             assert SAFE.fullmatch(text), repr(text)
-        assert len(nginx_config(settings.domain, "upstream", 5000).splitlines()) == len(
-            nginx_config("registry.test", "upstream", 5000).splitlines()
+        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000).splitlines()) == len(
+            nginx_config("registry.test", "registry.test", "upstream", 5000).splitlines()
         )
 
 

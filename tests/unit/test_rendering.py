@@ -1,5 +1,10 @@
 """The text of the configuration files. That nginx and the registry accept it is tested with the real ones, in e2e."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import bcrypt
 import pytest
 import yaml
@@ -49,10 +54,11 @@ def test_users_are_sorted_so_that_their_order_is_no_change() -> None:
 
 
 def test_nginx_streams_uploads_and_blanks_what_a_client_says_of_itself() -> None:
-    text = nginx_config("registry.test", "registry-1", 5000)
+    text = nginx_config("registry.test", "registry.test:8443", "registry-1", 5000)
     for line in (
         "server registry-1:5000;",
         "client_max_body_size 0;",
+        "proxy_set_header Host registry.test:8443;",
         "proxy_request_buffering off;",
         'proxy_set_header Forwarded "";',
         'proxy_set_header Authorization "";',
@@ -84,3 +90,13 @@ def test_a_payload_name_that_a_shell_could_misread_is_refused(name: str) -> None
 def test_a_payload_that_could_end_early_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"the content of ca\.crt"):
         with_payload(PROJECT / "components/own_volume.sh", {"ca.crt": text})
+
+
+@pytest.mark.parametrize("domain", ["registry.example.com", "10.0.0.2", "fd00::2"])
+@pytest.mark.parametrize("port", [443, 8443])
+def test_a_linter_of_nginx_configurations_finds_nothing(tmp_path: Path, domain: str, port: int) -> None:
+    file = tmp_path / "nginx.conf"
+    file.write_text(nginx_config(domain, registry_reference(domain, port), "upstream", 5000))
+    gixy = Path(sys.executable).with_name("gixy")
+    report = subprocess.run([gixy, "--format", "json", file], capture_output=True, text=True, check=False)
+    assert json.loads(report.stdout) == [], report.stdout + report.stderr
