@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview down test unit lint
+.PHONY: help up preview forget down test unit lint
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ up: $(VENV)/ready ## bring up the dev stack with two client hosts; again: apply 
 
 preview: $(VENV)/ready ## show what `make up` would change
 	@$(BIN)/python -m lab preview
+
+forget: $(VENV)/ready ## take a client host that is gone for good out of the state: CLIENT=... [STACK=...]
+	@CLIENT=$(CLIENT) STACK=$(STACK) $(BIN)/python -m lab forget
 
 down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushed too
 	@PURGE=$(PURGE) $(BIN)/python -m lab down

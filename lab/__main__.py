@@ -5,8 +5,10 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 
 from lab import docker, engine, hosts, images, stack, summary
+from lab import forget as forgetting
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
@@ -51,6 +53,15 @@ def preview() -> int:
     return stack.show("preview", "--diff")
 
 
+def forget() -> int:
+    """Take the host CLIENT, which is gone for good, out of the state of STACK, by default the dev stack."""
+    client = os.environ.get("CLIENT")
+    if not client:
+        raise LabError("name the host: make forget CLIENT=10.0.0.7 (and STACK=prod for another stack than dev)")
+    forgetting.forget(client, os.environ.get("STACK") or stack.STACK)
+    return 0
+
+
 def down() -> int:
     """Remove all that the lab made, but the images pushed unless PURGE=1."""
     purge = os.environ.get("PURGE") == "1"
@@ -72,7 +83,13 @@ def down() -> int:
 
 def main() -> int:
     """Run one command and return its exit status."""
-    commands = {"up": up, "preview": preview, "down": down, "prepare-tests": prepare_tests}
+    commands: dict[str, Callable[[], int]] = {
+        "up": up,
+        "preview": preview,
+        "forget": forget,
+        "down": down,
+        "prepare-tests": prepare_tests,
+    }
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("command", choices=commands)
     try:

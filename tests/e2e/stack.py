@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,28 @@ class Stack:
         """Return the resources of the state."""
         return list(json.loads(self.state())["checkpoint"]["latest"].get("resources", []))
 
-    def edit_state(self, edit: Any) -> None:
-        """Apply a function to each resource of the exported state and import it again."""
-        deployment = self._stack.export_stack()
-        for resource in (deployment.deployment or {}).get("resources", []):
-            edit(resource)
-        self._stack.import_stack(deployment)
+    def edit_state(self, edit: Callable[[dict[str, Any]], None]) -> None:
+        """Apply a function to each resource of the state."""
+
+        def edit_all(deployment: dict[str, Any]) -> dict[str, Any]:
+            for resource in deployment.get("resources", []):
+                edit(resource)
+            return deployment
+
+        self.edit_deployment(edit_all)
+
+    def edit_deployment(self, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Replace the exported state by what a function makes of it."""
+        exported = self._stack.export_stack()
+        changed = edit(dict(exported.deployment or {}))
+        self._stack.import_stack(auto.Deployment(version=exported.version, deployment=changed))
+
+    def set_secret(self, path: str, value: str) -> None:
+        """Set a secret as somebody at the command line does; it stands encrypted in the stack's file."""
+        self._write()
+        self._stack.set_config(f"{NAMESPACE}:{path}", auto.ConfigValue(value, secret=True), path=True)
+        config = yaml.safe_load(self._config.read_text())["config"]
+        self.settings = {key.removeprefix(f"{NAMESPACE}:"): entry for key, entry in config.items()}
 
     def _record(self, text: str) -> None:
         self.log += text + "\n"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pulumi.automation as auto
 import pytest
 
+from lab.forget import without
+from lab.run import run
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.stack import Stack
@@ -87,6 +89,22 @@ def test_a_client_that_does_not_answer_is_named_and_the_registry_serves(stack: S
     client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
     stack.configure(clients=stack.settings["clients"][:-1])
     stack.up()
+
+
+def test_a_client_that_is_gone_for_good_is_forgotten(stack: Stack, client_hosts: Hosts) -> None:
+    others = stack.settings["clients"]
+    stack.configure(clients=[*others, client_hosts.clients["three"]])
+    stack.up()
+    three = f"{client_hosts.network.name}-three"
+    run(["docker", "stop", "--time", "2", three])
+    try:
+        stack.configure(clients=others)
+        assert "registry-trust-172.30.78.13" in fails(stack)
+        stack.edit_deployment(lambda deployment: without(deployment, "172.30.78.13")[0])
+        assert stack.preview() == []
+    finally:
+        run(["docker", "start", three])
+        client_hosts.inside("three", f"rm -rf {FOLDER}; sed -i '/private-registry/d' /etc/hosts")
 
 
 def test_a_failed_verification_names_step_host_and_cause(stack: Stack, client_hosts: Hosts) -> None:

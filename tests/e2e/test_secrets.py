@@ -19,6 +19,7 @@ from tests.e2e.stack import PASSPHRASE, Stack
 from tests.unit.authority import Pair, issue
 
 PASSWORD, NEXT_PASSWORD = "Marker-Password-4f1c", "Marker-Password-9d2e"
+SECRET_PASSWORD = "Marker-Password-77b0"
 ROOT = issue("root", authority=True)
 
 
@@ -84,6 +85,8 @@ def stack(
             "authority": ROOT.pem,
         },
     )
+    stack.set_secret("users[1].name", "ops")
+    stack.set_secret("users[1].password", SECRET_PASSWORD)
     yield stack
     stack.destroy()
 
@@ -94,6 +97,7 @@ def markers(client_hosts: Hosts, server: Pair) -> dict[str, str]:
     return {
         "a user's password": PASSWORD,
         "the next password": NEXT_PASSWORD,
+        "a password from a secret": SECRET_PASSWORD,
         "the server's key": key_line(server.key_pem()),
         "the SSH key": key_line(ssh_key),
         "the passphrase": PASSPHRASE,
@@ -121,13 +125,14 @@ def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) ->
     with command_lines() as lines:
         preview = stack.preview_json()
         first = stack.verbose_up()
-        stack.configure(users=[{"name": "ci", "passwordFile": "next-password"}])
+        stack.configure(users=[{"name": "ci", "passwordFile": "next-password"}, stack.settings["users"][1]])
         next_preview = stack.preview_json()
         second = stack.verbose_up()
     assert len(lines) > 20, "the sampler saw the processes"
     assert any("sh -s -- create" in line for line in lines), "the sampler saw a script run"
     places = {
         "the state": stack.state(),
+        "the stack's file": (stack.folder / "Pulumi.secrets.yaml").read_text(),
         "the history": "".join(file.read_text() for file in (stack.folder / "backend").rglob("*.json")),
         "the preview": preview + next_preview,
         "the verbose log of an update": first + second,
@@ -138,6 +143,11 @@ def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) ->
     assert len(first) > 100_000, "the log is verbose"
     assert "\n".join(find(markers, places)) == ""
     assert not re.search(r"\$2[aby]\$\d\d\$", "".join(places.values())), "no hash either"
+
+
+def test_a_password_from_a_secret_logs_in(stack: Stack, client_hosts: Hosts) -> None:
+    client_hosts.inside("one", "docker login -u ops --password-stdin registry.test", SECRET_PASSWORD)
+    client_hosts.inside("one", "docker logout registry.test")
 
 
 FAILURES: list[dict[str, Any]] = [
