@@ -10,7 +10,7 @@ import yaml
 
 from lab.engine import environment
 from lab.places import PROJECT, STATE
-from lab.run import LabError, run, succeeds
+from lab.run import LabError, run
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -34,7 +34,7 @@ def ensure() -> None:
     """Draw the users' passwords and create the stack, once."""
     draw_passwords()
     # The command line would write the stack's salt into the committed file, so it works on a copy.
-    if not succeeds(["env", *_assignments(), _pulumi(), "stack", "select", STACK, "--cwd", str(PROJECT)]):
+    if not _is_there():
         before = _CONFIG.read_text()
         try:
             pulumi("stack", "init", STACK)
@@ -87,8 +87,12 @@ def exists() -> bool:
     return (STATE / f"Pulumi.{STACK}.salt").exists() and bool(shutil.which("pulumi", path=environment()["PATH"]))
 
 
-def _assignments() -> list[str]:
-    return [f"{key}={value}" for key, value in pulumi_environment().items()]
+def _is_there() -> bool:
+    try:
+        pulumi("stack", "select", STACK)
+    except LabError:
+        return False
+    return True
 
 
 def _pulumi() -> str:
