@@ -108,9 +108,7 @@ def _ensure_plugin(name: str, version: str) -> str:
         raise LabError("the Pulumi CLI is missing")
     if f"{name} " in run([pulumi, "plugin", "ls", "--project=false"], env=env) and _installed(pulumi, name, version):
         return "installed"
-    if _downloads_answer() and succeeds(
-        ["env", f"PATH={env['PATH']}", pulumi, "plugin", "install", "resource", name, version], 300
-    ):
+    if _downloads_answer() and succeeds([pulumi, "plugin", "install", "resource", name, version], timeout=300, env=env):
         return "official"
     folder = _build_plugin(name)
     run([pulumi, "plugin", "install", "resource", name, version, "--file", folder, "--reinstall"], env=env)

@@ -50,10 +50,10 @@ def run(
     return (done.stdout or b"").decode(errors="replace").strip()
 
 
-def succeeds(command: Sequence[str | Path], timeout: float = 30) -> bool:
+def succeeds(command: Sequence[str | Path], timeout: float = 30, env: Mapping[str, str] | None = None) -> bool:
     """Tell whether a program is there and ends well."""
     try:
-        run(command, timeout=timeout)
+        run(command, env=env, timeout=timeout)
     except LabError:
         return False
     return True
