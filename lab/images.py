@@ -55,8 +55,7 @@ def ensure() -> dict[str, str]:
         ``registry``, ``nginx``, ``client`` -> a pinned reference or an image id.
     """
     kept = _kept()
-    images = {name: kept.get(name) or _pulled(name) or "" for name in OFFICIAL}
-    images = {name: image if _present(image) else _pulled(name) or _built(name) for name, image in images.items()}
+    images = {name: _still_good(kept.get(name)) or _pulled(name) or _built(name) for name in OFFICIAL}
     file = STATE / "images.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"# Written by the lab: what it found or built. Delete it to look again.\n{yaml.safe_dump(images)}")
@@ -68,9 +67,12 @@ def _kept() -> dict[str, str]:
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 
 
+def _still_good(image: str | None) -> str | None:
+    """Return a kept image: a digest is pulled again where it is gone, an id has to be there."""
+    return image if image and (not image.startswith("sha256:") or _present(image)) else None
+
+
 def _present(image: str) -> bool:
-    if not image:
-        return False
     try:
         run(["docker", "image", "inspect", image])
     except LabError:
