@@ -57,8 +57,15 @@ refuse_strangers() {
 	done
 }
 
+# A folder made here is marked, so that only such a folder is taken away again.
+make_directory() {
+	for folder in "${directory%/*}" "$directory"; do
+		[ -d "$folder" ] || (umask 022 && mkdir -p "$folder" && : > "$folder/$mark")
+	done
+}
+
 place_files() {
-	(umask 022 && mkdir -p "$directory")
+	[ -z "$files" ] || make_directory
 	for file in $files; do
 		name=${file%:*}
 		same "$name" && continue
@@ -92,14 +99,17 @@ remove_files() {
 	done
 }
 
-# A folder with somebody else's file in it stays, and so does everything above it.
 leave_directory() {
-	rmdir "$directory" 2> /dev/null && rmdir "${directory%/*}" 2> /dev/null || true
+	for folder in "$directory" "${directory%/*}"; do
+		[ "$(ls -A "$folder" 2> /dev/null)" = "$mark" ] || return 0
+		rm -f "$folder/$mark"
+		rmdir "$folder"
+	done
 }
 
 main() {
 	umask 077
-	placed=''
+	placed='' mark=.private-registry
 	parse "$@"
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM

@@ -104,7 +104,7 @@ def test_a_client_that_is_gone_for_good_is_forgotten(stack: Stack, client_hosts:
         assert stack.preview() == []
     finally:
         run(["docker", "start", three])
-        client_hosts.inside("three", f"rm -rf {FOLDER}; sed -i '/private-registry/d' /etc/hosts")
+        client_hosts.inside("three", "rm -rf /etc/docker/certs.d; sed -i '/private-registry/d' /etc/hosts")
 
 
 def test_a_failed_verification_names_step_host_and_cause(stack: Stack, client_hosts: Hosts) -> None:

@@ -32,7 +32,7 @@ def test_create_places_the_file_and_the_entry(shell: Shell, host: Path) -> None:
     first, *rest = (host / "hosts").read_text().splitlines()
     assert first == "10.0.0.2\tregistry.test\t# private-registry project/stack"
     assert rest == ["127.0.0.1\tlocalhost", "10.0.0.9\tother"]
-    assert [entry.name for entry in file.parent.iterdir()] == ["ca.crt"]
+    assert sorted(entry.name for entry in file.parent.iterdir()) == [".private-registry", "ca.crt"]
 
 
 def test_delete_leaves_everything_as_it_was(shell: Shell, host: Path) -> None:
@@ -42,6 +42,30 @@ def test_delete_leaves_everything_as_it_was(shell: Shell, host: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (host / "hosts").read_bytes() == before
     assert not (host / "certs.d").exists()
+
+
+@pytest.mark.parametrize("folder", ["certs.d", "certs.d/registry.test"])
+def test_a_folder_that_was_there_before_stays_even_if_it_is_empty(shell: Shell, host: Path, folder: str) -> None:
+    (host / folder).mkdir(parents=True)
+    shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert list((host / folder).iterdir()) == []
+
+
+def test_the_last_of_two_registries_takes_the_folder_away(shell: Shell, host: Path) -> None:
+    other = [f"directory={host}/certs.d/other.test", "file=ca.crt:0644:12ab"]
+    shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    shell.run(SCRIPT, "create", *other, payload=OLD)
+    shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert (host / "certs.d/other.test/ca.crt").exists()
+    shell.run(SCRIPT, "delete", *other, payload=OLD)
+    assert not (host / "certs.d").exists()
+
+
+def test_an_entry_alone_makes_no_folder(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", f"directory={host}/certs.d/registry.test", f"hosts={host}/hosts", MARKER, ENTRY)
+    assert not (host / "certs.d").exists()
+    assert "registry.test" in (host / "hosts").read_text()
 
 
 def test_a_hosts_file_without_a_last_line_break_comes_back_to_the_byte(shell: Shell, host: Path) -> None:
@@ -107,7 +131,7 @@ def test_delete_leaves_a_changed_file_and_a_strangers_file(shell: Shell, host: P
     done = shell.run(SCRIPT, "delete", *place(host), payload=OLD)
     assert done.returncode == 0
     assert "was left" in done.stdout
-    assert {file.name for file in folder.iterdir()} == {"other.crt", "ca.crt"}
+    assert {file.name for file in folder.iterdir()} == {".private-registry", "other.crt", "ca.crt"}
 
 
 def test_a_failed_create_cleans_up_behind_it(shell: Shell, host: Path) -> None:
