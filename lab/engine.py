@@ -33,6 +33,18 @@ def environment() -> dict[str, str]:
     return variables
 
 
+def pulumi() -> str:
+    """Return the Pulumi CLI.
+
+    Raises:
+        LabError: There is none; says what to do.
+    """
+    found = shutil.which("pulumi", path=environment()["PATH"])
+    if not found:
+        raise LabError("the Pulumi CLI is missing; 'make up' brings it")
+    return found
+
+
 def ensure() -> None:
     """Make ``pulumi`` and the plugins ready."""
     with step("Pulumi CLI") as chosen:
@@ -67,9 +79,9 @@ def _ensure_cli() -> str:
     return f"{ENGINE_VERSION}, built from Go modules"
 
 
-def _version_of(pulumi: str) -> tuple[int, ...]:
+def _version_of(program: str) -> tuple[int, ...]:
     try:
-        match = re.search(r"(\d+)\.(\d+)", run([pulumi, "version"]))
+        match = re.search(r"(\d+)\.(\d+)", run([program, "version"]))
     except LabError:
         return ()
     return tuple(map(int, match.groups())) if match else ()
@@ -102,20 +114,17 @@ def _build_cli(target: Path) -> None:
 
 
 def _ensure_plugin(name: str, version: str) -> str:
-    env = environment()
-    pulumi = shutil.which("pulumi", path=env["PATH"])
-    if not pulumi:
-        raise LabError("the Pulumi CLI is missing")
-    if f"{name} " in run([pulumi, "plugin", "ls", "--project=false"], env=env) and _installed(pulumi, name, version):
+    if _installed(name, version):
         return "installed"
-    if _downloads_answer() and succeeds([pulumi, "plugin", "install", "resource", name, version], timeout=300, env=env):
+    env = environment()
+    install = [pulumi(), "plugin", "install", "resource", name, version]
+    if _downloads_answer() and succeeds(install, timeout=300, env=env):
         return "official"
-    folder = _build_plugin(name)
-    run([pulumi, "plugin", "install", "resource", name, version, "--file", folder, "--reinstall"], env=env)
+    run([*install, "--file", _build_plugin(name), "--reinstall"], env=env)
     return "built from Go modules" if name != "command" else "the lab's stand-in, built"
 
 
-def _installed(pulumi: str, name: str, version: str) -> bool:
+def _installed(name: str, version: str) -> bool:
     home = Path(environment().get("PULUMI_HOME") or os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     folder = home / "plugins" / f"resource-{name}-v{version}"
     marker = folder / ".digest"

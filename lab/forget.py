@@ -1,10 +1,9 @@
 """A client host that is gone for good: taken out of a stack's state, since nothing can be removed from it any more."""
 
 import json
-import shutil
 from typing import Any
 
-from lab.engine import environment
+from lab.engine import environment, pulumi
 from lab.places import PROJECT
 from lab.run import LabError, run, say
 from lab.stack import STACK, pulumi_environment
@@ -19,10 +18,7 @@ def forget(client: str, stack: str = STACK) -> None:
         LabError: The stack knows no such client, or its state could not be read or written.
     """
     env = pulumi_environment() if stack == STACK else environment()
-    pulumi = shutil.which("pulumi", path=env["PATH"])
-    if not pulumi:
-        raise LabError("the Pulumi CLI is missing; 'make up' brings it")
-    command = [pulumi, "stack", "--stack", stack, "--cwd", str(PROJECT), "--non-interactive"]
+    command = [pulumi(), "stack", "--stack", stack, "--cwd", str(PROJECT), "--non-interactive"]
     exported = json.loads(run([*command, "export"], env=env))
     kept, forgotten = without(exported["deployment"], client)
     if not forgotten:

@@ -10,7 +10,7 @@ from lab.cache import built, digest_of
 from lab.debian import install
 from lab.engine import go_build
 from lab.places import LAB, STATE
-from lab.run import LabError, run, step
+from lab.run import LabError, run, step, succeeds
 
 _IMAGES = LAB / "images"
 _PULL_SECONDS = 300
@@ -73,11 +73,7 @@ def _still_good(image: str | None) -> str | None:
 
 
 def _present(image: str) -> bool:
-    try:
-        run(["docker", "image", "inspect", image])
-    except LabError:
-        return False
-    return True
+    return succeeds(["docker", "image", "inspect", image])
 
 
 def _pulled(name: str) -> str | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import yaml
 
+from lab import engine
 from lab.engine import environment
 from lab.places import PROJECT, STATE
-from lab.run import LabError, run
+from lab.run import run, succeeds
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -34,7 +35,7 @@ def ensure() -> None:
     """Draw the users' passwords and create the stack, once."""
     draw_passwords()
     # The command line would write the stack's salt into the committed file, so it works on a copy.
-    if not _is_there():
+    if not succeeds(_command("stack", "select", STACK), env=pulumi_environment()):
         before = _CONFIG.read_text()
         try:
             pulumi("stack", "init", STACK)
@@ -73,12 +74,12 @@ def _local_config() -> Path:
 
 def pulumi(*arguments: str) -> str:
     """Run ``pulumi`` on the project and return its output."""
-    return run([_pulumi(), *arguments, "--non-interactive", "--cwd", str(PROJECT)], env=pulumi_environment())
+    return run(_command(*arguments), env=pulumi_environment())
 
 
 def show(*arguments: str) -> int:
     """Run ``pulumi`` on the dev stack, its output on the terminal; return its status."""
-    command = [_pulumi(), *arguments, "--config-file", str(_local_config()), "--cwd", str(PROJECT)]
+    command = [engine.pulumi(), *arguments, "--config-file", str(_local_config()), "--cwd", str(PROJECT)]
     return subprocess.run(command, env={**os.environ, **pulumi_environment()}, check=False).returncode
 
 
@@ -87,16 +88,5 @@ def exists() -> bool:
     return (STATE / f"Pulumi.{STACK}.salt").exists() and bool(shutil.which("pulumi", path=environment()["PATH"]))
 
 
-def _is_there() -> bool:
-    try:
-        pulumi("stack", "select", STACK)
-    except LabError:
-        return False
-    return True
-
-
-def _pulumi() -> str:
-    found = shutil.which("pulumi", path=environment()["PATH"])
-    if not found:
-        raise LabError("the Pulumi CLI is missing; 'make up' brings it")
-    return found
+def _command(*arguments: str) -> list[str]:
+    return [engine.pulumi(), *arguments, "--non-interactive", "--cwd", str(PROJECT)]

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -112,12 +112,16 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
     for part in location[:-1]:
         if isinstance(part, str):
             field = next(field for field in model.model_fields.values() if _key(field) == part)
-            model = _section(field.annotation)
+            model = section_of(field)
     return sorted(_key(field) for field in model.model_fields.values())
 
 
-def _section(annotation: Any) -> Any:
-    return annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the section that a setting holds, one or a list of them, or None for a plain value."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _mend(location: tuple[int | str, ...], path: str, kind: str) -> str:

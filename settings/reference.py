@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from settings.load import NAMESPACE
+from settings.load import NAMESPACE, section_of
 from settings.model import Settings
 
 _COMPUTED = {"serverDirectory": "`/var/lib/private-registry` for root"}
@@ -31,7 +31,7 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
     rows = "".join(_row(field) for field in fields)
     yield f"{title}| key | value | default | meaning |\n|---|---|---|---|\n{rows}"
     for field in fields:
-        section = _model(field)
+        section = section_of(field)
         if section and not _is_file(field):
             many = "[…]" if "tuple" in str(field.annotation) else ""
             yield from _sections(section, f"{path}{'.' if path else ''}{field.alias}{many}")
@@ -45,7 +45,7 @@ def _row(field: FieldInfo) -> str:
 def _value(field: FieldInfo) -> str:
     if _is_file(field):
         return "file name"
-    if _model(field):
+    if section_of(field):
         return "list" if "tuple" in str(field.annotation) else "section"
     if "tuple" in str(field.annotation):
         return "list of text"
@@ -78,13 +78,6 @@ def _default(field: FieldInfo) -> str:
 
 def _is_file(field: FieldInfo) -> bool:
     return str(field.alias).endswith("File")
-
-
-def _model(field: FieldInfo) -> type[BaseModel] | None:
-    for kind in (field.annotation, *get_args(field.annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ live() {
 }
 
 stage() {
+	# What is live has this very content; anything else of this name is the rest of an update that was killed.
+	[ "$(live)" != "$release" ] || return 0
 	(umask 022 && mkdir -p "$directory/releases")
 	rm -rf "$directory/releases/.new"
 	mkdir "$directory/releases/.new"
@@ -67,13 +69,8 @@ stage() {
 		chmod "${file#*:}" "$directory/releases/.new/${file%:*}"
 	done
 	if [ "$(id -u)" -eq 0 ]; then chown -R "$owner" "$directory/releases/.new"; fi
-	# A release that is there already has this very content, or is the rest of an update that was killed.
-	if [ "$(live)" = "$release" ]; then
-		rm -rf "$directory/releases/.new"
-	else
-		rm -rf "${directory:?}/releases/$release"
-		mv "$directory/releases/.new" "$directory/releases/$release"
-	fi
+	rm -rf "${directory:?}/releases/$release"
+	mv "$directory/releases/.new" "$directory/releases/$release"
 }
 
 # nginx of the declared image reads the staged release together with the live ones of the other bundles.
