@@ -11,6 +11,7 @@ from components.host_files import Host
 from components.proxy import Proxy, ProxyArgs
 from components.registry import Registry, RegistryArgs
 from components.seed import Seed
+from components.ssh import client_host, docker_host, docker_provider
 from components.verification import Verification
 from rendering.htpasswd import bcrypt_hash
 from settings import Client, Settings, User
@@ -28,9 +29,9 @@ class PrivateRegistry(Component):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._settings = settings
-        server = Host("localhost")
+        server, on_server = self._server(f"{name}-docker-host")
         prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-        directory = f"{settings.server_directory}/{pulumi.get_stack()}"
+        directory = f"{settings.directory}/{pulumi.get_stack()}"
 
         self._seed = Seed(f"{name}-seed", opts=self.child())
         certificate = self._certificate(f"{name}-certificate")
@@ -47,7 +48,7 @@ class PrivateRegistry(Component):
                 delete_data=settings.delete_data,
                 seed=self._seed,
             ),
-            opts=self.child(),
+            opts=on_server,
         )
         password = self._seed.derive_hex("verification.password")
         proxy = Proxy(
@@ -71,7 +72,7 @@ class PrivateRegistry(Component):
                 seed=self._seed,
                 trusted_first=list(trusts.values()),
             ),
-            opts=self.child(),
+            opts=on_server,
         )
         generation = pulumi.Output.concat(
             proxy.generation,
@@ -83,7 +84,7 @@ class PrivateRegistry(Component):
         verifications = {
             client.host: Verification(
                 f"{name}-verification-{client.host}",
-                _host(client),
+                client_host(client),
                 settings.reference,
                 trusts[client.host].authority,
                 password,
@@ -103,6 +104,16 @@ class PrivateRegistry(Component):
         }
         self.register_outputs(dict(self.outputs))
 
+    def _server(self, name: str) -> tuple[Host, pulumi.ResourceOptions]:
+        """Return the server, and the options of the components that are on it."""
+        url, access = self._settings.docker_host, self._settings.docker_host_access
+        if url is None or access is None:
+            return Host("localhost"), self.child()
+        provider = docker_provider(name, url, access, self.child())
+        return docker_host(url, access), pulumi.ResourceOptions.merge(
+            self.child(), pulumi.ResourceOptions(providers=[provider])
+        )
+
     def _certificate(self, name: str) -> Certificate:
         certificate = self._settings.certificate
         if certificate.source == "self-signed":
@@ -114,7 +125,7 @@ class PrivateRegistry(Component):
     def _trust(self, name: str, client: Client, certificate: Certificate) -> ClientTrust:
         return ClientTrust(
             f"{name}-trust-{client.host}",
-            _host(client),
+            client_host(client),
             self._settings.reference,
             certificate.ca_certificate,
             self._seed,
@@ -136,10 +147,3 @@ class PrivateRegistry(Component):
         # The salt depends on the password too, so that a new password gets a new salt.
         salt = self._seed.derive(f"salt {user.name} {secret}", _SALT_BYTES)
         return salt.apply(lambda value: bcrypt_hash(secret, value, _PASSWORD_COST))
-
-
-def _host(client: Client) -> Host:
-    if client.local:
-        return Host(client.host)
-    assert client.host_key is not None  # noqa: S101 - the settings are valid
-    return Host.over_ssh(client.host, client.user, client.port, client.ssh_key.get_secret_value(), client.host_key)

@@ -1,6 +1,20 @@
 """The stack's configuration as typed, validated values. Nothing here knows a Pulumi resource."""
 
 from settings.load import InvalidSettings, load
-from settings.model import Certificate, Client, Images, Limits, Settings, User
+from settings.model import Certificate, Images, Limits, Settings, User
+from settings.ssh import Client, DockerHostAccess, SshAccess, SshLogin, SshUrl
 
-__all__ = ["Certificate", "Client", "Images", "InvalidSettings", "Limits", "Settings", "User", "load"]
+__all__ = [
+    "Certificate",
+    "Client",
+    "DockerHostAccess",
+    "Images",
+    "InvalidSettings",
+    "Limits",
+    "Settings",
+    "SshAccess",
+    "SshLogin",
+    "SshUrl",
+    "User",
+    "load",
+]

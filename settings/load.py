@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,8 @@ from settings.model import Settings
 
 NAMESPACE = "private-registry"
 
-_SECRET_KEYS = {"password", "privateKey", "key", "passwordFile", "privateKeyFile", "keyFile"}
+_SECRETS = {"password", "privateKey", "privateKeyPassword", "key"}
+_SECRET_KEYS = _SECRETS | {f"{key}File" for key in _SECRETS}
 _PEM_KEYS = {"chain", "authority", "chainFile", "authorityFile"}
 
 
@@ -39,7 +41,7 @@ def load(get: Callable[[str], str | None], keys: Mapping[str, str], project: Pat
     values: dict[str, Any] = dict.fromkeys(set_keys - set(fields))
     for key, field in fields.items():
         # Pulumi.yaml has to give a key that may be left out a default, if only an empty one.
-        if text := get(key):
+        if (text := get(key)) and text != "{}":
             values[key] = _value(field, text)
     try:
         return Settings.model_validate(values, context={PROJECT: str(project)})
@@ -103,8 +105,13 @@ def _reason(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing and has no default"
     if detail["type"] == "extra_forbidden":
-        return f"is not known here; allowed are {', '.join(_allowed(detail['loc']))}"
+        return _unknown(str(detail["loc"][-1]), _allowed(detail["loc"]))
     return detail["msg"].removeprefix("Value error, ")
+
+
+def _unknown(key: str, allowed: list[str]) -> str:
+    [guess] = get_close_matches(key, allowed, n=1) or [""]
+    return f"is not known here{f'; did you mean {guess}?' if guess else ''}; allowed are {', '.join(allowed)}"
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:
@@ -131,5 +138,5 @@ def _mend(location: tuple[int | str, ...], path: str, kind: str) -> str:
         return f"pulumi config rm --path '{NAMESPACE}:{path}'"
     if not path:
         return "pulumi config shows what is set"
-    secret = " --secret" if str(location[-1]) in ("password", "privateKey", "key") else ""
+    secret = " --secret" if str(location[-1]) in _SECRETS else ""
     return f"pulumi config set{secret} --path '{NAMESPACE}:{path}' VALUE"

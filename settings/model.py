@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from registry_reference import DEFAULT_HTTPS_PORT, registry_reference
 from rendering.htpasswd import bcrypt_cost
@@ -15,21 +14,19 @@ from settings.fields import (
     Certificates,
     CertificatesFile,
     Domain,
-    Host,
-    HostKey,
     Image,
     IpAddress,
     Name,
     Password,
     PasswordFile,
     Port,
-    PrivateKey,
-    PrivateKeyFile,
     ServerKey,
     ServerKeyFile,
     yaml_file,
 )
 from settings.provided import mistakes
+from settings.section import Section
+from settings.ssh import Client, DockerHostAccess, DockerHostUrl
 
 VERIFICATION_USER = "verification"
 """The user with which the stack proves itself; nobody else may have this name."""
@@ -41,18 +38,7 @@ def _unique(key: str, names: Iterable[str]) -> None:
         raise ValueError(f"{key}: {', '.join(repeated)} stands more than once; each may be listed once")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        strict=True,
-        use_attribute_docstrings=True,
-    )
-
-
-class Certificate(_Section):
+class Certificate(Section):
     """The server certificate: signed by an authority of the stack's own, or provided."""
 
     source: Literal["self-signed", "provided"] = "self-signed"
@@ -125,7 +111,7 @@ class Certificate(_Section):
         return self.authority or self.authority_file
 
 
-class User(_Section):
+class User(Section):
     """Somebody who may log in."""
 
     name: Name
@@ -161,47 +147,7 @@ class User(_Section):
         return bcrypt_cost(self.secret.get_secret_value()) is not None
 
 
-class Client(_Section):
-    """A host that pulls from the registry and has to trust it."""
-
-    host: Host
-    """DNS name or IP address."""
-    local: bool = False
-    """This machine: reached without SSH."""
-    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "root"
-    """Anyone but root needs sudo without a password."""
-    port: Port = 22
-    """The port of its SSH server."""
-    private_key: PrivateKey | None = None
-    """The SSH key, in OpenSSH or PEM form, without a passphrase; set it with --secret."""
-    private_key_file: PrivateKeyFile | None = None
-    """Or the file that holds it."""
-    host_key: HostKey | None = None
-    """The host's public key; a host that shows another one is refused."""
-    hosts_entry: IpAddress | None = None
-    """Where there is no DNS: the address that the client's /etc/hosts gives the registry's domain."""
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.local:
-            return self
-        if (self.private_key is None) == (self.private_key_file is None):
-            raise ValueError(
-                "needs either privateKey (with --secret) or privateKeyFile, or local: true for this machine"
-            )
-        if self.host_key is None:
-            raise ValueError(f"needs hostKey, the host's public key; 'ssh-keyscan -t ed25519 {self.host}' shows it")
-        return self
-
-    @property
-    def ssh_key(self) -> SecretStr:
-        """The private key, wherever it came from."""
-        key = self.private_key or self.private_key_file
-        assert key is not None  # noqa: S101 - _reachable has seen to it
-        return key
-
-
-class Images(_Section):
+class Images(Section):
     """The images of the two containers, pinned."""
 
     registry: Image | None = None
@@ -210,7 +156,7 @@ class Images(_Section):
     """The same; nginx 1.25.1 or newer."""
 
 
-class Limits(_Section):
+class Limits(Section):
     """Memory of the containers, in MiB."""
 
     registry_memory: Annotated[int, Field(ge=64, le=1048576)] = 512
@@ -219,13 +165,7 @@ class Limits(_Section):
     """Of nginx."""
 
 
-def _default_server_directory() -> str:
-    if os.geteuid() == 0:
-        return "/var/lib/private-registry"
-    return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything that a stack's file may say."""
 
     domain: Domain
@@ -234,9 +174,11 @@ class Settings(_Section):
     """The port that nginx publishes."""
     bind_address: IpAddress = "0.0.0.0"  # noqa: S104 - a registry is there to be reached
     """The address of the server on which nginx listens."""
-    server_directory: Annotated[str, Field(pattern=r"^/[a-zA-Z0-9._/-]+$")] = Field(
-        default_factory=_default_server_directory
-    )
+    docker_host: DockerHostUrl | None = None
+    """The server, as `ssh://[USER@]HOST[:PORT]`; without it, this machine."""
+    docker_host_access: DockerHostAccess | None = None
+    """How to log in to the server."""
+    server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
     """Where the server keeps the containers' files; each stack has a folder of its own in it."""
     certificate: Certificate = Certificate()
     """The authorities and the server certificate."""
@@ -264,6 +206,15 @@ class Settings(_Section):
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
                 raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+        return self
+
+    @model_validator(mode="after")
+    def _server_is_reachable(self) -> Self:
+        if (self.docker_host is None) != (self.docker_host_access is None):
+            raise ValueError(
+                "dockerHost and dockerHostAccess go together: with both the server is reached over SSH, "
+                "with neither it is this machine"
+            )
         return self
 
     @model_validator(mode="after")
@@ -303,6 +254,19 @@ class Settings(_Section):
         return registry_reference(self.domain, self.https_port)
 
     @property
+    def directory(self) -> str:
+        """Where the server keeps the containers' files."""
+        if self.server_directory:
+            return self.server_directory
+        if self._becomes_root:
+            return "/var/lib/private-registry"
+        return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))
+
+    @property
     def container_user(self) -> str:
         """UID:GID of both containers: one of their own where files can be given away, else the one who writes them."""
-        return "10001:10001" if os.geteuid() == 0 else f"{os.geteuid()}:{os.getegid()}"
+        return "10001:10001" if self._becomes_root else f"{os.geteuid()}:{os.getegid()}"
+
+    @property
+    def _becomes_root(self) -> bool:
+        return self.docker_host is not None or os.geteuid() == 0

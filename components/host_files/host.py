@@ -6,10 +6,6 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-# A host that swallows packets would otherwise take three minutes to fail.
-_DIAL_ERROR_LIMIT = 3
-_PER_DIAL_TIMEOUT_SECONDS = 5
-
 
 @dataclass(frozen=True)
 class Host:
@@ -21,20 +17,6 @@ class Host:
     """How to reach it; None for this machine."""
     sudo: bool = False
     """Whether the user becomes root with ``sudo -n``."""
-
-    @classmethod
-    def over_ssh(cls, name: str, user: str, port: int, private_key: str, host_key: str) -> "Host":
-        """Return a host that is reached over SSH and has to show the given public key."""
-        connection = command.remote.ConnectionArgs(
-            host=name,
-            user=user,
-            port=port,
-            private_key=pulumi.Output.secret(private_key),
-            host_key=host_key,
-            dial_error_limit=_DIAL_ERROR_LIMIT,
-            per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
-        )
-        return cls(name, connection, sudo=user != "root")
 
     def run(
         self,

@@ -19,6 +19,7 @@ NETWORK = Network(
         LabHost("two", "172.30.78.12", user="ops"),
         LabHost("three", "172.30.78.13"),
         LabHost("stranger", "172.30.78.14", listed=False),
+        LabHost("server", "172.30.78.15", user="ops", listed=False),
     ),
 )
 

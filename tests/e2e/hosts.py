@@ -19,6 +19,10 @@ class Hosts:
     def host(self, name: str) -> LabHost:
         return next(host for host in self.network.hosts if host.name == name)
 
+    def container(self, name: str) -> str:
+        """Return the name of the container that plays a host."""
+        return hosts.container(self.network, self.host(name))
+
     def inside(self, name: str, command: str, stdin: str | None = None) -> str:
         """Run a shell command as root on a host; raise with its output if it fails."""
         return hosts.inside(self.network, self.host(name), command, stdin)

@@ -33,7 +33,9 @@ class Step:
 class Stack:
     """One stack: its settings are a mapping, changed between updates."""
 
-    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, name: str, settings: Mapping[str, Any], env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.folder = folder
         self.settings: dict[str, Any] = dict(settings)
@@ -46,7 +48,11 @@ class Stack:
         (folder / "backend").mkdir()
         workspace = auto.LocalWorkspace(
             work_dir=str(folder),
-            env_vars={"PULUMI_BACKEND_URL": f"file://{folder}/backend", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE},
+            env_vars={
+                "PULUMI_BACKEND_URL": f"file://{folder}/backend",
+                "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+                **(env or {}),
+            },
         )
         self._stack = auto.Stack.create(name, workspace)
         self._salt = yaml.safe_load(self._config.read_text())["encryptionsalt"]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pulumi
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from components import PrivateRegistry
 from settings import Settings
@@ -26,6 +28,8 @@ KEY, AUTHORITY, REQUEST, SERVER = (
     "tls:index/locallySignedCert:LocallySignedCert",
 )
 
+SSH_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+HOST_KEY = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 DIGEST = "a" * 64
 BASE: Mapping[str, Any] = {
     "domain": "registry.test",
@@ -36,8 +40,8 @@ BASE: Mapping[str, Any] = {
         {
             "host": "10.0.0.7",
             "user": "ops",
-            "privateKey": "-----BEGIN OPENSSH PRIVATE KEY-----\nmarker-ssh-key\n-----END OPENSSH PRIVATE KEY-----\n",
-            "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI",
+            "privateKey": SSH_KEY,
+            "hostKey": HOST_KEY,
             "hostsEntry": "10.0.0.2",
         },
         {"host": "build.example.com", "local": True},

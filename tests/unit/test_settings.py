@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from settings import InvalidSettings, Settings, load
-from tests.unit.conftest import BASE, DIGEST
+from tests.unit.conftest import BASE, DIGEST, HOST_KEY, SSH_KEY
 
-KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n"
-CLIENT = {"host": "h", "privateKey": KEY, "hostKey": "ssh-ed25519 AAAA"}
+CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
 
 
 def read(config: dict[str, Any], project: Path = Path()) -> Settings:
@@ -112,6 +111,7 @@ def test_no_message_shows_a_secret(users: list[Any]) -> None:
 
 def test_files_are_relative_to_the_project(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from a file\n")
+    (tmp_path / "password").chmod(0o600)
     (tmp_path / "clients.yaml").write_text(json.dumps([CLIENT]))
     settings = read(
         {**BASE, "users": [{"name": "a", "passwordFile": "password"}], "clientsFile": "clients.yaml"}, tmp_path
@@ -134,5 +134,5 @@ def test_a_hash_is_taken_as_it_is() -> None:
 
 def test_an_empty_text_is_no_setting() -> None:
     settings = read({**BASE, "clientsFile": "", "serverDirectory": ""})
-    assert settings.server_directory.startswith("/")
+    assert settings.directory.startswith("/")
     assert settings.clients_file == ()

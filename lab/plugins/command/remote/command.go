@@ -4,7 +4,9 @@ package remote
 import (
 	"context"
 
+	p "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 
 	"private-registry/lab/command/shell"
 )
@@ -27,9 +29,16 @@ type State struct {
 func (*Command) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[Inputs], error) {
 	response, err := shell.Check[Inputs](ctx, req, "connection")
 	if connection := req.NewInputs.Get("connection"); connection.IsMap() {
-		response.Failures = append(response.Failures, shell.Unknown("connection.", connection.AsMap(), connectionNames)...)
+		response.Failures = append(response.Failures, unknown("connection.", connection.AsMap(), "proxy")...)
+		if proxy := connection.AsMap().Get("proxy"); proxy.IsMap() {
+			response.Failures = append(response.Failures, unknown("connection.proxy.", proxy.AsMap())...)
+		}
 	}
 	return response, err
+}
+
+func unknown(prefix string, properties property.Map, more ...string) []p.CheckFailure {
+	return shell.Unknown(prefix, properties, append(more, serverNames...))
 }
 
 func (*Command) Create(ctx context.Context, req infer.CreateRequest[Inputs]) (infer.CreateResponse[State], error) {

@@ -1,0 +1,99 @@
+"""From how hosts are reached over SSH to the connections of commands and of Docker."""
+
+import shlex
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from components.host_files import Host
+from settings import Client, DockerHostAccess, SshAccess, SshLogin, SshUrl
+
+# A host that swallows packets would otherwise take three minutes to fail.
+_DIAL_ERROR_LIMIT = 3
+_PER_DIAL_TIMEOUT_SECONDS = 5
+
+
+def client_host(client: Client) -> Host:
+    """Return the host of a client: this machine, or one reached over SSH."""
+    if client.local:
+        return Host(client.host)
+    return _host(SshUrl(client.host, client.user, client.port), client, client.bastion)
+
+
+def docker_host(url: SshUrl, access: DockerHostAccess) -> Host:
+    """Return the server as a host on which commands run."""
+    return _host(url, access, access.bastion)
+
+
+def docker_provider(name: str, url: SshUrl, access: DockerHostAccess, opts: pulumi.ResourceOptions) -> docker.Provider:
+    """Declare how Docker's resources reach the server: by the program ``ssh``, with the server's key pinned."""
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return docker.Provider(
+        name,
+        host=f"ssh://{url.user}@{host}:{url.port}",
+        ssh_opts=_options(access, access.bastion),
+        opts=opts,
+    )
+
+
+def _host(url: SshUrl, login: SshLogin, bastion: SshAccess | None) -> Host:
+    proxy = (
+        command.remote.ProxyConnectionArgs(
+            host=bastion.host,
+            user=bastion.user,
+            port=bastion.port,
+            private_key=_secret(bastion.ssh_key),
+            private_key_password=_secret(bastion.ssh_key_password),
+            password=_secret(bastion.ssh_password),
+            host_key=bastion.host_key,
+            dial_error_limit=_DIAL_ERROR_LIMIT,
+            per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
+        )
+        if bastion
+        else None
+    )
+    connection = command.remote.ConnectionArgs(
+        host=url.host,
+        user=url.user,
+        port=url.port,
+        private_key=_secret(login.ssh_key),
+        private_key_password=_secret(login.ssh_key_password),
+        password=_secret(login.ssh_password),
+        host_key=login.host_key,
+        proxy=proxy,
+        dial_error_limit=_DIAL_ERROR_LIMIT,
+        per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
+    )
+    return Host(url.host, connection, sudo=url.user != "root")
+
+
+def _secret(text: str | None) -> pulumi.Output[str] | None:
+    return None if text is None else pulumi.Output.secret(text)
+
+
+def _options(login: SshLogin, bastion: SshAccess | None = None) -> list[str]:
+    """Return the options of the program ``ssh`` (https://man.openbsd.org/ssh_config).
+
+    The host key comes from a command, so that no file of the machine that runs this is read or written.
+    """
+    options = {
+        "BatchMode": "yes",
+        "ConnectTimeout": str(_PER_DIAL_TIMEOUT_SECONDS),
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": "none",
+        "GlobalKnownHostsFile": "none",
+        "KnownHostsCommand": f"/usr/bin/env echo %H {login.host_key}",
+    }
+    if login.private_key_file:
+        options |= {"IdentityFile": login.private_key_file.name, "IdentitiesOnly": "yes"}
+    if bastion:
+        options["ProxyCommand"] = _through(bastion)
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def _through(bastion: SshAccess) -> str:
+    place = ["-l", bastion.user, "-p", str(bastion.port), bastion.host]
+    # What the inner ssh is to expand must pass the outer one.
+    words = [word.replace("%", "%%") for word in ["ssh", *_options(bastion), *place]]
+    return shlex.join(words) + " -W [%h]:%p"
