@@ -32,6 +32,17 @@ class Network:
     prefix: str
     """The first three numbers of a /24."""
     hosts: tuple[LabHost, ...]
+    prefix6: str | None = None
+    """The first four numbers of a /64, where the hosts have IPv6 addresses too."""
+
+    def address6(self, host: LabHost) -> str:
+        """Return a host's IPv6 address: it ends in the same number as the other one."""
+        return f"{self.prefix6}::{host.address.rpartition('.')[2]}"
+
+    @property
+    def gateway6(self) -> str:
+        """This machine's IPv6 address on the bridge."""
+        return f"{self.prefix6}::1"
 
     @property
     def gateway(self) -> str:
@@ -66,8 +77,10 @@ def ensure(network: Network, image: str, state: Path) -> None:
     """
     key = _ssh_key(state)
     if not succeeds(["docker", "network", "inspect", network.name]):
-        subnet = ["--subnet", f"{network.prefix}.0/24", "--gateway", network.gateway]
-        run(["docker", "network", "create", *subnet, network.name])
+        subnets = ["--subnet", f"{network.prefix}.0/24", "--gateway", network.gateway]
+        if network.prefix6:
+            subnets += ["--ipv6", "--subnet", f"{network.prefix6}::/64", "--gateway", network.gateway6]
+        run(["docker", "network", "create", *subnets, network.name])
     for host in network.hosts:
         with step(f"host {host.name}") as chosen:
             chosen.append(_start(network, host, image, key.with_suffix(".pub").read_text().strip()))
@@ -138,6 +151,8 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
     capabilities = [word for capability in _CAPABILITIES for word in ("--cap-add", capability)]
     unconfined = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
     network_options = ["--network", network.name, "--ip", host.address, "--hostname", host.name]
+    if network.prefix6:
+        network_options += ["--ip6", network.address6(host)]
     key = ["--env", f"AUTHORIZED_KEY={public_key}", "--label", f"authorized-key={public_key}"]
     volume = ["--volume", f"{name}:/var/lib/docker"]
     run(

@@ -21,6 +21,7 @@ NETWORK = Network(
         LabHost("stranger", "172.30.78.14", listed=False),
         LabHost("server", "172.30.78.15", user="ops", listed=False),
     ),
+    prefix6="fd00:78:0:1",
 )
 
 

@@ -79,7 +79,7 @@ def stack(
         clients=[
             {**one, "port": 2222, "privateKeyFile": "keys/one"},
             {**two, "bastion": bastion},
-            {**three, "agent": True},
+            {**three, "host": client_hosts.network.address6(client_hosts.host("three")), "agent": True},
         ],
     )
     stack.set_secret("clients[0].privateKeyPassword", PASSPHRASE)
@@ -91,7 +91,7 @@ def stack(
 def test_another_machine_serves_clients_that_are_reached_in_every_way(stack: Stack, client_hosts: Hosts) -> None:
     here = containers()
     stack.up()
-    assert sorted(stack.outputs()["verification"]) == ["172.30.78.11", "172.30.78.12", "172.30.78.13"]
+    assert sorted(stack.outputs()["verification"]) == ["172.30.78.11", "172.30.78.12", "fd00:78:0:1::13"]
     assert containers() == here, "nothing runs on this machine"
     served = client_hosts.inside("server", "docker ps --format '{{.Names}} {{.Status}}'")
     assert len(re.findall(r"private-registry-access-\S+ Up .*\(healthy\)", served)) == 2
@@ -126,3 +126,19 @@ def test_a_destroy_empties_the_server_and_the_clients(stack: Stack, client_hosts
     assert client_hosts.inside("server", "docker ps -aq; docker volume ls -q; ls /var/lib/private-registry") == ""
     for name in ("one", "two", "three"):
         client_hosts.inside(name, "! grep -r registry.test /etc/docker /etc/hosts && ! ls /etc/docker/certs.d 2>&1")
+
+
+def test_a_registry_can_be_named_by_an_ipv6_address(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path: Path
+) -> None:
+    gateway = client_hosts.network.gateway6
+    one = {key: value for key, value in client_hosts.clients["one"].items() if key != "hostsEntry"}
+    stack = Stack(tmp_path, "ipv6", settings(found_images, client_hosts))
+    stack.configure(domain=gateway, bindAddress=gateway, httpsPort=8443, clients=[one], deleteData=True)
+    try:
+        stack.up()
+        assert stack.outputs()["registry"] == f"[{gateway}]:8443"
+        assert "pulled" in stack.outputs()["verification"]["172.30.78.11"]
+        assert stack.preview() == []
+    finally:
+        stack.destroy()
