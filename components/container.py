@@ -12,7 +12,8 @@ from components.seed import Seed
 GRACE_SECONDS = 60
 """How long a request in flight may take to end when a container stops."""
 
-_START_SECONDS = 60
+START_SECONDS = 60
+"""How long a container may take to become healthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,9 @@ def locked_down(
     envs: Sequence[str] | None = None,
     labels: Sequence[docker.ContainerLabelArgs] | None = None,
     stop_signal: str | None = None,
+    wait: bool = True,
 ) -> docker.Container:
-    """Declare a container without root, capabilities or a file system to write to, and wait until it is healthy."""
+    """Declare a container without root, capabilities or a file system to write to, healthy unless ``wait`` is off."""
     program, *arguments = command
     return docker.Container(
         resource_name,
@@ -81,11 +83,12 @@ def locked_down(
         restart="unless-stopped",
         stop_signal=stop_signal,
         destroy_grace_seconds=GRACE_SECONDS,
-        wait=True,
-        wait_timeout=_START_SECONDS,
+        wait=wait,
+        wait_timeout=START_SECONDS,
         opts=pulumi.ResourceOptions.merge(
             opts,
-            # The provider takes note of a change of these and applies it to nothing.
-            pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs"]),
+            # The provider takes note of a change of the first three and applies it to nothing. A container that could
+            # not be started, as its port was taken, has no network data: nothing but another one will start.
+            pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs", "networkDatas"]),
         ),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.advice import advising
 from components.certificate import Certificate, ProvidedCertificate, SelfSignedCertificate
 from components.client_trust import ClientTrust
 from components.component import Component
@@ -27,7 +28,7 @@ class PrivateRegistry(Component):
     """A registry behind TLS, with users, that every listed client trusts."""
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, advising(opts))
         self._settings = settings
         server, on_server = self._server(f"{name}-docker-host")
         prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"

@@ -8,7 +8,7 @@ import pulumi_docker as docker
 
 from components.component import Component
 from components.container import ContainerArgs, locked_down
-from components.host_files import File, ReleasedFiles, Reload
+from components.host_files import File, Nginx, ReleasedFiles
 from components.images import pinned_image
 from rendering.htpasswd import htpasswd
 from rendering.nginx import HEALTH_PORT, HTTPS_PORT, ROOT, nginx_config
@@ -44,7 +44,7 @@ class Proxy(Component):
         self._name, self._args = name, args
         image = pinned_image(f"{name}-image", args.image, self.child())
         network = docker.Network(f"{name}-network", name=f"{args.prefix}-frontend", opts=self.child())
-        self._reload = Reload(f"{args.prefix}-proxy", image, args.network)
+        self._nginx = Nginx(image, f"{args.prefix}-proxy", args.network)
 
         tls = self._bundle(
             "tls",
@@ -62,7 +62,7 @@ class Proxy(Component):
         container = locked_down(
             f"{name}-container",
             args,
-            name=self._reload.container,
+            name=self._nginx.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
             networks=[network.name, args.network],
@@ -92,7 +92,7 @@ class Proxy(Component):
             self._args.user,
             files,
             self._args.seed,
-            self._reload,
+            self._nginx,
             depends_on,
             opts=self.child(),
         )

@@ -6,14 +6,16 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
+from components import host_files
 from components.component import Component
-from components.container import GRACE_SECONDS, ContainerArgs, locked_down
+from components.container import GRACE_SECONDS, START_SECONDS, ContainerArgs, locked_down
 from components.host_files import File, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
 from rendering.registry import PORT, registry_config
 
+_HEALTHY = Path(__file__).parent / "healthy.sh"
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
 _CONFIG = "/etc/private-registry"
 _DATA = "/var/lib/registry"
@@ -50,6 +52,7 @@ class Registry(Component):
                 )
             },
             args.seed,
+            host_files.Registry(image, f"http://127.0.0.1:{PORT}/"),
             opts=self.child(),
         )
         owned = self._give_volume(name, args, image, volume)
@@ -71,12 +74,25 @@ class Registry(Component):
             # The registry reads its configuration only when it starts.
             labels=[docker.ContainerLabelArgs(label="private-registry.config", value=config.release)],
             health=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
+            wait=False,
             opts=self.child(depends_on=[config, owned], delete_before_replace=False),
         )
         self.network = network.name
-        self.container = container.name
         self.container_id = container.id
+        self.container = self._healthy(name, args, container)
         self.register_outputs({})
+
+    def _healthy(self, name: str, args: RegistryArgs, container: docker.Container) -> pulumi.Output[str]:
+        """Return the container's name once it is healthy.
+
+        A command of its own waits, not the container: an update that goes on after an error deletes the container
+        that was to be replaced, unless something that depended on that one has failed.
+        """
+        create = pulumi.Output.all(container.name, container.id).apply(
+            lambda parts: words(container=parts[0], id=parts[1][:12], seconds=str(START_SECONDS))
+        )
+        healthy = args.host.run(f"{name}-healthy", with_payload(_HEALTHY, {}), create, opts=self.child())
+        return pulumi.Output.all(container.name, healthy.stdout).apply(lambda parts: str(parts[0]))
 
     def _give_volume(
         self, name: str, args: RegistryArgs, image: pulumi.Output[str], volume: docker.Volume

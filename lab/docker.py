@@ -35,8 +35,8 @@ def ensure() -> None:
 
 
 def stop() -> bool:
-    """Stop the engine if the lab started it; tell whether it did."""
-    if not _PID.exists():
+    """Stop the engine if the lab started it and it runs nothing else; tell whether it did."""
+    if not _PID.exists() or (_answers() and run(["docker", "ps", "--quiet"])):
         return False
     pid = int(_PID.read_text())
     _PID.unlink()

@@ -11,7 +11,7 @@ from lab.places import CACHE, LAB, PROJECT
 from lab.run import LabError, run, step, succeeds
 
 ENGINE_VERSION = "3.274.1"
-OLDEST_VERSION = (3, 200)
+OLDEST_VERSION = (3, 217)
 PLUGINS = {"docker": "5.2.0", "tls": "5.6.2", "command": "1.2.1"}
 """Plugin -> version, that of the Python SDK in requirements.txt."""
 

@@ -47,8 +47,8 @@ class Certificate(Section):
     """Names of the authorities. The first signs, clients trust all of them."""
     authority_validity_days: Annotated[int, Field(ge=30, le=36500)] = 3650
     """How long an authority lives."""
-    validity_days: Annotated[int, Field(ge=2, le=825)] = 397
-    """How long the server certificate lives; below the authority's life."""
+    validity_days: Annotated[int, Field(ge=2, le=825)] = 365
+    """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: Annotated[int, Field(ge=1)] = 30
     """How many days before its end an update replaces the server certificate."""
     chain: Certificates | None = None

@@ -52,7 +52,7 @@ refuse_strangers() {
 		name=${file%:*}
 		[ -e "$directory/$name" ] || continue
 		same "$name" || fail "$directory/$name exists with other content and was not written by this stack;" \
-			"it was left as it is. Move it away, or remove it if nobody needs it, and run the update again."
+			"it was left as it is"
 		say "$directory/$name was there with this content and is taken over"
 	done
 }

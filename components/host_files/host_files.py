@@ -25,12 +25,21 @@ class File:
 
 
 @dataclass(frozen=True)
-class Reload:
-    """How nginx is asked whether it accepts staged files, and told to use them."""
+class Nginx:
+    """nginx reads the bundle: the declared image checks it before it is live, and the container reloads it."""
 
-    container: str
     image: pulumi.Input[str]
+    container: str
     network: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry reads the bundle: the declared image has to start with it before it is live."""
+
+    image: pulumi.Input[str]
+    probe: str
+    """The URL that it has to answer."""
 
 
 class HostFiles(Component):
@@ -71,7 +80,7 @@ class HostFiles(Component):
 
 
 class ReleasedFiles(Component):
-    """Files on the server that change together: staged, checked by nginx if it reads them, made live by one rename.
+    """Files on the server that change together: staged, tried by the program that reads them, made live by one rename.
 
     The bundle belongs to the stack alone. ``release`` names its content: what has to follow a change depends on it.
     """
@@ -84,7 +93,7 @@ class ReleasedFiles(Component):
         owner: str,
         files: Mapping[str, File],
         seed: Seed,
-        reload: Reload | None = None,
+        reader: Nginx | Registry,
         depends_on: list[pulumi.Resource] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -95,7 +104,8 @@ class ReleasedFiles(Component):
             words(directory=directory, owner=owner),
             " release=",
             self.release,
-            *((f" container={reload.container} image=", reload.image, " network=", reload.network) if reload else ()),
+            " ",
+            _reader_words(reader),
             " ",
             file_words,
         )
@@ -110,6 +120,11 @@ class ReleasedFiles(Component):
             opts=self.child(depends_on=depends_on, delete_before_replace=False),
         )
         self.register_outputs({})
+
+
+def _reader_words(reader: Nginx | Registry) -> pulumi.Output[str]:
+    known = {"program": type(reader).__name__.lower(), **vars(reader)}
+    return pulumi.Output.all(**known).apply(lambda values: words(**values))
 
 
 def _file_words(files: Mapping[str, File], seed: Seed) -> pulumi.Output[str]:

@@ -5,9 +5,11 @@
 #   release=NAME            names the content
 #   owner=UID:GID           who may read the files; given only where the writer may give files away
 #   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
-#   container=NAME          the nginx container to reload, if any; with image and network its staged
-#   image=ID                configuration is checked first, in the folder above the bundle's
-#   network=NAME
+#   program=NAME            who reads the bundle: nginx or registry; tries it in its image before it is made live
+#   image=ID                the program's image
+#   container=NAME          nginx: the container to reload
+#   network=NAME            nginx: the network on which its upstream's name is known
+#   probe=URL               registry: what it has to answer
 
 fail() {
 	printf '%s: %s\n' "$(uname -n)" "$*" >&2
@@ -15,7 +17,7 @@ fail() {
 }
 
 parse() {
-	verb=$1 directory='' release='' owner='' files='' container='' image='' network=''
+	verb=$1 directory='' release='' owner='' files='' program='' image='' container='' network='' probe=''
 	shift
 	for argument; do
 		value=${argument#*=}
@@ -24,9 +26,11 @@ parse() {
 		release=*) release=$value ;;
 		owner=*) owner=$value ;;
 		file=*) files="$files ${value%:*}" ;;
-		container=*) container=$value ;;
+		program=*) program=$value ;;
 		image=*) image=$value ;;
+		container=*) container=$value ;;
 		network=*) network=$value ;;
+		probe=*) probe=$value ;;
 		*) fail "unknown argument $argument" ;;
 		esac
 	done
@@ -73,9 +77,15 @@ stage() {
 	mv "$directory/releases/.new" "$directory/releases/$release"
 }
 
-# nginx of the declared image reads the staged release together with the live ones of the other bundles.
 check() {
-	[ -n "$image" ] || return 0
+	case $program in
+	nginx) check_nginx ;;
+	registry) try_registry ;;
+	esac
+}
+
+# nginx of the declared image reads the staged release together with the live ones of the other bundles.
+check_nginx() {
 	above=${directory%/*}
 	set --
 	for bundle in tls users site; do
@@ -88,6 +98,23 @@ check() {
 	output=$(docker run --rm --network "$network" --user "$owner" --read-only --tmpfs /tmp "$@" \
 		--entrypoint nginx "$image" -t -q -c /etc/private-registry/site/current/nginx.conf 2>&1) ||
 		fail "nginx refuses the new configuration, the old one keeps serving: $output"
+}
+
+# The registry has nothing like nginx -t: the declared image serves an empty folder with the staged release.
+try_registry() {
+	# shellcheck disable=SC2016  # expanded in the container
+	trial='registry serve "$1" & attempt=0
+		until wget -q -O /dev/null "$2"; do
+			attempt=$((attempt + 1))
+			kill -0 $! && [ "$attempt" -lt 20 ] || exit 1
+			sleep 1
+		done'
+	output=$(docker run --rm --network none --user "$owner" --read-only --tmpfs /tmp --tmpfs /var/lib/registry \
+		--mount "type=bind,source=$directory/releases/$release,target=/etc/private-registry/current,readonly" \
+		--env OTEL_TRACES_EXPORTER=none --entrypoint sh "$image" \
+		-c "$trial" trial /etc/private-registry/current/config.yml "$probe" 2>&1) ||
+		fail "the registry does not start with the new image or configuration, the old one keeps serving:" \
+			"$(printf '%s\n' "$output" | tail -n 5)"
 }
 
 flip() {

@@ -23,6 +23,12 @@ class Hosts:
         """Return the name of the container that plays a host."""
         return hosts.container(self.network, self.host(name))
 
+    def bring_images(self, name: str, images: Mapping[str, str]) -> None:
+        """Load the images that were built here into a host's Docker; it pulls the others itself."""
+        for image in (images["nginx"], images["registry"]):
+            if image.startswith("sha256:"):
+                run(["sh", "-c", f"docker save {image} | docker exec -i {self.container(name)} docker load"])
+
     def inside(self, name: str, command: str, stdin: str | None = None) -> str:
         """Run a shell command as root on a host; raise with its output if it fails."""
         return hosts.inside(self.network, self.host(name), command, stdin)

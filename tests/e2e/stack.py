@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pulumi.automation as auto
+import pytest
 import yaml
 from pulumi.automation import events
 
 from lab.places import PROJECT
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "registry_reference.py", "components", "settings", "rendering")
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "registry_reference.py",
+    "troubleshooting.py",
+    "components",
+    "settings",
+    "rendering",
+)
 PASSPHRASE = "Marker-Passphrase-77aa"
 NAMESPACE = "private-registry"
 
@@ -46,14 +55,12 @@ class Stack:
             else:
                 shutil.copy(source, folder / entry)
         (folder / "backend").mkdir()
-        workspace = auto.LocalWorkspace(
-            work_dir=str(folder),
-            env_vars={
-                "PULUMI_BACKEND_URL": f"file://{folder}/backend",
-                "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-                **(env or {}),
-            },
-        )
+        self.env = {
+            "PULUMI_BACKEND_URL": f"file://{folder}/backend",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            **(env or {}),
+        }
+        workspace = auto.LocalWorkspace(work_dir=str(folder), env_vars=self.env)
         self._stack = auto.Stack.create(name, workspace)
         self._salt = yaml.safe_load(self._config.read_text())["encryptionsalt"]
         self.log = ""
@@ -87,6 +94,17 @@ class Stack:
         seen: list[events.EngineEvent] = []
         self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True)
         return steps(seen)
+
+    def fails(self) -> str:
+        """Run an update that has to fail and return all that it printed."""
+        self.log = ""
+        with pytest.raises(auto.CommandError) as failure:
+            self.up()
+        return self.log + str(failure.value)
+
+    def cancel(self) -> None:
+        """Take away the lock that a killed run left."""
+        self._stack.cancel()
 
     def preview_json(self) -> str:
         """Return all that the engine says of a preview, with the difference in full."""

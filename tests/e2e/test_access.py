@@ -36,10 +36,7 @@ def agent(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def server(found_images: dict[str, str], client_hosts: Hosts) -> str:
     """A machine with Docker, the images, and an operator who may use it; returns its address."""
     client_hosts.inside("server", "usermod --append --groups docker ops")
-    for image in ("nginx", "registry"):
-        if found_images[image].startswith("sha256:"):
-            pipe = f"docker save {found_images[image]} | docker exec -i {client_hosts.container('server')} docker load"
-            run(["sh", "-c", pipe])
+    client_hosts.bring_images("server", found_images)
     return client_hosts.host("server").address
 
 

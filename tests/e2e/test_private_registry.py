@@ -121,10 +121,10 @@ def _earlier(days: int) -> Any:
 def test_a_day_later_a_preview_shows_no_change_and_in_the_renewal_window_it_does(stack: Stack) -> None:
     stack.edit_state(_earlier(days=1))
     assert stack.preview() == []
-    stack.edit_state(_earlier(days=370))
+    stack.edit_state(_earlier(days=339))
     renewed = {step.name for step in stack.preview() if step.op in ("create-replacement", "replace")}
     assert renewed == {"registry-certificate-server"}
-    stack.edit_state(_earlier(days=-371))
+    stack.edit_state(_earlier(days=-340))
     assert stack.preview() == []
 
 

@@ -118,7 +118,7 @@ def test_create_refuses_to_overwrite_somebody_elses_file(shell: Shell, host: Pat
     done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
     assert done.returncode != 0
     assert f"{file} exists with other content" in done.stderr
-    assert "Move it away" in done.stderr
+    assert "was left as it is" in done.stderr
     assert file.read_text() == "somebody else's\n"
     assert (host / "hosts").read_bytes() == before
 

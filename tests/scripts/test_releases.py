@@ -66,7 +66,7 @@ def test_a_release_that_can_not_be_checked_is_not_made_live(shell: Shell, direct
     for other in ("users", "site"):
         shell.run(SCRIPT, "create", f"directory={directory.parent / other}", OWNER, "release=a", payload={})
     # There is no image of this name anywhere, or no Docker: either way nobody has said that nginx accepts the release.
-    image = [f"image=sha256:{'0' * 64}", "network=none", "container=nobody"]
+    image = ["program=nginx", f"image=sha256:{'0' * 64}", "network=none", "container=nobody"]
     done = shell.run(SCRIPT, "create", *place(directory, "a"), *image, payload=bundle("a"))
     assert done.returncode != 0
     assert "the old one keeps serving" in done.stderr

@@ -1,10 +1,16 @@
 """What the components declare, read as their documentation: on mocks, without the engine or Docker."""
 
 import json
+import shlex
 
+import pulumi
+import pytest
+
+from components.advice import _advise
 from tests.unit.conftest import (
     AUTHORITY,
     CONTAINER,
+    HOST_KEY,
     KEY,
     LOCAL,
     NETWORK,
@@ -171,3 +177,49 @@ def test_the_verification_runs_again_when_the_certificate_changes(declare: Decla
     assert declare().named(REMOTE, name).plain("create") == users, "another user is nothing to verify"
     renamed = declare(certificate={"authorities": ["other"]}).named(REMOTE, name).plain("create")
     assert renamed != users
+
+
+def test_the_server_on_another_machine_is_reached_over_ssh_with_its_key_pinned(declare: Declare) -> None:
+    access = {"agent": True, "hostKey": HOST_KEY}
+    recorder = declare(dockerHost="ssh://ops@10.0.0.2:2222", dockerHostAccess=access)
+    provider = recorder.named("pulumi:providers:docker", "registry-docker-host")
+    assert provider.inputs["host"] == "ssh://ops@10.0.0.2:2222"
+    options = json.loads(provider.inputs["sshOpts"])
+    assert f"KnownHostsCommand=/usr/bin/env echo %H {HOST_KEY}" in options
+    assert "StrictHostKeyChecking=yes" in options
+    connection = recorder.named(REMOTE, "registry-proxy-tls").plain("connection")
+    assert (connection["host"], connection["user"], connection["port"]) == ("10.0.0.2", "ops", 2222)
+    assert connection["hostKey"] == HOST_KEY
+    assert {client.name for client in recorder.of(LOCAL)} == {
+        "registry-trust-build.example.com",
+        "registry-verification-build.example.com",
+    }
+
+
+def test_a_bastion_is_pinned_too(declare: Declare) -> None:
+    bastion = {"host": "10.0.0.1", "user": "jump", "agent": True, "hostKey": HOST_KEY}
+    client = {"host": "10.0.0.8", "agent": True, "hostKey": HOST_KEY, "bastion": bastion}
+    connection = declare(clients=[client]).named(REMOTE, "registry-trust-10.0.0.8").plain("connection")
+    assert connection["proxy"]["hostKey"] == HOST_KEY
+    assert connection["proxy"]["user"] == "jump"
+    assert connection["proxy"]["dialErrorLimit"] == 3
+    access = {"agent": True, "hostKey": HOST_KEY, "bastion": bastion}
+    recorder = declare(dockerHost="ssh://10.0.0.2", dockerHostAccess=access)
+    options = json.loads(recorder.named("pulumi:providers:docker", "registry-docker-host").inputs["sshOpts"])
+    [through] = [option for option in options if option.startswith("ProxyCommand=")]
+    words = shlex.split(through.removeprefix("ProxyCommand="))
+    assert f"KnownHostsCommand=/usr/bin/env echo %%H {HOST_KEY}" in words
+    assert words[-3:] == ["10.0.0.1", "-W", "[%h]:%p"]
+
+
+def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    failure = pulumi.ErrorHookArgs(
+        urn="", id="", name="registry-trust-h", type="", errors=["sudo: a password is required"]
+    )
+    assert _advise(failure) is False, "nothing is tried again"
+    assert said == [
+        "registry-trust-h: The user may not become root without a password. "
+        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root."
+    ]

@@ -5,11 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from settings import InvalidSettings, Settings, load
 from tests.unit.conftest import BASE, DIGEST, HOST_KEY, SSH_KEY
 
 CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
+WITHOUT_KEY = {"host": "h", "hostKey": HOST_KEY}
+AGENT = {"agent": True, "hostKey": HOST_KEY}
+RUBBISH_KEY = SSH_KEY[:60] + "rubbish" + SSH_KEY[67:]
+
+
+def encrypted(form: PrivateFormat) -> str:
+    """Return a private key with a passphrase."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"right")).decode()
+
+
+ENCRYPTED_KEY, PKCS8_KEY = encrypted(PrivateFormat.OpenSSH), encrypted(PrivateFormat.PKCS8)
 
 
 def read(config: dict[str, Any], project: Path = Path()) -> Settings:
@@ -70,11 +83,51 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"certificate": {"authorities": []}}, "certificate.authorities", "at least 1"),
     ({"certificate": {"authorities": ["a", "a"]}}, "certificate", "stands more than once"),
     ({"certificate": {"validityDays": 400, "authorityValidityDays": 400}}, "certificate", "outlive"),
-    ({"certificate": {"renewalDays": 397}}, "certificate", "renewalDays"),
+    ({"certificate": {"renewalDays": 365}}, "certificate", "renewalDays"),
     ({"certificate": {"validityDays": 5000}}, "certificate.validityDays", "825"),
     ({"limits": {"registryMemory": 1}}, "limits.registryMemory", "64"),
     ({"deleteData": "maybe"}, "private-registry:deleteData", "valid boolean"),
-    ({"htpsPort": 443}, "private-registry:htpsPort", "not known here"),
+    ({"htpsPort": 443}, "private-registry:htpsPort", "did you mean httpsPort?"),
+    ({"users": [{"name": "a", "pasword": "x"}]}, "users[0].pasword", "did you mean password?"),
+    ({"colour": "blue"}, "private-registry:colour", "is not known here; allowed are"),
+    ({"domain": "ex_ample.bücher"}, "private-registry:domain", "not a valid international DNS name"),
+    ({"domain": "Bücher.example"}, "private-registry:domain", "not a valid international DNS name"),
+    ({"clients": [{**CLIENT, "hostKey": HOST_KEY[:-9]}]}, "clients[0].hostKey", "whole public host key"),
+    ({"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY}]}, "clients[0]", "give it as privateKeyPassword"),
+    (
+        {"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY, "privateKeyPassword": "wrong"}]},
+        "clients[0]",
+        "privateKeyPassword does not open",
+    ),
+    ({"clients": [{**CLIENT, "privateKeyPassword": "x"}]}, "clients[0]", "take privateKeyPassword out"),
+    ({"clients": [{**CLIENT, "privateKey": PKCS8_KEY}]}, "clients[0].privateKey", "must be in OpenSSH form"),
+    ({"clients": [{**CLIENT, "privateKey": RUBBISH_KEY}]}, "clients[0]", "the private key can't be read"),
+    ({"clients": [{**CLIENT, "password": "x"}]}, "clients[0]", "exactly one of privateKey"),
+    ({"clients": [{**CLIENT, "agent": True}]}, "clients[0]", "exactly one of privateKey"),
+    (
+        {"clients": [{**WITHOUT_KEY, "password": "x", "privateKeyPassword": "x"}]},
+        "clients[0]",
+        "makes no sense without privateKey",
+    ),
+    ({"clients": [{**WITHOUT_KEY, "password": ""}]}, "clients[0].password", "must not be empty"),
+    ({"clients": [{**CLIENT, "bastion": {"host": "b"}}]}, "clients[0].bastion", "exactly one of privateKey"),
+    ({"clients": [{**CLIENT, "bastion": {**CLIENT, "hostKey": None}}]}, "clients[0].bastion", "needs hostKey"),
+    ({"dockerHost": "ssh://h"}, "private-registry", "dockerHost and dockerHostAccess go together"),
+    ({"dockerHostAccess": AGENT}, "private-registry", "dockerHost and dockerHostAccess go together"),
+    *(
+        ({"dockerHost": url, "dockerHostAccess": AGENT}, "private-registry:dockerHost", "ssh://[USER@]HOST[:PORT]")
+        for url in ("tcp://h:2375", "ssh://", "ssh://h/path", "ssh://u:secret@h", "ssh://h:99999", "ssh://[::1", "h")
+    ),
+    (
+        {"dockerHost": "ssh://h", "dockerHostAccess": {"hostKey": HOST_KEY, "password": "x"}},
+        "private-registry:dockerHostAccess",
+        "reached by the program ssh",
+    ),
+    (
+        {"dockerHost": "ssh://h", "dockerHostAccess": {**AGENT, "bastion": CLIENT}},
+        "private-registry:dockerHostAccess",
+        "bastion.privateKeyFile without a passphrase",
+    ),
 ]
 
 
@@ -136,3 +189,35 @@ def test_an_empty_text_is_no_setting() -> None:
     settings = read({**BASE, "clientsFile": "", "serverDirectory": ""})
     assert settings.directory.startswith("/")
     assert settings.clients_file == ()
+
+
+def test_a_name_in_another_script_becomes_punycode() -> None:
+    settings = read({**BASE, "domain": "bücher.example"})
+    assert settings.domain == "xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("key", ["passwordFile", "keyFile", "privateKeyFile"])
+def test_a_secret_file_that_everybody_may_read_is_refused(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SSH_KEY)
+    file.chmod(0o644)
+    changes: dict[str, dict[str, Any]] = {
+        "passwordFile": {"users": [{"name": "a", "passwordFile": "secret"}]},
+        "keyFile": {"certificate": {"source": "provided", "keyFile": "secret"}},
+        "privateKeyFile": {"clients": [{**WITHOUT_KEY, "privateKeyFile": "secret"}]},
+    }
+    with pytest.raises(InvalidSettings, match=rf"{key}\n.*may be read by everybody .*chmod 600 {file}"):
+        read({**BASE, **changes[key]}, tmp_path)
+
+
+def test_a_key_with_a_passphrase_is_opened_by_it() -> None:
+    client = {**CLIENT, "privateKey": ENCRYPTED_KEY, "privateKeyPassword": "right"}
+    [found] = read({**BASE, "clients": [client]}).clients
+    assert found.ssh_key_password == "right"
+
+
+def test_the_server_on_another_machine_keeps_its_files_where_root_does() -> None:
+    settings = read({**BASE, "serverDirectory": "", "dockerHost": "ssh://ops@h:2222", "dockerHostAccess": AGENT})
+    assert settings.docker_host == ("h", "ops", 2222)
+    assert settings.directory == "/var/lib/private-registry"
+    assert settings.container_user == "10001:10001"

@@ -1,0 +1,24 @@
+"""The table of problems: each message is recognized as its own row, and the page is current."""
+
+import pytest
+
+from lab.places import PROJECT
+from troubleshooting import PROBLEMS, Problem, problem_of, table
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.key)
+def test_a_message_is_recognized(problem: Problem) -> None:
+    assert problem_of(f"before {problem.message} after") is problem
+
+
+def test_an_unforeseen_message_gets_no_advice() -> None:
+    assert problem_of("something else") is None
+
+
+def test_no_two_rows_have_the_same_key() -> None:
+    assert len({problem.key for problem in PROBLEMS}) == len(PROBLEMS)
+
+
+def test_the_page_has_the_table() -> None:
+    page = (PROJECT / "docs/troubleshooting.md").read_text()
+    assert table() in page, "run: .venv/bin/python -m troubleshooting, and put the table into docs/troubleshooting.md"

@@ -1,0 +1,285 @@
+"""What can go wrong, why, and what to do: the one source of the advice after a failure and of the page about it.
+
+``python -m troubleshooting`` prints the table of docs/troubleshooting.md.
+"""
+
+import re
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of failure."""
+
+    key: str
+    """Names it in the tests."""
+    pattern: str
+    """A regular expression that its message matches."""
+    message: str
+    """What is printed, with an ellipsis for what differs; it has to match the pattern."""
+    cause: str
+    mend: str
+    by_engine: bool = False
+    """Whether the engine reports it before or without a resource, so that no advice can follow."""
+
+    @property
+    def advice(self) -> str:
+        """What a reader of the message needs to know."""
+        return f"{self.cause} {self.mend}"
+
+
+_NEW_HOST_KEY = (
+    "If it was installed anew, read its new key over a way that you trust (ssh-keyscan -t ed25519 HOST) and set it; if "
+    "not, find out who answers in its place."
+)
+
+PROBLEMS = (
+    # The server.
+    Problem(
+        "docker-over-ssh",
+        r"Error pinging Docker server.*ssh://.*Cannot connect to the Docker daemon",
+        "Error pinging Docker server, make sure that ssh://… is reachable …: Cannot connect to the Docker daemon",
+        "The server was reached over SSH and its Docker does not answer: it does not run, or the user may not use it.",
+        "ssh USER@HOST docker version tells which. Start it (systemctl start docker), or add the user to the group "
+        "docker there (usermod --append --groups docker USER); then run the update again.",
+    ),
+    Problem(
+        "docker-down",
+        r"Cannot connect to the Docker daemon|Error pinging Docker server.*(no such file|connection refused)",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock",
+        "No Docker Engine answers on this host.",
+        "Start it (systemctl start docker), or set DOCKER_HOST or private-registry:dockerHost to where it is; "
+        "then run the update again.",
+    ),
+    Problem(
+        "docker-host-key",
+        r"Host key verification failed",
+        "Host key verification failed",
+        "The server showed another host key than private-registry:dockerHostAccess.hostKey.",
+        _NEW_HOST_KEY,
+    ),
+    Problem(
+        "docker-login",
+        r"Permission denied \((publickey|password|keyboard)",
+        "Permission denied (publickey,password)",
+        "The server refuses the SSH login.",
+        "Check the user in private-registry:dockerHost and the key in private-registry:dockerHostAccess; its public "
+        "half has to be in that user's authorized_keys.",
+    ),
+    Problem(
+        "port-taken",
+        r"address already in use|port is already allocated",
+        "listen tcp4 0.0.0.0:443: bind: address already in use",
+        "Another program on the server has the port.",
+        "See who (ss -ltnp 'sport = :443'), end it, or choose another private-registry:httpsPort or bindAddress; then "
+        "run the update again.",
+    ),
+    Problem(
+        "bind-address",
+        r"cannot assign requested address",
+        "listen tcp4 …:443: bind: cannot assign requested address",
+        "private-registry:bindAddress is none of the server's addresses.",
+        "ip address shows them; 0.0.0.0 stands for all.",
+    ),
+    Problem(
+        "name-taken",
+        r"(network with name|container name) \S+ (already exists|is already in use)",
+        "network with name private-registry-prod-backend already exists",
+        "Docker has something of this name that is not in the stack's state.",
+        "If it is a left-over, remove it (docker network rm NAME, docker rm NAME); if another stack of the same name "
+        "made it, give this stack another name.",
+    ),
+    Problem(
+        "image-missing",
+        r"unable to pull image sha256:|No such image: sha256:|Unable to find image 'sha256:",
+        "No such image: sha256:…",
+        "An image that is named by its id is not on the server.",
+        "Build or load it there (docker load), or name it as NAME:TAG@sha256:DIGEST, which is pulled.",
+    ),
+    Problem(
+        "image-pull",
+        r"[Uu]nable to pull image|Error pulling image|[Uu]nable to read Docker image",
+        "unable to pull image …",
+        "The server could not get the image from its registry.",
+        "Try docker pull on the server; check the name, the digest, and the server's way to that registry.",
+    ),
+    Problem(
+        "container-ends",
+        r"container \S+ did not get healthy|container failed to be in healthy state",
+        "container … did not get healthy",
+        "A new container started and does not work; the one before it still serves, unless it was nginx.",
+        "Its last words, or docker logs NAME on the server, tell why.",
+    ),
+    Problem(
+        "registry-refuses",
+        r"the registry does not start with the new image or configuration",
+        "the registry does not start with the new image or configuration, the old one keeps serving: …",
+        "The declared image was tried with the rendered configuration and did not answer.",
+        "Its last words tell why; take a version of the registry from 3.1.1 on.",
+    ),
+    Problem(
+        "nginx-refuses",
+        r"nginx refuses the new configuration",
+        "nginx refuses the new configuration, the old one keeps serving: …",
+        "nginx of the declared image can't read what was rendered.",
+        "Its own words name file and line; an image older than 1.25.1 does not know 'http2 on'.",
+    ),
+    # Any host.
+    Problem(
+        "name-unknown",
+        r"no such host",
+        "dial tcp: lookup build-1.example.com: no such host",
+        "This machine can't find the address of the host.",
+        "Check the name in private-registry:clients, or give an IP address.",
+    ),
+    Problem(
+        "ssh-refused",
+        r"connect: connection refused",
+        "dial tcp 10.0.0.7:22: connect: connection refused",
+        "The host is up, and no SSH server listens on this port.",
+        "Start it there, or set port in private-registry:clients.",
+    ),
+    Problem(
+        "host-down",
+        r"i/o timeout|no route to host",
+        "dial tcp 10.0.0.7:22: i/o timeout",
+        "The host does not answer: it is down, or a firewall drops the packets.",
+        "Bring it back and run the update again; a host that is gone for good: make forget CLIENT=HOST STACK=STACK, "
+        "and take it off the list.",
+    ),
+    Problem(
+        "ssh-login",
+        r"ssh: unable to authenticate",
+        "ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey]",
+        "The host refuses the login.",
+        "Check user and key in private-registry:clients; the key's public half has to be in that user's "
+        "authorized_keys, and an agent has to hold it (ssh-add -l).",
+    ),
+    Problem(
+        "ssh-dropped",
+        r"ssh: handshake failed: (EOF|read tcp .*(reset by peer|EOF))",
+        "ssh: handshake failed: read tcp …: read: connection reset by peer",
+        "The host's sshd drops the connection: after failed logins it refuses a machine for a while, and it takes only "
+        "so many at once.",
+        "Wait a minute and run the update again; PerSourcePenalties and MaxStartups in its sshd_config set the limits.",
+    ),
+    Problem(
+        "host-key",
+        r"host key mismatch",
+        "ssh: handshake failed: ssh: host key mismatch",
+        "The host showed another key than hostKey in private-registry:clients.",
+        _NEW_HOST_KEY,
+    ),
+    Problem(
+        "sudo-password",
+        r"sudo: (a password is required|a terminal is required)",
+        "sudo: a password is required",
+        "The user may not become root without a password.",
+        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root.",
+    ),
+    Problem(
+        "sudo-tty",
+        r"you must have a tty to run sudo",
+        "sudo: sorry, you must have a tty to run sudo",
+        "sudo on the host wants a terminal (requiretty), which a command over SSH has not.",
+        "Lift that for the user on the host (visudo: Defaults:USER !requiretty).",
+    ),
+    Problem(
+        "sudo-missing",
+        r"sudo: (command )?not found",
+        "sudo: not found",
+        "The user is not root and the host has no sudo.",
+        "Install sudo there, or reach the host as root.",
+    ),
+    Problem(
+        "disk-full",
+        r"No space left on device",
+        "No space left on device",
+        "The host's disk is full; what was there before is untouched.",
+        "Make room (df -h shows where) and run the update again.",
+    ),
+    Problem(
+        "read-only",
+        r"Read-only file system",
+        "Read-only file system",
+        "The host does not let anybody write where the files go.",
+        "Make /etc/docker writable there, or mount it writable; an immutable host gets the authority in its image.",
+    ),
+    Problem(
+        "foreign-file",
+        r"exists with other content and was not written by this stack",
+        "/etc/docker/certs.d/…/ca.crt exists with other content and was not written by this stack",
+        "Somebody else put an authority there, and nothing is overwritten.",
+        "Move the file away, or remove it if nobody needs it, and run the update again.",
+    ),
+    # What a client proves.
+    Problem(
+        "tool-missing",
+        r"(curl|docker) is not installed on this client",
+        "curl is not installed on this client",
+        "A client proves itself with its own Docker and curl.",
+        "Install it there, or set private-registry:verification to false to do without the proof.",
+    ),
+    Problem(
+        "name-unresolved",
+        r"Could not resolve host",
+        "curl: (6) Could not resolve host: registry.example.com",
+        "The client does not know the registry's name.",
+        "Add the name to your DNS, or give the client a hostsEntry with the server's address.",
+    ),
+    Problem(
+        "server-unreachable",
+        r"curl: .*(Failed to connect|Connection timed out|Could not connect to server)",
+        "curl: (7) Failed to connect to registry.example.com port 443",
+        "The client knows the registry's address and nothing answers there.",
+        "Check hostsEntry or the DNS entry, private-registry:bindAddress, and the firewalls between the two.",
+    ),
+    Problem(
+        "clock",
+        r"certificate is not yet valid|certificate has expired",
+        "curl: (60) SSL certificate problem: certificate is not yet valid",
+        "The client's clock is wrong, or the certificate ran out.",
+        "Compare date on the client and here, and let it follow a time server; if the clocks agree, an update renews "
+        "the certificate.",
+    ),
+    Problem(
+        "trusted-anyway",
+        r'failed at "no TLS without the distributed authority"',
+        'verification failed at "no TLS without the distributed authority"',
+        "The client trusts the registry without the file that was distributed.",
+        "Take the authority out of the client's system store, or declare the certificate as public: true.",
+    ),
+    # The engine.
+    Problem(
+        "locked",
+        r"the stack is currently locked by",
+        "the stack is currently locked by 1 lock(s)",
+        "An update is running, or one was killed and left its lock.",
+        "Wait for the one that runs; after a killed one: pulumi cancel, then pulumi up, which repairs the rest.",
+        by_engine=True,
+    ),
+    Problem(
+        "passphrase",
+        r"incorrect passphrase",
+        "incorrect passphrase",
+        "The secrets of the stack's file are encrypted with another passphrase.",
+        "Set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the one of this stack.",
+        by_engine=True,
+    ),
+)
+
+
+def problem_of(text: str) -> Problem | None:
+    """Return the kind of failure that an error message tells of, or None for one that nobody foresaw."""
+    return next((problem for problem in PROBLEMS if re.search(problem.pattern, text, re.DOTALL)), None)
+
+
+def table() -> str:
+    """Return the problems as a Markdown table."""
+    rows = [f"| `{problem.message}` | {problem.cause} | {problem.mend} |" for problem in PROBLEMS]
+    return "\n".join(["| message | cause | what to do |", "|---|---|---|", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())
