@@ -12,7 +12,9 @@ import pytest
 import yaml
 from pulumi.automation import events
 
+from lab import engine
 from lab.places import PROJECT
+from lab.run import run
 
 PROGRAM = (
     "Pulumi.yaml",
@@ -37,6 +39,12 @@ class Step:
     diffs: tuple[str, ...]
     old: Mapping[str, Any] = field(default_factory=dict, compare=False)
     new: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a file that nobody else may read."""
+    file.touch(mode=0o600)
+    file.write_text(text)
 
 
 class Stack:
@@ -140,6 +148,25 @@ class Stack:
     def resources(self) -> list[dict[str, Any]]:
         """Return the resources of the state."""
         return list(json.loads(self.state())["checkpoint"]["latest"].get("resources", []))
+
+    def private_keys(self) -> dict[str, str]:
+        """Return name -> PEM of the private keys that the stack drew."""
+        command = [
+            engine.pulumi(),
+            "stack",
+            "export",
+            "--show-secrets",
+            "--stack",
+            self.name,
+            "--cwd",
+            str(self.folder),
+        ]
+        exported = json.loads(run(command, env=self.env))
+        return {
+            resource["urn"].rsplit("::", 1)[1]: json.loads(resource["outputs"]["privateKeyPem"]["plaintext"])
+            for resource in exported["deployment"]["resources"]
+            if resource["type"] == "tls:index/privateKey:PrivateKey"
+        }
 
     def edit_state(self, edit: Callable[[dict[str, Any]], None]) -> None:
         """Apply a function to each resource of the state."""

@@ -20,6 +20,7 @@ from lab import engine, hosts
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.hosts import Hosts
+from tests.e2e.stack import write_secret
 from tests.unit.authority import issue
 
 FIRST = "docs/first-registry.md"
@@ -148,8 +149,7 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
     root = issue("root", authority=True)
     server = issue("server", root, ["registry.example.com"])
     for name, text in (("chain.pem", server.pem), ("server.key", server.key_pem()), ("authority.pem", root.pem)):
-        (folder / "keys" / name).write_text(text)
-        (folder / "keys" / name).chmod(0o600)
+        write_secret(folder / "keys" / name, text)
     example = (folder / "Pulumi.prod.yaml").read_text()
     for name in ("registry", "nginx"):
         example = re.sub(rf"{name}: {name}:\S+@sha256:\S+", f"{name}: {found_images[name]}", example)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,12 +11,13 @@ from typing import Any
 
 import pulumi.automation as auto
 import pytest
+import yaml
 
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
-from tests.e2e.stack import PASSPHRASE, Stack
+from tests.e2e.stack import PASSPHRASE, Stack, write_secret
 from tests.unit.authority import Pair, issue
 
 PASSWORD, NEXT_PASSWORD = "Marker-Password-4f1c", "Marker-Password-9d2e"
@@ -72,9 +74,8 @@ def stack(
 ) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("secrets")
     stack = Stack(folder, "secrets", settings(found_images, client_hosts, "one", "two"))
-    (folder / "password").write_text(PASSWORD)
-    (folder / "next-password").write_text(NEXT_PASSWORD)
-    (folder / "server.key").write_text(server.key_pem())
+    for name, text in (("password", PASSWORD), ("next-password", NEXT_PASSWORD), ("server.key", server.key_pem())):
+        write_secret(folder / name, text)
     stack.configure(
         deleteData=True,
         users=[{"name": "ci", "passwordFile": "password"}],
@@ -104,15 +105,38 @@ def markers(client_hosts: Hosts, server: Pair) -> dict[str, str]:
     }
 
 
-def inspected() -> dict[str, str]:
-    """Return what Docker shows of the stack's containers and images."""
+def inspected(prefix: str) -> dict[str, str]:
+    """Return what Docker shows of a stack's containers and images."""
     places = {}
-    for name in containers("private-registry-secrets"):
+    for name in containers(prefix):
         places[f"docker inspect {name}"] = run(["docker", "inspect", name])
         places[f"docker logs {name}"] = run(["docker", "logs", name])
         image = run(["docker", "inspect", "--format", "{{.Image}}", name])
         places[f"docker history of {name}"] = run(["docker", "history", "--no-trunc", image])
     return places
+
+
+def places_of(stack: Stack, change: Mapping[str, Any]) -> dict[str, str]:
+    """Create a stack, change it, and return all that the runs leave and show."""
+    with command_lines() as lines:
+        preview = stack.preview_json()
+        first = stack.verbose_up()
+        stack.configure(**change)
+        next_preview = stack.preview_json()
+        second = stack.verbose_up()
+    assert len(lines) > 20, "the sampler saw the processes"
+    assert any("sh -s -- create" in line for line in lines), "the sampler saw a script run"
+    assert len(first) > 100_000, "the log is verbose"
+    return {
+        "the state": stack.state(),
+        "the stack's file": (stack.folder / f"Pulumi.{stack.name}.yaml").read_text(),
+        "the history": "".join(file.read_text() for file in (stack.folder / "backend").rglob("*.json")),
+        "the preview": preview + next_preview,
+        "the verbose log of an update": first + second,
+        "the command lines": "\n".join(lines),
+        "git status": run(["git", "-C", PROJECT, "status", "--porcelain"]),
+        **inspected(f"private-registry-{stack.name}"),
+    }
 
 
 def test_a_leaked_marker_is_found(markers: dict[str, str]) -> None:
@@ -122,25 +146,8 @@ def test_a_leaked_marker_is_found(markers: dict[str, str]) -> None:
 
 
 def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) -> None:
-    with command_lines() as lines:
-        preview = stack.preview_json()
-        first = stack.verbose_up()
-        stack.configure(users=[{"name": "ci", "passwordFile": "next-password"}, stack.settings["users"][1]])
-        next_preview = stack.preview_json()
-        second = stack.verbose_up()
-    assert len(lines) > 20, "the sampler saw the processes"
-    assert any("sh -s -- create" in line for line in lines), "the sampler saw a script run"
-    places = {
-        "the state": stack.state(),
-        "the stack's file": (stack.folder / "Pulumi.secrets.yaml").read_text(),
-        "the history": "".join(file.read_text() for file in (stack.folder / "backend").rglob("*.json")),
-        "the preview": preview + next_preview,
-        "the verbose log of an update": first + second,
-        "the command lines": "\n".join(lines),
-        "git status": run(["git", "-C", PROJECT, "status", "--porcelain"]),
-        **inspected(),
-    }
-    assert len(first) > 100_000, "the log is verbose"
+    users = [{"name": "ci", "passwordFile": "next-password"}, stack.settings["users"][1]]
+    places = places_of(stack, {"users": users})
     assert "\n".join(find(markers, places)) == ""
     assert not re.search(r"\$2[aby]\$\d\d\$", "".join(places.values())), "no hash either"
 
@@ -180,3 +187,36 @@ def test_no_failure_shows_a_secret(stack: Stack, markers: dict[str, str], change
 def test_after_the_failures_an_update_mends_the_rest(stack: Stack) -> None:
     stack.up()
     assert stack.preview() == []
+
+
+KEY_PASSPHRASE, LOGIN_PASSWORD = "Marker-Key-Passphrase-c2", "Marker-Login-Password-e8"
+
+
+@pytest.fixture
+def drawn(found_images: dict[str, str], client_hosts: Hosts, tmp_path: Path) -> Iterator[Stack]:
+    """A stack with an authority of its own, and clients that are reached by a passphrase and by a password."""
+    stack = Stack(tmp_path, "drawn", settings(found_images, client_hosts, "one", "two"))
+    one, two = stack.settings["clients"]
+    key = tmp_path / "key"
+    shutil.copy(one["privateKeyFile"], key)
+    run(["ssh-keygen", "-q", "-p", "-P", "", "-N", KEY_PASSPHRASE, "-f", key])
+    for name, text in (("passphrase", KEY_PASSPHRASE), ("login", LOGIN_PASSWORD)):
+        write_secret(tmp_path / name, text)
+    client_hosts.inside("two", "chpasswd", f"ops:{LOGIN_PASSWORD}")
+    one |= {"privateKeyFile": "key", "privateKeyPasswordFile": "passphrase"}
+    two |= {"passwordFile": "login"}
+    del two["privateKeyFile"]
+    stack.configure(deleteData=True, clients=[one, two], httpsPort=8443)
+    yield stack
+    stack.destroy()
+
+
+def test_no_secret_that_the_stack_draws_itself_is_anywhere(drawn: Stack) -> None:
+    places = places_of(drawn, {"certificate": {"authorities": ["next", "1"]}})
+    markers = {"the SSH key's passphrase": KEY_PASSPHRASE, "a login's password": LOGIN_PASSWORD}
+    for name, pem in drawn.private_keys().items():
+        markers[f"the key {name}"] = key_line(pem)
+    assert len(markers) == 6, "two authorities, the server, the seed"
+    config = Path("/var/lib/private-registry/drawn/registry/config/current/config.yml").read_text()
+    markers["the registry's http.secret"] = str(yaml.safe_load(config)["http"]["secret"])
+    assert "\n".join(find(markers, places)) == ""

@@ -16,7 +16,7 @@ from lab import engine, hosts
 from lab.run import run
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, write_secret
 from tests.unit.conftest import HOST_KEY, SSH_KEY
 from troubleshooting import PROBLEMS
 
@@ -325,8 +325,7 @@ def test_the_server_is_another_machine(make: Callable[..., Stack], client_hosts:
     if key == "docker-host-key":
         stack.configure(dockerHostAccess={**access, "hostKey": HOST_KEY})
     if key == "docker-login":
-        (stack.folder / "other").write_text(SSH_KEY)
-        (stack.folder / "other").chmod(0o600)
+        write_secret(stack.folder / "other", SSH_KEY)
         stack.configure(dockerHostAccess={**access, "privateKeyFile": "other"})
     said = stack.fails()
     client_hosts.inside("server", "userdel --remove nodocker")
