@@ -86,7 +86,9 @@ def _options(login: SshLogin, bastion: SshAccess | None = None) -> list[str]:
         "KnownHostsCommand": f"/usr/bin/env echo %H {login.host_key}",
     }
     if login.private_key_file:
-        options |= {"IdentityFile": login.private_key_file.name, "IdentitiesOnly": "yes"}
+        # Quoted for a name with blanks, and no sign in it is one of ssh's own.
+        name = login.private_key_file.name.replace("%", "%%")
+        options |= {"IdentityFile": f'"{name}"', "IdentitiesOnly": "yes"}
     if bastion:
         options["ProxyCommand"] = _through(bastion)
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]

@@ -1,5 +1,6 @@
 """The dev stack: its backend in a folder, its passwords in files."""
 
+import json
 import os
 import secrets
 import shutil
@@ -11,7 +12,7 @@ import yaml
 from lab import engine
 from lab.engine import environment
 from lab.places import PROJECT, STATE
-from lab.run import run, succeeds
+from lab.run import run, say, succeeds
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -44,6 +45,25 @@ def ensure() -> None:
             _CONFIG.write_text(before)
         (STATE / f"Pulumi.{STACK}.salt").write_text(salt)
     _write_config()
+    _unlock()
+
+
+def _unlock() -> None:
+    """Take away the lock of a run that was killed. Nobody else uses this backend, so a dead process is proof enough."""
+    for lock in (STATE / "backend/.pulumi/locks").rglob("*.json"):
+        if not _alive(json.loads(lock.read_text())["pid"]):
+            pulumi("cancel", "--yes")
+            say("The run before this one was killed; its lock is taken away.")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    # A process that nobody has buried yet does nothing any more.
+    return not (status.exists() and "State:\tZ" in status.read_text())
 
 
 def users() -> dict[str, str]:

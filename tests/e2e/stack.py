@@ -1,8 +1,12 @@
 """A stack of this project on the real engine, in a folder of its own."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +49,21 @@ def write_secret(file: Path, text: str) -> None:
     """Write a file that nobody else may read."""
     file.touch(mode=0o600)
     file.write_text(text)
+
+
+def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run an update and kill it, with all that it started, when its lock is there."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, cwd=folder, env={**os.environ, **(env or {})}, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(locks.rglob("*.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class Stack:

@@ -57,7 +57,7 @@ def stack(
     stack = Stack(folder, "access", settings(found_images, client_hosts), {"SSH_AUTH_SOCK": agent})
     key = client_hosts.clients["one"]["privateKeyFile"]
     (folder / "keys").mkdir()
-    for copy in ("server", "one"):
+    for copy in ("the 100% server", "one"):
         shutil.copy(key, folder / "keys" / copy)
     run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PASSPHRASE, "-f", folder / "keys/one"])
     client_hosts.inside("one", "/usr/sbin/sshd -p 2222")
@@ -72,7 +72,7 @@ def stack(
         bindAddress="0.0.0.0",  # noqa: S104 - the one address that every server has
         deleteData=True,
         dockerHost=f"ssh://ops@{server}",
-        dockerHostAccess=access(client_hosts, "server", privateKeyFile="keys/server", bastion=bastion),
+        dockerHostAccess=access(client_hosts, "server", privateKeyFile="keys/the 100% server", bastion=bastion),
         clients=[
             {**one, "port": 2222, "privateKeyFile": "keys/one"},
             {**two, "bastion": bastion},

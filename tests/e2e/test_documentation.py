@@ -20,7 +20,7 @@ from lab import engine, hosts
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.hosts import Hosts
-from tests.e2e.stack import write_secret
+from tests.e2e.stack import kill_once_locked, write_secret
 from tests.unit.authority import issue
 
 FIRST = "docs/first-registry.md"
@@ -110,10 +110,12 @@ def test_the_first_registry(tmp_path: Path) -> None:
     copy_of_the_project(tmp_path, replacements)
     (tmp_path / "Pulumi.dev.yaml").rename(tmp_path / "Pulumi.docs.yaml")
     reader = Reader(tmp_path, {}, replacements)
+    kill_once_locked(["make", "up"], tmp_path, tmp_path / ".lab/backend/.pulumi/locks")
     try:
         printed = reader.follow(FIRST)
     finally:
         subprocess.run(["make", "down", "PURGE=1"], cwd=tmp_path, capture_output=True, check=False)
+    assert "its lock is taken away" in printed
     assert printed.count("Login Succeeded") == 2
     assert "file=htpasswd:0600:" in printed
 

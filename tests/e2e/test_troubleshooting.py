@@ -2,10 +2,8 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +14,7 @@ from lab import engine, hosts
 from lab.run import run
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
-from tests.e2e.stack import Stack, write_secret
+from tests.e2e.stack import Stack, kill_once_locked, write_secret
 from tests.unit.conftest import HOST_KEY, SSH_KEY
 from troubleshooting import PROBLEMS
 
@@ -334,21 +332,7 @@ def test_the_server_is_another_machine(make: Callable[..., Stack], client_hosts:
 
 def test_a_killed_run_leaves_a_lock(server: Stack) -> None:
     command = [engine.pulumi(), "up", "--yes", "--skip-preview", "--non-interactive"]
-    process = subprocess.Popen(
-        command,
-        cwd=server.folder,
-        env={**os.environ, **server.env},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    locks = server.folder / "backend/.pulumi/locks"
-    deadline = time.monotonic() + 30
-    while not list(locks.rglob("*.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill_once_locked(command, server.folder, server.folder / "backend/.pulumi/locks", server.env)
     said = server.fails()
     advised(said, "locked")
     assert "pulumi cancel" in said, "the command line says what to do"

@@ -16,7 +16,7 @@ from lab.places import PROJECT
 from rendering.htpasswd import htpasswd
 from rendering.nginx import nginx_config
 from settings import InvalidSettings, Settings, load
-from tests.unit.conftest import BASE
+from tests.unit.conftest import BASE, HOST_KEY
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 HOSTILE = st.one_of(
@@ -47,6 +47,17 @@ def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, 
         assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000).splitlines()) == len(
             nginx_config("registry.test", "registry.test", "upstream", 5000).splitlines()
         )
+
+
+@given(user=HOSTILE, host=HOSTILE)
+def test_a_docker_host_that_is_accepted_means_nothing_to_a_shell_or_to_ssh(user: str, host: str) -> None:
+    access = {"agent": True, "hostKey": HOST_KEY}
+    for url in (f"ssh://{host}", f"ssh://{user}@h", f"ssh://h{host}"):
+        settings = accepted(dockerHost=url, dockerHostAccess=access)
+        if settings and settings.docker_host:
+            for text in settings.docker_host[:2]:
+                assert SAFE.fullmatch(text), repr(text)
+                assert not text.startswith("-")
 
 
 @given(value=HOSTILE)
