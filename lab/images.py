@@ -56,9 +56,11 @@ def ensure() -> dict[str, str]:
     """
     kept = _kept()
     images = {name: _still_good(kept.get(name)) or _pulled(name) or _built(name) for name in OFFICIAL}
-    file = STATE / "images.yaml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(f"# Written by the lab: what it found or built. Delete it to look again.\n{yaml.safe_dump(images)}")
+    if images != kept:
+        file = STATE / "images.yaml"
+        file.parent.mkdir(exist_ok=True)
+        head = "# Written by the lab: what it found or built. Delete it to look again.\n"
+        file.write_text(head + yaml.safe_dump(images))
     return images | {"client": _built("client")}
 
 

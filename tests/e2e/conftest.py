@@ -8,20 +8,20 @@ import yaml
 
 from lab import docker, engine, hosts, images
 from lab.hosts import LabHost, Network
-from tests.e2e.hosts import Hosts
+from tests.e2e.hosts import PREFIX, PREFIX6, WORKER, Hosts
 from tests.e2e.stack import Stack
 
 NETWORK = Network(
-    "private-registry-test",
-    "172.30.78",
+    f"private-registry-hosts-{WORKER}",
+    PREFIX,
     (
-        LabHost("one", "172.30.78.11"),
-        LabHost("two", "172.30.78.12", user="ops"),
-        LabHost("three", "172.30.78.13"),
-        LabHost("stranger", "172.30.78.14", listed=False),
-        LabHost("server", "172.30.78.15", user="ops", listed=False),
+        LabHost("one", f"{PREFIX}.11"),
+        LabHost("two", f"{PREFIX}.12", user="ops"),
+        LabHost("three", f"{PREFIX}.13"),
+        LabHost("stranger", f"{PREFIX}.14", listed=False),
+        LabHost("server", f"{PREFIX}.15", user="ops", listed=False),
     ),
-    prefix6="fd00:78:0:1",
+    prefix6=PREFIX6,
 )
 
 

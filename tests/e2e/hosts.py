@@ -1,5 +1,6 @@
 """The test hosts, as somebody at their terminal sees them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,12 @@ from typing import Any
 from lab import hosts
 from lab.hosts import LabHost, Network
 from lab.run import run
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Each worker has hosts of its own; a worker runs whole files."""
+
+PREFIX, PREFIX6 = f"172.30.{78 + 2 * WORKER}", f"fd00:78:0:{1 + WORKER}"
+"""Where the addresses of the hosts start."""
 
 
 @dataclass(frozen=True)

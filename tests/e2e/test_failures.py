@@ -7,7 +7,7 @@ import pytest
 from lab.forget import without
 from lab.run import run
 from tests.e2e.conftest import settings
-from tests.e2e.hosts import Hosts, containers
+from tests.e2e.hosts import PREFIX, Hosts, containers
 from tests.e2e.stack import Stack
 from tests.unit.authority import issue
 
@@ -74,7 +74,7 @@ def test_a_client_that_does_not_answer_is_named_and_the_registry_serves(stack: S
     three = client_hosts.clients["three"]
     stack.configure(clients=[*stack.settings["clients"], {**three, "port": 2222}])
     said = stack.fails()
-    assert "registry-trust-172.30.78.13" in said
+    assert f"registry-trust-{PREFIX}.13" in said
     assert "connection refused" in said
     assert containers("private-registry-failures") == running
     client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
@@ -90,8 +90,8 @@ def test_a_client_that_is_gone_for_good_is_forgotten(stack: Stack, client_hosts:
     run(["docker", "stop", "--time", "2", three])
     try:
         stack.configure(clients=others)
-        assert "registry-trust-172.30.78.13" in stack.fails()
-        stack.edit_deployment(lambda deployment: without(deployment, "172.30.78.13")[0])
+        assert f"registry-trust-{PREFIX}.13" in stack.fails()
+        stack.edit_deployment(lambda deployment: without(deployment, f"{PREFIX}.13")[0])
         assert stack.preview() == []
     finally:
         run(["docker", "start", three])

@@ -13,7 +13,7 @@ import pytest
 from lab import engine, hosts
 from lab.run import run
 from tests.e2e.conftest import settings
-from tests.e2e.hosts import Hosts, containers
+from tests.e2e.hosts import PREFIX, PREFIX6, Hosts, containers
 from tests.e2e.stack import Stack, kill_once_locked, write_secret
 from tests.unit.conftest import HOST_KEY, SSH_KEY
 from troubleshooting import PROBLEMS
@@ -48,18 +48,18 @@ def edited(stack: Stack, file: str, old: str, new: str) -> Iterator[None]:
 
 # What is wrong with a client, the trust of which then fails.
 UNREACHABLE = {
-    "ssh-refused": "fd00:78:0:1::14",
-    "ssh-login": "fd00:78:0:1::11",
-    "host-key": "172.30.78.12",
-    "host-down": "fd00:78:0:1::12",
-    "ssh-dropped": "fd00:78:0:1::22",
-    "sudo-password": "172.30.78.13",
-    "sudo-tty": "fd00:78:0:1::13",
+    "ssh-refused": f"{PREFIX6}::14",
+    "ssh-login": f"{PREFIX6}::11",
+    "host-key": f"{PREFIX}.12",
+    "host-down": f"{PREFIX6}::12",
+    "ssh-dropped": f"{PREFIX6}::22",
+    "sudo-password": f"{PREFIX}.13",
+    "sudo-tty": f"{PREFIX6}::13",
     "name-unknown": "nowhere.invalid",
-    "disk-full": "172.30.78.14",
-    "foreign-file": "172.30.78.15",
-    "sudo-missing": "fd00:78:0:1::15",
-    "read-only": "172.30.78.11",
+    "disk-full": f"{PREFIX}.14",
+    "foreign-file": f"{PREFIX}.15",
+    "sudo-missing": f"{PREFIX6}::15",
+    "read-only": f"{PREFIX}.11",
 }
 
 
@@ -174,11 +174,11 @@ def test_a_client_that_can_not_be_reached_or_written_to(unreachable: str, key: s
 
 
 UNPROVEN = {
-    "clock": "172.30.78.11",
-    "name-unresolved": "172.30.78.12",
-    "server-unreachable": "172.30.78.13",
-    "tool-missing": "172.30.78.14",
-    "docker-down": "172.30.78.15",
+    "clock": f"{PREFIX}.11",
+    "name-unresolved": f"{PREFIX}.12",
+    "server-unreachable": f"{PREFIX}.13",
+    "tool-missing": f"{PREFIX}.14",
+    "docker-down": f"{PREFIX}.15",
 }
 
 
@@ -224,7 +224,7 @@ def test_a_client_that_trusts_anyway(unproven: tuple[Stack, str], client_hosts: 
     store = "/usr/local/share/ca-certificates/registry.crt"
     client_hosts.inside("one", f"cp {CERTS_D}/registry.test/ca.crt {store} && update-ca-certificates")
     try:
-        advised(unproven[0].fails(), "trusted-anyway", "registry-verification-172.30.78.11")
+        advised(unproven[0].fails(), "trusted-anyway", f"registry-verification-{PREFIX}.11")
     finally:
         client_hosts.inside("one", f"rm {store} && update-ca-certificates --fresh")
 
@@ -319,7 +319,7 @@ def test_the_server_is_another_machine(make: Callable[..., Stack], client_hosts:
         "hostKey": hosts.host_key(client_hosts.network, client_hosts.host("server")),
         "privateKeyFile": client_hosts.clients["one"]["privateKeyFile"],
     }
-    stack = make(key, dockerHost="ssh://nodocker@172.30.78.15", dockerHostAccess=access)
+    stack = make(key, dockerHost=f"ssh://nodocker@{PREFIX}.15", dockerHostAccess=access)
     if key == "docker-host-key":
         stack.configure(dockerHostAccess={**access, "hostKey": HOST_KEY})
     if key == "docker-login":
