@@ -68,7 +68,7 @@ def test_docker_alone_logs_in_pushes_removes_and_pulls(client_hosts: Hosts, host
 
 
 def test_a_host_that_is_not_listed_is_refused_with_x509(client_hosts: Hosts) -> None:
-    client_hosts.inside("stranger", f"echo '{NETWORK.gateway} registry.test' >> /etc/hosts")
+    client_hosts.inside("stranger", f"echo '{client_hosts.network.gateway} registry.test' >> /etc/hosts")
     said = client_hosts.fails("stranger", "docker login -u ci --password-stdin registry.test", CI_PASSWORD)
     assert "x509: certificate signed by unknown authority" in said
 
