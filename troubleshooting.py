@@ -109,7 +109,8 @@ PROBLEMS = (
         r"container \S+ did not get healthy|container failed to be in healthy state",
         "container … did not get healthy",
         "A new container started and does not work; the one before it still serves, unless it was nginx.",
-        "Its last words, or docker logs NAME on the server, tell why.",
+        "Its last words, or docker logs NAME on the server, tell why. Mend it before the next update, which takes the "
+        "one before away.",
     ),
     Problem(
         "registry-refuses",

@@ -10,7 +10,7 @@ def advising(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     hook = pulumi.ErrorHook("private-registry-advice", _advise)
 
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if not issubclass(type(args.resource), pulumi.CustomResource):
+        if not isinstance(args.resource, pulumi.CustomResource):
             return None
         hooks = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook]))
         return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, hooks))

@@ -1,6 +1,7 @@
 """From how hosts are reached over SSH to the connections of commands and of Docker."""
 
 import shlex
+from typing import Any
 
 import pulumi
 import pulumi_command as command
@@ -18,7 +19,7 @@ def client_host(client: Client) -> Host:
     """Return the host of a client: this machine, or one reached over SSH."""
     if client.local:
         return Host(client.host)
-    return _host(SshUrl(client.host, client.user, client.port), client, client.bastion)
+    return _host(client.url, client, client.bastion)
 
 
 def docker_host(url: SshUrl, access: DockerHostAccess) -> Host:
@@ -38,34 +39,22 @@ def docker_provider(name: str, url: SshUrl, access: DockerHostAccess, opts: pulu
 
 
 def _host(url: SshUrl, login: SshLogin, bastion: SshAccess | None) -> Host:
-    proxy = (
-        command.remote.ProxyConnectionArgs(
-            host=bastion.host,
-            user=bastion.user,
-            port=bastion.port,
-            private_key=_secret(bastion.ssh_key),
-            private_key_password=_secret(bastion.ssh_key_password),
-            password=_secret(bastion.ssh_password),
-            host_key=bastion.host_key,
-            dial_error_limit=_DIAL_ERROR_LIMIT,
-            per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
-        )
-        if bastion
-        else None
-    )
-    connection = command.remote.ConnectionArgs(
-        host=url.host,
-        user=url.user,
-        port=url.port,
-        private_key=_secret(login.ssh_key),
-        private_key_password=_secret(login.ssh_key_password),
-        password=_secret(login.ssh_password),
-        host_key=login.host_key,
-        proxy=proxy,
-        dial_error_limit=_DIAL_ERROR_LIMIT,
-        per_dial_timeout=_PER_DIAL_TIMEOUT_SECONDS,
-    )
+    proxy = command.remote.ProxyConnectionArgs(**_login(bastion.url, bastion)) if bastion else None
+    connection = command.remote.ConnectionArgs(**_login(url, login), proxy=proxy)
     return Host(url.host, connection, sudo=url.user != "root")
+
+
+def _login(url: SshUrl, login: SshLogin) -> dict[str, Any]:
+    """Return what the connections to a host and to a bastion have in common."""
+    return {
+        **url._asdict(),
+        "private_key": _secret(login.ssh_key),
+        "private_key_password": _secret(login.ssh_key_password),
+        "password": _secret(login.ssh_password),
+        "host_key": login.host_key,
+        "dial_error_limit": _DIAL_ERROR_LIMIT,
+        "per_dial_timeout": _PER_DIAL_TIMEOUT_SECONDS,
+    }
 
 
 def _secret(text: str | None) -> pulumi.Output[str] | None:

@@ -23,6 +23,15 @@ from settings.fields import (
 from settings.section import Section
 
 
+class SshUrl(NamedTuple):
+    """Where an SSH server is, and as whom to log in."""
+
+    host: str
+    """DNS name or IP address, without brackets."""
+    user: str
+    port: int
+
+
 class SshLogin(Section):
     """How to log in to an SSH server: in exactly one way, and with the key known that it has to show."""
 
@@ -103,6 +112,11 @@ class SshAccess(SshLogin):
     port: Port = 22
     """The port of its SSH server."""
 
+    @property
+    def url(self) -> SshUrl:
+        """Host, user and port."""
+        return SshUrl(self.host, self.user, self.port)
+
 
 class Client(SshAccess):
     """A host that pulls from the registry and has to trust it."""
@@ -140,15 +154,6 @@ class DockerHostAccess(SshLogin):
                     "reached by the program ssh, which can use nothing else; 'ssh-add FILE' gives a key to the agent"
                 )
         return self
-
-
-class SshUrl(NamedTuple):
-    """Where a Docker host is."""
-
-    host: str
-    """DNS name or IP address, without brackets."""
-    user: str
-    port: int
 
 
 def _docker_host(value: object) -> SshUrl:

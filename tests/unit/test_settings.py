@@ -221,3 +221,9 @@ def test_the_server_on_another_machine_keeps_its_files_where_root_does() -> None
     assert settings.docker_host == ("h", "ops", 2222)
     assert settings.directory == "/var/lib/private-registry"
     assert settings.container_user == "10001:10001"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clients.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidSettings, match=r"can't read .*clients\.yaml: UnicodeDecodeError"):
+        read({**BASE, "clientsFile": "clients.yaml"}, tmp_path)
