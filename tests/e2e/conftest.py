@@ -50,7 +50,7 @@ def settings(found_images: dict[str, str], client_hosts: Hosts, *clients: str) -
         "bindAddress": NETWORK.gateway,
         "images": {"registry": found_images["registry"], "nginx": found_images["nginx"]},
         "users": [{"name": "ci", "password": "correct horse battery"}],
-        "clients": [client_hosts.clients[client] for client in clients],
+        "clients": [dict(client_hosts.clients[client]) for client in clients],
     }
 
 

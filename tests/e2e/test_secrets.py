@@ -196,7 +196,7 @@ KEY_PASSPHRASE, LOGIN_PASSWORD = "Marker-Key-Passphrase-c2", "Marker-Login-Passw
 def drawn(found_images: dict[str, str], client_hosts: Hosts, tmp_path: Path) -> Iterator[Stack]:
     """A stack with an authority of its own, and clients that are reached by a passphrase and by a password."""
     stack = Stack(tmp_path, "drawn", settings(found_images, client_hosts, "one", "two"))
-    one, two = stack.settings["clients"]
+    one, two = map(dict, stack.settings["clients"])
     key = tmp_path / "key"
     shutil.copy(one["privateKeyFile"], key)
     run(["ssh-keygen", "-q", "-p", "-P", "", "-N", KEY_PASSPHRASE, "-f", key])
