@@ -56,6 +56,8 @@ class Resource:
     type: str
     name: str
     inputs: Mapping[str, Any]
+    provider: str = ""
+    """The id of a provider that was declared for it."""
 
     def plain(self, key: str) -> Any:
         """Return an input, unwrapped where it is secret."""
@@ -74,7 +76,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.resources: list[Resource] = []
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.resources.append(Resource(args.typ, args.name, dict(args.inputs)))
+        self.resources.append(Resource(args.typ, args.name, dict(args.inputs), args.provider or ""))
         state = dict(args.inputs)
         if args.typ == KEY:
             state["privateKeyPem"] = f"-----BEGIN PRIVATE KEY-----\nmarker-{args.name}\n"

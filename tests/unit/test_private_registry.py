@@ -187,6 +187,8 @@ def test_the_server_on_another_machine_is_reached_over_ssh_with_its_key_pinned(d
     options = json.loads(provider.inputs["sshOpts"])
     assert f"KnownHostsCommand=/usr/bin/env echo %H {HOST_KEY}" in options
     assert "StrictHostKeyChecking=yes" in options
+    for resource in recorder.of(CONTAINER) + recorder.of(NETWORK) + recorder.of(VOLUME):
+        assert "registry-docker-host" in resource.provider, f"{resource.name} would be on this machine"
     connection = recorder.named(REMOTE, "registry-proxy-tls").plain("connection")
     assert (connection["host"], connection["user"], connection["port"]) == ("10.0.0.2", "ops", 2222)
     assert connection["hostKey"] == HOST_KEY

@@ -186,7 +186,7 @@ def test_a_hash_is_taken_as_it_is() -> None:
 
 
 def test_an_empty_text_is_no_setting() -> None:
-    settings = read({**BASE, "clientsFile": "", "serverDirectory": ""})
+    settings = read({**BASE, "clientsFile": "", "serverDirectory": "", "dockerHost": "", "dockerHostAccess": {}})
     assert settings.directory.startswith("/")
     assert settings.clients_file == ()
 
