@@ -34,22 +34,29 @@ _NEW_HOST_KEY = (
     "not, find out who answers in its place."
 )
 
+# A client that proves itself was reached: what its own Docker says of the network is something else.
+_NO_PROOF = r"\A(?!.*verification failed at).*"
+
 PROBLEMS = (
     # The server.
     Problem(
         "docker-over-ssh",
-        r"Error pinging Docker server.*ssh://.*Cannot connect to the Docker daemon",
+        r"Error pinging Docker server.*ssh://.*(Cannot connect to the Docker daemon|"
+        r"ssh: (connect to host|Could not resolve hostname))",
         "Error pinging Docker server, make sure that ssh://… is reachable …: Cannot connect to the Docker daemon",
-        "The server was reached over SSH and its Docker does not answer: it does not run, or the user may not use it.",
+        "The server's Docker does not answer over SSH: the host is down or its name is wrong, Docker does not run, or "
+        "the user may not use it.",
         "ssh USER@HOST docker version tells which. Start it (systemctl start docker), or add the user to the group "
         "docker there (usermod --append --groups docker USER); then run the update again.",
     ),
     Problem(
         "docker-down",
-        r"Cannot connect to the Docker daemon|Error pinging Docker server.*(no such file|connection refused)",
+        r"Cannot connect to the Docker daemon|permission denied while trying to connect to the [Dd]ocker|"
+        r"Error pinging Docker server.*(no such file|connection refused)",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock",
-        "No Docker Engine answers on this host.",
-        "Start it (systemctl start docker), or set DOCKER_HOST or private-registry:dockerHost to where it is; "
+        "No Docker Engine answers the user on this host.",
+        "Start it (systemctl start docker), add the user to the group docker, or set DOCKER_HOST or "
+        "private-registry:dockerHost to where it is; "
         "then run the update again.",
     ),
     Problem(
@@ -129,21 +136,21 @@ PROBLEMS = (
     # Any host.
     Problem(
         "name-unknown",
-        r"no such host",
+        _NO_PROOF + r"no such host",
         "dial tcp: lookup build-1.example.com: no such host",
         "This machine can't find the address of the host.",
         "Check the name in private-registry:clients, or give an IP address.",
     ),
     Problem(
         "ssh-refused",
-        r"connect: connection refused",
+        _NO_PROOF + r"connect: connection refused",
         "dial tcp 10.0.0.7:22: connect: connection refused",
         "The host is up, and no SSH server listens on this port.",
         "Start it there, or set port in private-registry:clients.",
     ),
     Problem(
         "host-down",
-        r"i/o timeout|no route to host",
+        _NO_PROOF + r"(i/o timeout|no route to host)",
         "dial tcp 10.0.0.7:22: i/o timeout",
         "The host does not answer: it is down, or a firewall drops the packets.",
         "Bring it back and run the update again; a host that is gone for good: make forget CLIENT=HOST STACK=STACK, "

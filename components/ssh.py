@@ -80,11 +80,12 @@ def _options(login: SshLogin, bastion: SshAccess | None = None) -> list[str]:
         options |= {"IdentityFile": f'"{name}"', "IdentitiesOnly": "yes"}
     if bastion:
         options["ProxyCommand"] = _through(bastion)
-    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    # Without the reader's own ssh_config, which commands do not know either.
+    return ["-F", "none", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
 
 
 def _through(bastion: SshAccess) -> str:
     place = ["-l", bastion.user, "-p", str(bastion.port), bastion.host]
     # What the inner ssh is to expand must pass the outer one.
     words = [word.replace("%", "%%") for word in ["ssh", *_options(bastion), *place]]
-    return shlex.join(words) + " -W [%h]:%p"
+    return shlex.join(words) + " -W '[%h]:%p'"

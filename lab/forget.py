@@ -59,4 +59,4 @@ def _detached(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
 
 
 def _name(urn: str) -> str:
-    return urn.rsplit("::", 1)[1]
+    return urn.split("::", 3)[3]

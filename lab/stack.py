@@ -59,7 +59,8 @@ def _unlock() -> None:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # Somebody else's process has the number now.
         return False
     status = Path(f"/proc/{pid}/status")
     # A process that nobody has buried yet does nothing any more.

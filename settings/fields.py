@@ -20,7 +20,7 @@ PROJECT = "project"
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(r"(?:[a-z0-9][a-zA-Z0-9._/:-]*@)?sha256:[0-9a-f]{64}")
-_HOST_KEY = re.compile(r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}( .*)?")
+_HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}( .*)?")
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 MAX_BCRYPT_COST = 14
 
@@ -106,7 +106,7 @@ def _host_key(value: str) -> str:
         load_ssh_public_key(value.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError(
-            "must be a whole public host key, such as 'ssh-ed25519 AAAA…'; 'ssh-keyscan HOST' shows it"
+            "must be a whole public host key, such as 'ssh-ed25519 AAAA…'; 'ssh-keyscan -t ed25519 HOST' shows it"
         ) from None
     # The comment that a key file ends with is nothing to compare.
     return " ".join(value.split()[:2])
@@ -177,6 +177,9 @@ class NamedKey(NamedTuple):
 
 
 def _key_file(value: object, info: ValidationInfo) -> NamedKey:
+    path = resolve(value, info)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ValueError(f"ssh takes no key that may be read by everybody or by the group; chmod 600 {path}")
     return NamedKey(str(value), _private_key(SecretStr(_secret_file(value, info))))
 
 

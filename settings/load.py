@@ -92,9 +92,10 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _shown_value(detail: ErrorDetails) -> str:
-    if detail["type"] in ("missing", "extra_forbidden") or isinstance(detail["input"], (dict, list, tuple)):
+    # A text where a structure belongs may hold anything, a whole key for example.
+    if detail["type"] in ("missing", "extra_forbidden", "tuple_type", "model_type", "model_attributes_type"):
         return ""
-    if (_SECRET_KEYS | _PEM_KEYS).intersection(map(str, detail["loc"])) or not isinstance(
+    if (_SECRET_KEYS | _PEM_KEYS | {"dockerHost"}).intersection(map(str, detail["loc"])) or not isinstance(
         detail["input"], (str, int, float, bool)
     ):
         return ""
@@ -138,5 +139,7 @@ def _mend(location: tuple[int | str, ...], path: str, kind: str) -> str:
         return f"pulumi config rm --path '{NAMESPACE}:{path}'"
     if not path:
         return "pulumi config shows what is set"
-    secret = " --secret" if str(location[-1]) in _SECRETS else ""
-    return f"pulumi config set{secret} --path '{NAMESPACE}:{path}' VALUE"
+    if str(location[-1]) in _SECRETS:
+        # Without a value it is asked for: on the command line it would stay in the shell's history.
+        return f"pulumi config set --secret --path '{NAMESPACE}:{path}'"
+    return f"pulumi config set --path '{NAMESPACE}:{path}' VALUE"

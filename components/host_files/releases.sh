@@ -3,7 +3,7 @@
 # Called as: create|update|delete key=value...; `payload NAME` prints the content of a file.
 #   directory=PATH          the bundle's folder: releases/<release>, and the link `current` to one of them
 #   release=NAME            names the content
-#   owner=UID:GID           who may read the files; given only where the writer may give files away
+#   owner=UID:GID           who may read the files, and as whom the program is tried
 #   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
 #   program=NAME            who reads the bundle: nginx or registry; tries it in its image before it is made live
 #   image=ID                the program's image

@@ -133,7 +133,8 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
         "build-1.example.com": client_hosts.host("one").address,
         "build-2.example.com": client_hosts.host("two").address,
         "10.0.0.2": client_hosts.host("server").address,
-        "file:///srv/pulumi": f"file://{folder.parent}",
+        "file://~/registry-state": f"file://{folder.parent}",
+        "~/registry-state": str(folder.parent),
     }
     keys = {
         f"ssh-ed25519 AAAA…{space}# ssh-keyscan -t ed25519 {name}": hosts.host_key(

@@ -148,6 +148,27 @@ def test_all_mistakes_are_in_one_message() -> None:
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"users": '[{"name": "a", "password": "marker"'},
+        {"users": ["marker"]},
+        {"dockerHostAccess": "marker"},
+        {"dockerHost": "ssh://u:marker@h", "dockerHostAccess": AGENT},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_no_message_shows_a_text_that_may_hold_a_secret(changes: dict[str, Any]) -> None:
+    assert "marker" not in message(**changes)
+
+
+def test_no_message_shows_the_content_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(SSH_KEY)
+    with pytest.raises(InvalidSettings) as refused:
+        read({**BASE, "clientsFile": "key"}, tmp_path)
+    assert SSH_KEY.splitlines()[1] not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "users",
     [
         [{"name": "a", "password": "marker" * 20}],

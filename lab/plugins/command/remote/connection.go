@@ -144,7 +144,7 @@ func (s *Server) clientConfig() (*ssh.ClientConfig, error) {
 	return config, err
 }
 
-// methods lists the ways to log in, in the official plugin's order. An agent is asked whenever the environment names one.
+// methods lists the ways to log in, in the official plugin's order, without its keyboard-interactive one. An agent is asked whenever the environment names one.
 func (s *Server) methods() ([]ssh.AuthMethod, error) {
 	var methods []ssh.AuthMethod
 	if s.PrivateKey != nil {
