@@ -31,3 +31,9 @@ def test_a_client_goes_with_all_that_refers_to_it() -> None:
 def test_a_client_that_is_not_there_changes_nothing() -> None:
     assert without(STATE, "10.0.0.9") == (STATE | {"resources": without(STATE, "10.0.0.9")[0]["resources"]}, set())
     assert clients(STATE) == ["10.0.0.7", "10.0.0.77"]
+
+
+def test_a_client_with_an_ipv6_address_is_known_by_all_of_it() -> None:
+    urn = "urn:pulumi:s::p::a$command:remote:Command::registry-trust-fd00:78::13"
+    assert clients({"resources": [{"urn": urn}]}) == ["fd00:78::13"]
+    assert without({"resources": [{"urn": urn}]}, "fd00:78::13")[1] == {urn}
