@@ -25,12 +25,14 @@ class ClientTrust(Component):
         ca_certificate: pulumi.Input[str] | None,
         seed: Seed,
         hosts_entry: tuple[str, str] | None = None,
+        depends_on: list[pulumi.Resource] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         directory = f"{CERTS_D}/{reference}"
         files = {"ca.crt": File(ca_certificate)} if ca_certificate else {}
         if files or hosts_entry:
-            HostFiles(name, host, directory, files, seed, hosts_entry, opts=self.child())
+            known_as = reference if files else ""
+            HostFiles(name, host, directory, files, seed, hosts_entry, known_as, opts=self.child(depends_on))
         self.authority = f"{directory}/ca.crt" if files else None
         self.register_outputs({"authority": self.authority})

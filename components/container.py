@@ -1,12 +1,13 @@
 """What the stack's two containers have in common: where they run, and that they may do nothing they need not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from components.host_files import Host
+from components.leftovers import OWNER
 from components.seed import Seed
 
 GRACE_SECONDS = 60
@@ -34,6 +35,11 @@ class ContainerArgs:
     """MiB."""
     seed: Seed
 
+    @property
+    def owner(self) -> pulumi.Output[str]:
+        """The label value of what Docker keeps for this stack's state."""
+        return self.seed.fingerprint("owner")
+
 
 def locked_down(
     resource_name: str,
@@ -48,7 +54,7 @@ def locked_down(
     name: str | None = None,
     ports: Sequence[docker.ContainerPortArgs] | None = None,
     envs: Sequence[str] | None = None,
-    labels: Sequence[docker.ContainerLabelArgs] | None = None,
+    labels: Mapping[str, pulumi.Input[str]] | None = None,
     stop_signal: str | None = None,
     wait: bool = True,
 ) -> docker.Container:
@@ -61,7 +67,10 @@ def locked_down(
         entrypoints=[program],
         command=arguments,
         envs=envs,
-        labels=labels,
+        labels=[
+            docker.ContainerLabelArgs(label=label, value=value)
+            for label, value in {OWNER: args.owner, **(labels or {})}.items()
+        ],
         ports=ports,
         mounts=mounts,
         user=args.user,

@@ -9,10 +9,11 @@ from components.certificate import Certificate, ProvidedCertificate, SelfSignedC
 from components.client_trust import ClientTrust
 from components.component import Component
 from components.host_files import Host
+from components.leftovers import clearing
 from components.proxy import Proxy, ProxyArgs
 from components.registry import Registry, RegistryArgs
 from components.seed import Seed
-from components.ssh import client_host, docker_host, docker_provider
+from components.ssh import client_host, docker_host, docker_provider, docker_shell
 from components.verification import Verification
 from rendering.htpasswd import bcrypt_hash
 from settings import Client, Settings, User
@@ -28,7 +29,7 @@ class PrivateRegistry(Component):
     """A registry behind TLS, with users, that every listed client trusts."""
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, advising(opts))
+        super().__init__(name, clearing(advising(opts), _server_shell(settings)))
         self._settings = settings
         server, on_server = self._server(f"{name}-docker-host")
         prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
@@ -36,7 +37,6 @@ class PrivateRegistry(Component):
 
         self._seed = Seed(f"{name}-seed", opts=self.child())
         certificate = self._certificate(f"{name}-certificate")
-        trusts = {client.host: self._trust(name, client, certificate) for client in settings.all_clients}
         registry = Registry(
             f"{name}-registry",
             RegistryArgs(
@@ -65,18 +65,17 @@ class PrivateRegistry(Component):
                 reference=settings.reference,
                 bind_address=settings.bind_address,
                 https_port=settings.https_port,
-                certificate=certificate.server_certificate,
-                key=certificate.server_key,
                 hashes=self._hashes(password),
                 upstream=registry.container,
                 network=registry.network,
                 seed=self._seed,
-                trusted_first=list(trusts.values()),
             ),
             opts=on_server,
         )
+        registry.retire_predecessors(proxy.container, proxy.site)
+        trusts = {client.host: self._trust(name, client, certificate, proxy.address) for client in settings.all_clients}
         generation = pulumi.Output.concat(
-            proxy.generation,
+            proxy.serve(certificate.server_certificate, certificate.server_key, list(trusts.values())),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
@@ -123,7 +122,7 @@ class PrivateRegistry(Component):
             pulumi.log.info("certificate.public is set: clients trust the issuer already, nothing is distributed", self)
         return ProvidedCertificate(name, certificate, opts=self.child())
 
-    def _trust(self, name: str, client: Client, certificate: Certificate) -> ClientTrust:
+    def _trust(self, name: str, client: Client, certificate: Certificate, address: pulumi.Resource) -> ClientTrust:
         return ClientTrust(
             f"{name}-trust-{client.host}",
             client_host(client),
@@ -131,6 +130,8 @@ class PrivateRegistry(Component):
             certificate.ca_certificate,
             self._seed,
             (client.hosts_entry, self._settings.domain) if client.hosts_entry else None,
+            # Clients move to another name only when the server can follow.
+            [address],
             opts=self.child(),
         )
 
@@ -148,3 +149,9 @@ class PrivateRegistry(Component):
         # The salt depends on the password too, so that a new password gets a new salt.
         salt = self._seed.derive(f"salt {user.name} {secret}", _SALT_BYTES)
         return salt.apply(lambda value: bcrypt_hash(secret, value, _PASSWORD_COST))
+
+
+def _server_shell(settings: Settings) -> list[str]:
+    if settings.docker_host is None or settings.docker_host_access is None:
+        return ["sh", "-s", "--"]
+    return docker_shell(settings.docker_host, settings.docker_host_access)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
@@ -9,10 +10,15 @@ import pulumi_docker as docker
 from components.component import Component
 from components.container import ContainerArgs, locked_down
 from components.host_files import File, Nginx, ReleasedFiles
+from components.host_files.host import words
+from components.host_files.script import with_payload
 from components.images import pinned_image
+from components.leftovers import OWNER
 from rendering.htpasswd import htpasswd
-from rendering.nginx import HEALTH_PORT, HTTPS_PORT, ROOT, nginx_config
+from rendering.nginx import GENERATION_URL, HEALTH_URL, HTTPS_PORT, HTTPS_URL, ROOT, nginx_config, tls_listener
 from rendering.registry import PORT
+
+_PUBLISH = Path(__file__).parent / "publish.sh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,45 +30,47 @@ class ProxyArgs(ContainerArgs):
     """HOST[:PORT], what image names start with."""
     bind_address: str
     https_port: int
-    certificate: pulumi.Input[str]
-    key: pulumi.Input[str]
     hashes: pulumi.Input[Mapping[str, str]]
     """User name -> bcrypt hash."""
     upstream: pulumi.Input[str]
     """The registry container's name."""
     network: pulumi.Input[str]
     """The internal network that the registry is on."""
-    trusted_first: list[pulumi.Resource]
-    """Clients have to trust the certificate before it is served."""
 
 
 class Proxy(Component):
-    """nginx with its configuration mounted as a folder, so that a change is a rename and a reload."""
+    """nginx with its configuration mounted as a folder, so that a change is a rename and a reload.
+
+    It serves nobody before ``serve`` gives it a certificate, which waits until every client trusts it: a client that
+    does not answer holds back a certificate, and nothing else.
+    """
 
     def __init__(self, name: str, args: ProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._name, self._args = name, args
         image = pinned_image(f"{name}-image", args.image, self.child())
-        network = docker.Network(f"{name}-network", name=f"{args.prefix}-frontend", opts=self.child())
-        self._nginx = Nginx(image, f"{args.prefix}-proxy", args.network)
+        network = docker.Network(
+            f"{name}-network",
+            name=f"{args.prefix}-frontend",
+            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
+            opts=self.child(),
+        )
+        self.container = f"{args.prefix}-proxy"
+        self._nginx = Nginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
+        self.address = self._check_address(image)
 
-        tls = self._bundle(
-            "tls",
-            {"server.crt": File(args.certificate), "server.key": File(args.key, mode="0600")},
-            args.trusted_first,
-        )
-        users = self._bundle(
-            "users", {"htpasswd": File(pulumi.Output.secret(args.hashes).apply(htpasswd), mode="0600")}
-        )
+        htpasswd_file = File(pulumi.Output.secret(args.hashes).apply(htpasswd), mode="0600")
+        # nginx reads the users at every request.
+        users = self._bundle("users", {"htpasswd": htpasswd_file}, None)
         config = pulumi.Output.from_input(args.upstream).apply(
             lambda name: nginx_config(args.domain, args.reference, name, PORT)
         )
-        site = self._bundle("site", {"nginx.conf": File(config)}, [tls, users])
+        self.site = self._bundle("site", {"nginx.conf": File(config)}, self._nginx)
         config_file = f"{ROOT}/site/current/nginx.conf"
-        container = locked_down(
+        self._container = locked_down(
             f"{name}-container",
             args,
-            name=self._nginx.container,
+            name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
             networks=[network.name, args.network],
@@ -73,17 +81,45 @@ class Proxy(Component):
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
             health=[
                 "CMD-SHELL",
-                f"wget -q -O /dev/null http://127.0.0.1:{HEALTH_PORT}/healthz || "
-                f"{{ nginx -c {config_file} -s reload; exit 1; }}",
+                f"curl -sf -o /dev/null {HEALTH_URL} || {{ nginx -c {config_file} -s reload; exit 1; }}",
             ],
             stop_signal="SIGQUIT",
-            opts=self.child(depends_on=[site], delete_before_replace=True),
+            opts=self.child(depends_on=[users, self.site, self.address], delete_before_replace=True),
         )
-        self.generation = pulumi.Output.all(container.id, tls.release, site.release).apply(_generation)
         self.register_outputs({})
 
+    def serve(
+        self, certificate: pulumi.Input[str], key: pulumi.Input[str], trusted_by: list[pulumi.Resource]
+    ) -> pulumi.Output[str]:
+        """Serve with a certificate (PEM, with its chain) and its key once the clients trust it.
+
+        Returns:
+            What changes whenever clients should see for themselves that all is well.
+        """
+        files = {
+            "listen.conf": File(tls_listener()),
+            "server.crt": File(certificate),
+            "server.key": File(key, mode="0600"),
+        }
+        tls = self._bundle("tls", files, self._nginx, [self._container, *trusted_by])
+        return pulumi.Output.all(self._container.id, tls.release, self.site.release).apply(_generation)
+
+    def _check_address(self, image: pulumi.Output[str]) -> pulumi.Resource:
+        """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
+        args = self._args
+        create = image.apply(
+            lambda image: words(
+                address=args.bind_address, port=str(args.https_port), image=image, container=self.container
+            )
+        )
+        return args.host.run(f"{self._name}-address", with_payload(_PUBLISH, {}), create, opts=self.child())
+
     def _bundle(
-        self, bundle: str, files: Mapping[str, File], depends_on: list[pulumi.Resource] | None = None
+        self,
+        bundle: str,
+        files: Mapping[str, File],
+        reader: Nginx | None,
+        depends_on: list[pulumi.Resource] | None = None,
     ) -> ReleasedFiles:
         return ReleasedFiles(
             f"{self._name}-{bundle}",
@@ -92,7 +128,7 @@ class Proxy(Component):
             self._args.user,
             files,
             self._args.seed,
-            self._nginx,
+            reader,
             depends_on,
             opts=self.child(),
         )

@@ -13,9 +13,11 @@ from components.host_files import File, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
+from components.leftovers import OWNER, STACK
 from rendering.registry import PORT, registry_config
 
 _HEALTHY = Path(__file__).parent / "healthy.sh"
+_RETIRE = Path(__file__).parent / "retire.sh"
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
 _CONFIG = "/etc/private-registry"
 _DATA = "/var/lib/registry"
@@ -34,10 +36,17 @@ class Registry(Component):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         image = pinned_image(f"{name}-image", args.image, self.child())
-        network = docker.Network(f"{name}-network", name=f"{args.prefix}-backend", internal=True, opts=self.child())
+        network = docker.Network(
+            f"{name}-network",
+            name=f"{args.prefix}-backend",
+            internal=True,
+            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
+            opts=self.child(),
+        )
         volume = docker.Volume(
             f"{name}-data",
             name=f"{args.prefix}-data",
+            labels=[docker.VolumeLabelArgs(label=STACK, value=args.prefix)],
             opts=self.child(retain_on_delete=not args.delete_data),
         )
         config = ReleasedFiles(
@@ -56,6 +65,9 @@ class Registry(Component):
             opts=self.child(),
         )
         owned = self._give_volume(name, args, image, volume)
+        retire = with_payload(_RETIRE, {})
+        mark = pulumi.Output.concat("owner=", args.owner)
+        end = args.host.run(f"{name}-end", retire, None, delete=mark, opts=self.child(depends_on=[network, owned]))
         # Named automatically, so that the next one can be there before this one goes; the stack's name keeps two
         # stacks of one Docker host apart.
         container = locked_down(
@@ -72,22 +84,33 @@ class Registry(Component):
                 ),
             ],
             # The registry reads its configuration only when it starts.
-            labels=[docker.ContainerLabelArgs(label="private-registry.config", value=config.release)],
+            labels={"private-registry.registry": args.owner, "private-registry.config": config.release},
             health=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
             wait=False,
-            opts=self.child(depends_on=[config, owned], delete_before_replace=False),
+            # The commands `end` and `retire` end the containers, this one and those before it.
+            opts=self.child(depends_on=[config, end], delete_before_replace=False, retain_on_delete=True),
         )
         self.network = network.name
         self.container_id = container.id
         self.container = self._healthy(name, args, container)
+        self._name, self._args = name, args
         self.register_outputs({})
 
-    def _healthy(self, name: str, args: RegistryArgs, container: docker.Container) -> pulumi.Output[str]:
-        """Return the container's name once it is healthy.
+    def retire_predecessors(self, proxy: str, served: pulumi.Resource) -> None:
+        """End the registry containers before this one, after ``served`` has made the named proxy use this one.
 
-        A command of its own waits, not the container: an update that goes on after an error deletes the container
-        that was to be replaced, unless something that depended on that one has failed.
+        The engine may not do it: once it has created a container it ends the one before, in an update with
+        ``--continue-on-error`` also when the new one does not get healthy.
         """
+        create = pulumi.Output.all(self._args.owner, self.container).apply(
+            lambda parts: words(owner=parts[0], keep=parts[1], proxy=proxy, seconds=str(GRACE_SECONDS))
+        )
+        self._args.host.run(
+            f"{self._name}-retire", with_payload(_RETIRE, {}), create, opts=self.child(depends_on=[served])
+        )
+
+    def _healthy(self, name: str, args: RegistryArgs, container: docker.Container) -> pulumi.Output[str]:
+        """Return the container's name once it is healthy: nothing uses it before that."""
         create = pulumi.Output.all(container.name, container.id).apply(
             lambda parts: words(container=parts[0], id=parts[1][:12], seconds=str(START_SECONDS))
         )

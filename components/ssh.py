@@ -38,6 +38,12 @@ def docker_provider(name: str, url: SshUrl, access: DockerHostAccess, opts: pulu
     )
 
 
+def docker_shell(url: SshUrl, access: DockerHostAccess) -> list[str]:
+    """Return the words with which a shell on the server reads a script from standard input, followed by arguments."""
+    place = ["-l", url.user, "-p", str(url.port), url.host]
+    return ["ssh", *_options(access, access.bastion), *place, "sh", "-s", "--"]
+
+
 def _host(url: SshUrl, login: SshLogin, bastion: SshAccess | None) -> Host:
     proxy = command.remote.ProxyConnectionArgs(**_login(bastion.url, bastion)) if bastion else None
     connection = command.remote.ConnectionArgs(**_login(url, login), proxy=proxy)

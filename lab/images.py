@@ -55,7 +55,7 @@ def ensure() -> dict[str, str]:
         ``registry``, ``nginx``, ``client`` -> a pinned reference or an image id.
     """
     kept = _kept()
-    images = {name: _still_good(kept.get(name)) or _pulled(name) or _built(name) for name in OFFICIAL}
+    images = {name: _again(name, kept[name]) if name in kept else _pulled(name) or _built(name) for name in OFFICIAL}
     if images != kept:
         file = STATE / "images.yaml"
         file.parent.mkdir(exist_ok=True)
@@ -69,9 +69,9 @@ def _kept() -> dict[str, str]:
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 
 
-def _still_good(image: str | None) -> str | None:
-    """Return a kept image: a digest is pulled again where it is gone, an id has to be there."""
-    return image if image and (not image.startswith("sha256:") or _present(image)) else None
+def _again(name: str, image: str) -> str:
+    """Return an image that was found before: Docker pulls a digest again, and what was built follows its recipe."""
+    return _built(name) if image.startswith("sha256:") else image
 
 
 def _present(image: str) -> bool:

@@ -1,5 +1,6 @@
 """The proxy's nginx.conf."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 
@@ -9,7 +10,16 @@ HTTPS_PORT = 8443
 """The port inside the container: nginx runs without the right to bind a low one."""
 
 HEALTH_PORT = 8080
-"""The port of the health check, on the container's loopback address."""
+"""The port of what the container asks itself, on its loopback address."""
+
+HEALTH_URL = f"http://127.0.0.1:{HEALTH_PORT}/healthz"
+"""Answered through the registry."""
+
+GENERATION_URL = f"http://127.0.0.1:{HEALTH_PORT}/generation"
+"""Answered with the generation that nginx has loaded; the configuration has it in a line ``# Generation ...``."""
+
+HTTPS_URL = f"https://127.0.0.1:{HTTPS_PORT}/healthz"
+"""Answered with the certificate that nginx serves."""
 
 ROOT = "/etc/private-registry"
 """Where the container sees the bundles ``tls``, ``users`` and ``site``."""
@@ -50,24 +60,29 @@ def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int)
         upstream: The registry container's name on the internal network.
         upstream_port: The port on which the registry listens there.
     """
-    return render(
-        "nginx.conf.j2",
-        root=ROOT,
-        https_port=HTTPS_PORT,
-        health_port=HEALTH_PORT,
-        server_name=f"[{domain}]" if ":" in domain else domain,
-        realm=domain,
-        reference=reference,
-        upstream=upstream,
-        upstream_port=upstream_port,
-        tls=INTERMEDIATE,
-        errors={
+    values = {
+        "root": ROOT,
+        "health_port": HEALTH_PORT,
+        "server_name": f"[{domain}]" if ":" in domain else domain,
+        "realm": domain,
+        "reference": reference,
+        "upstream": upstream,
+        "upstream_port": upstream_port,
+        "tls": INTERMEDIATE,
+        "errors": {
             "bad_request": _error("UNKNOWN", "bad request"),
             "unauthorized": _error("UNAUTHORIZED", "authentication required"),
             "not_found": _error("UNSUPPORTED", "only /v2/ is served here"),
             "unavailable": _error("UNAVAILABLE", "the registry does not answer, try again"),
         },
-    )
+    }
+    text = render("nginx.conf.j2", generation="", **values)
+    return render("nginx.conf.j2", generation=hashlib.sha256(text.encode()).hexdigest()[:12], **values)
+
+
+def tls_listener() -> str:
+    """Render what belongs to the certificate: without one, nginx does not listen for clients."""
+    return render("listen.conf.j2", root=ROOT, https_port=HTTPS_PORT)
 
 
 def _error(code: str, message: str) -> str:

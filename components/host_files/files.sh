@@ -1,11 +1,13 @@
 # Places files in a folder that others use too, and an entry in the hosts file.
 #
-# Called as: create|update|delete key=value...; `payload NAME` prints the content of a file.
+# Called as: create|update|delete|check key=value...; `payload NAME` prints the content of a file. `check` changes nothing
+# and prints a line for all that is not as it was left.
 #   directory=PATH          where the files go
 #   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
 #   entry=ADDRESS/NAME      the hosts entry, if any
 #   marker=TEXT             ends our lines in the hosts file
 #   hosts=PATH              the hosts file
+#   registry=HOST[:PORT]    whom this host knows by ca.crt
 
 fail() {
 	printf '%s: %s\n' "$(uname -n)" "$*" >&2
@@ -17,7 +19,7 @@ say() {
 }
 
 parse() {
-	verb=$1 directory='' files='' entry='' marker='' hosts=/etc/hosts
+	verb=$1 directory='' files='' entry='' marker='' hosts=/etc/hosts registry=''
 	shift
 	for argument; do
 		value=${argument#*=}
@@ -27,6 +29,7 @@ parse() {
 		entry=*) entry=$value ;;
 		marker=*) marker=$value ;;
 		hosts=*) hosts=$value ;;
+		registry=*) registry=$value ;;
 		*) fail "unknown argument $argument" ;;
 		esac
 	done
@@ -39,6 +42,7 @@ same() {
 clean_up() {
 	status=$?
 	trap - EXIT
+	[ "$verb" != check ] || exit "$status"
 	rm -f "$directory"/.*.new "$hosts.new" 2> /dev/null || true
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
 		for name in $placed; do rm -f "$directory/$name"; done
@@ -55,6 +59,35 @@ refuse_strangers() {
 			"it was left as it is"
 		say "$directory/$name was there with this content and is taken over"
 	done
+}
+
+# One line for each certificate of a text.
+certificates() {
+	awk '/^-----BEGIN/ { line = ""; next } /^-----END/ { print line; next } { sub(/\r$/, ""); line = line $0 }'
+}
+
+drops_an_authority() {
+	new=$(payload ca.crt | certificates)
+	for old in $(certificates < "$directory/ca.crt"); do
+		case $new in *"$old"*) ;; *) return 0 ;; esac
+	done
+	return 1
+}
+
+# An authority may go only when what is served now is known by one of those that stay.
+keep_trust() {
+	[ -n "$registry" ] && [ -e "$directory/ca.crt" ] && drops_an_authority || return 0
+	command -v curl > /dev/null ||
+		fail "an authority can't be dropped: without curl on this client nobody knows what $registry serves"
+	payload ca.crt > "$directory/.ca.crt.new"
+	status=0
+	said=$(curl --silent --show-error --max-time 20 --output /dev/null --cacert "$directory/.ca.crt.new" \
+		"https://$registry/v2/" 2>&1) || status=$?
+	case $status in
+	0) ;;
+	60) fail "an authority can't be dropped: what $registry serves is not signed by any of those that stay ($said)" ;;
+	*) fail "an authority can't be dropped: nobody knows what $registry serves ($said)" ;;
+	esac
 }
 
 # A folder made here is marked, so that only such a folder is taken away again.
@@ -107,6 +140,22 @@ leave_directory() {
 	done
 }
 
+look() {
+	for file in $files; do
+		path=$directory/${file%:*}
+		if [ ! -e "$path" ]; then
+			say "$path is missing"
+		elif ! same "${file%:*}"; then
+			say "$path has other content"
+		elif [ "0$(stat -c %a "$path")" != "${file#*:}" ]; then
+			say "$path has mode $(stat -c %a "$path") instead of ${file#*:}"
+		fi
+	done
+	[ -n "$marker" ] && [ -e "$hosts" ] || return 0
+	found=$(sed -n "s|[[:space:]]*# $marker\$||p" "$hosts" | tr '\t' /)
+	[ "$found" = "$entry" ] || say "$hosts has the entry '$found' instead of '$entry'"
+}
+
 main() {
 	umask 077
 	placed='' mark=.private-registry
@@ -115,7 +164,7 @@ main() {
 	trap 'exit 1' HUP INT TERM
 	case $verb in
 	create | update)
-		[ "$verb" = update ] || refuse_strangers
+		if [ "$verb" = update ]; then keep_trust; else refuse_strangers; fi
 		place_files
 		write_hosts "$entry"
 		;;
@@ -124,6 +173,7 @@ main() {
 		remove_files
 		leave_directory
 		;;
+	check) look ;;
 	*) fail "unknown verb $verb" ;;
 	esac
 }

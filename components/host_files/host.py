@@ -22,7 +22,7 @@ class Host:
         self,
         name: str,
         script: pulumi.Input[str],
-        create: pulumi.Input[str],
+        create: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions,
         update: pulumi.Input[str] | None = None,
         delete: pulumi.Input[str] | None = None,

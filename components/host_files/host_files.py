@@ -26,11 +26,15 @@ class File:
 
 @dataclass(frozen=True)
 class Nginx:
-    """nginx reads the bundle: the declared image checks it before it is live, and the container reloads it."""
+    """nginx loads the bundle: the declared image checks it before it is live, and the container proves to serve it."""
 
     image: pulumi.Input[str]
     container: str
     network: pulumi.Input[str]
+    https: str
+    """The URL of what it serves with its certificate, as seen in its container."""
+    generation: str
+    """The URL by which it tells which configuration it has loaded."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class HostFiles(Component):
 
     Another host, folder or set of names is a replacement that deletes first, otherwise the old target would keep its
     files. A file that is there already with other content is never overwritten, and only content that this stack wrote
-    is ever removed.
+    is ever removed. Where the files tell whom to trust as ``registry`` (HOST[:PORT]), no authority is dropped by which
+    the registry is known now.
     """
 
     def __init__(
@@ -58,13 +63,14 @@ class HostFiles(Component):
         files: Mapping[str, File],
         seed: Seed,
         hosts_entry: tuple[str, str] | None = None,
+        registry: str = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         marker = f"private-registry {pulumi.get_project()}/{pulumi.get_stack()}"
         entry = "/".join(hosts_entry) if hosts_entry else ""
         place = pulumi.Output.concat(
-            words(directory=directory, entry=entry, marker=marker), " ", _file_words(files, seed)
+            words(directory=directory, entry=entry, marker=marker, registry=registry), " ", _file_words(files, seed)
         )
         names = _words_of(files, dict.fromkeys(files, "-"))
         self.command = host.run(
@@ -83,6 +89,7 @@ class ReleasedFiles(Component):
     """Files on the server that change together: staged, tried by the program that reads them, made live by one rename.
 
     The bundle belongs to the stack alone. ``release`` names its content: what has to follow a change depends on it.
+    ``reader`` is None where the program reads the files anew whenever it needs them.
     """
 
     def __init__(
@@ -93,7 +100,7 @@ class ReleasedFiles(Component):
         owner: str,
         files: Mapping[str, File],
         seed: Seed,
-        reader: Nginx | Registry,
+        reader: Nginx | Registry | None,
         depends_on: list[pulumi.Resource] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -122,7 +129,9 @@ class ReleasedFiles(Component):
         self.register_outputs({})
 
 
-def _reader_words(reader: Nginx | Registry) -> pulumi.Output[str]:
+def _reader_words(reader: Nginx | Registry | None) -> pulumi.Input[str]:
+    if reader is None:
+        return ""
     known = {"program": type(reader).__name__.lower(), **vars(reader)}
     return pulumi.Output.all(**known).apply(lambda values: words(**values))
 

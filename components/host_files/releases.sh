@@ -1,6 +1,7 @@
 # Places a bundle of files that change together: a release beside the old one, made live by one rename.
 #
-# Called as: create|update|delete key=value...; `payload NAME` prints the content of a file.
+# Called as: create|update|delete|check key=value...; `payload NAME` prints the content of a file. `check` changes nothing
+# and prints a line for all that is not as it was left.
 #   directory=PATH          the bundle's folder: releases/<release>, and the link `current` to one of them
 #   release=NAME            names the content
 #   owner=UID:GID           who may read the files, and as whom the program is tried
@@ -9,6 +10,8 @@
 #   image=ID                the program's image
 #   container=NAME          nginx: the container to reload
 #   network=NAME            nginx: the network on which its upstream's name is known
+#   https=URL               nginx: what it serves with its certificate, as seen in its container
+#   generation=URL          nginx: where it tells which configuration it has loaded
 #   probe=URL               registry: what it has to answer
 
 fail() {
@@ -16,8 +19,12 @@ fail() {
 	exit 1
 }
 
+say() {
+	printf '%s\n' "$*"
+}
+
 parse() {
-	verb=$1 directory='' release='' owner='' files='' program='' image='' container='' network='' probe=''
+	verb=$1 directory='' release='' owner='' files='' program='' image='' container='' network='' https='' generation='' probe=''
 	shift
 	for argument; do
 		value=${argument#*=}
@@ -30,6 +37,8 @@ parse() {
 		image=*) image=$value ;;
 		container=*) container=$value ;;
 		network=*) network=$value ;;
+		https=*) https=$value ;;
+		generation=*) generation=$value ;;
 		probe=*) probe=$value ;;
 		*) fail "unknown argument $argument" ;;
 		esac
@@ -39,6 +48,7 @@ parse() {
 clean_up() {
 	status=$?
 	trap - EXIT
+	[ "$verb" != check ] || exit "$status"
 	rm -rf "$directory/releases/.new" "$directory/.current.new"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
@@ -91,8 +101,8 @@ check_nginx() {
 	for bundle in tls users site; do
 		from=$above/$bundle/current
 		[ "$directory" != "$above/$bundle" ] || from=$directory/releases/$release
-		# As long as a bundle is missing nobody serves; the last one to come is checked with all of them.
-		[ -e "$from" ] || return 0
+		# At first, the others may still be to come.
+		[ -e "$from" ] || continue
 		set -- "$@" --mount "type=bind,source=$from,target=/etc/private-registry/$bundle/current,readonly"
 	done
 	output=$(docker run --rm --network "$network" --user "$owner" --read-only --tmpfs /tmp "$@" \
@@ -122,24 +132,64 @@ flip() {
 	mv -fT "$directory/.current.new" "$directory/current"
 }
 
+# A container that is not there, or is stopped, reads the live release when it starts.
 reload() {
-	[ -n "$container" ] || return 0
-	[ "$(docker container inspect --format '{{.State.Running}}' "$container" 2> /dev/null)" = true ] || return 0
-	docker kill --signal HUP "$container" > /dev/null
+	case $(docker container inspect --format '{{.State.Status}}' "$container" 2> /dev/null) in
+	running) docker container kill --signal HUP "$container" > /dev/null && proven ;;
+	restarting) docker container restart --time 1 "$container" > /dev/null && proven ;;
+	esac
+}
+
+# nginx says nothing of a reload that it did not carry out.
+proven() {
+	attempt=0
+	until problem=$(deviation) && [ -z "$problem" ]; do
+		attempt=$((attempt + 1))
+		[ "$attempt" -lt 15 ] || return 1
+		sleep 1
+	done
+}
+
+# What nginx serves differs from what is live: say how.
+deviation() {
+	case ${directory##*/} in
+	tls)
+		[ "$(served | certificate)" = "$(certificate < "$directory/current/server.crt")" ] ||
+			say "nginx does not serve the certificate of $directory/current"
+		;;
+	site)
+		loaded=$(docker exec "$container" curl --silent --show-error --max-time 5 "$generation" 2>&1) || true
+		[ "$loaded" = "$(sed -n 's/^# Generation //p' "$directory/current/nginx.conf")" ] ||
+			say "nginx has not loaded the configuration of $directory/current"
+		;;
+	esac
+}
+
+served() {
+	docker exec "$container" curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{certs}' "$https" ||
+		true
+}
+
+# The first certificate of a text, without line breaks.
+certificate() {
+	sed -n '/^-----BEGIN CERTIFICATE/,/^-----END CERTIFICATE/p;/^-----END CERTIFICATE/q' | tr -d '\r\n'
 }
 
 go_live() {
 	previous=$(live)
-	if [ "$previous" = "$release" ]; then
-		reload
-		return 0
-	fi
-	flip "$release"
-	if ! reload; then
-		[ -z "$previous" ] || flip "$previous"
-		fail "nginx could not be reloaded; the release before this one is live again"
+	[ "$previous" = "$release" ] || flip "$release"
+	if [ -n "$container" ] && ! reload; then
+		go_back
+		fail "nginx does not serve what it was given, and what was live before is live again: $problem;" \
+			"nginx's last words: $(docker container logs --tail 3 "$container" 2>&1)"
 	fi
 	prune "$previous"
+}
+
+go_back() {
+	[ "$previous" != "$release" ] || return 0
+	if [ -n "$previous" ]; then flip "$previous"; else rm -f "$directory/current"; fi
+	docker container kill --signal HUP "$container" > /dev/null || true
 }
 
 prune() {
@@ -148,8 +198,23 @@ prune() {
 	done
 }
 
+look() {
+	for file in $files; do
+		path=$directory/current/${file%:*}
+		if [ ! -e "$path" ]; then
+			say "$path is missing"
+		elif ! payload "${file%:*}" | cmp -s - "$path"; then
+			say "$path has other content"
+		elif [ "0$(stat -L -c %a "$path")" != "${file#*:}" ]; then
+			say "$path has mode $(stat -L -c %a "$path") instead of ${file#*:}"
+		fi
+	done
+	[ -z "$container" ] || ! docker exec "$container" true 2> /dev/null || deviation
+}
+
 main() {
 	umask 077
+	problem=''
 	parse "$@"
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
@@ -163,6 +228,7 @@ main() {
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
 		leave_directory
 		;;
+	check) look ;;
 	*) fail "unknown verb $verb" ;;
 	esac
 }
