@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _END = "END-OF-PAYLOAD"
+# dash loses the first byte of a character of several bytes that follows the first letters of the end mark.
+_LOST_BY_DASH = re.compile(r"^E[A-Z-]*[^\x00-\x7f]", re.MULTILINE)
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 
 
@@ -28,8 +30,8 @@ def with_payload(script: Path, payload: Mapping[str, str]) -> str:
 def _case(name: str, text: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name for a file of a payload")
-    if not text.endswith("\n") or "\0" in text or _END in text.splitlines():
-        raise ValueError(f"the content of {name} must be text, end with a line break and have no line {_END}")
+    if not text.endswith("\n") or "\0" in text or _END in text.splitlines() or _LOST_BY_DASH.search(text):
+        raise ValueError(f"the content of {name} must be text, end with a line break and have no line like {_END}")
     return f"{name}) cat <<'{_END}'\n{text}{_END}\n;;"
 
 

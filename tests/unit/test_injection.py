@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
@@ -87,6 +87,9 @@ def test_an_argument_is_one_word(values: dict[str, str]) -> None:
 @how(max_examples=40, deadline=None)
 @given(content=st.one_of(HOSTILE, st.lists(HOSTILE, max_size=4).map("\n".join)))
 def test_a_payload_comes_out_of_a_real_shell_as_it_went_in(content: str) -> None:
-    script = with_payload(PROJECT / "tests/unit/data/print-payload.sh", {"file": f"{content}\n"})
+    try:
+        script = with_payload(PROJECT / "tests/unit/data/print-payload.sh", {"file": f"{content}\n"})
+    except ValueError:
+        assume(False)
     printed = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, check=True).stdout
     assert printed == f"{content}\n".encode()
