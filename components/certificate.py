@@ -48,10 +48,12 @@ class SelfSignedCertificate(Certificate):
         super().__init__(name, opts)
         self._name = name
         self._settings = certificate
-        authorities = [self._authority(authority) for authority in certificate.authorities]
-        signer_key, signer = authorities[0]
+        authorities = {authority: self._authority(authority) for authority in certificate.authorities}
+        signer_key, signer = authorities[certificate.authorities[0]]
 
-        key = tls.PrivateKey(f"{name}-server", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
+        # Another name is another key, and another key another certificate.
+        rotated = f"{name}-server-{certificate.rotation}" if certificate.rotation else f"{name}-server"
+        key = tls.PrivateKey(rotated, algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
         by_address = is_ip_address(domain)
         request = tls.CertRequest(
             f"{name}-server",
@@ -75,7 +77,11 @@ class SelfSignedCertificate(Certificate):
         )
         self.server_key = pulumi.Output.secret(key.private_key_pem)
         self.server_certificate = server.cert_pem
-        self.ca_certificate = pulumi.Output.all(*(authority.cert_pem for _, authority in authorities)).apply("".join)
+        also_trusted = certificate.provided_authorities or ""
+        # By name, so that the clients' files stay as they are when another one of them signs.
+        self.ca_certificate = pulumi.Output.all(*(authorities[name][1].cert_pem for name in sorted(authorities))).apply(
+            lambda own: "".join([*own, also_trusted])
+        )
         self.register_outputs({"ca_certificate": self.ca_certificate})
 
     def _authority(self, authority: str) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:

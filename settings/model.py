@@ -24,7 +24,7 @@ from settings.fields import (
     ServerKeyFile,
     yaml_file,
 )
-from settings.provided import mistakes
+from settings.provided import authority_mistakes, mistakes
 from settings.section import Section
 from settings.ssh import Client, DockerHostAccess, DockerHostUrl
 
@@ -51,6 +51,8 @@ class Certificate(Section):
     """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: Annotated[int, Field(ge=1)] = 30
     """How many days before its end an update replaces the server certificate."""
+    rotation: Name | None = None
+    """Self-signed: any text; another one makes a new server key and certificate at once."""
     chain: Certificates | None = None
     """Provided: the server certificate, then each issuer after the one it issued, PEM."""
     chain_file: CertificatesFile | None = None
@@ -60,7 +62,7 @@ class Certificate(Section):
     key_file: ServerKeyFile | None = None
     """Or the file that holds it."""
     authority: Certificates | None = None
-    """Provided: what clients have to trust, PEM."""
+    """Provided: what clients have to trust, PEM. Self-signed: what they trust besides, to change to it in steps."""
     authority_file: CertificatesFile | None = None
     """Or the file that holds it."""
     public: bool = False
@@ -87,9 +89,13 @@ class Certificate(Section):
             count = sum(value is not None for value in values)
             if key in wanted and count != 1:
                 raise ValueError(f"source: provided needs either {key} or {key}File")
+            if key == "authority" and self.source == "self-signed" and count < 2:
+                continue
             if key not in wanted and count:
                 why = "public: true" if self.source == "provided" else "source: self-signed"
                 raise ValueError(f"{key} makes no sense with {why}; take one of them out")
+        if self.rotation and self.source == "provided":
+            raise ValueError("rotation makes no sense with source: provided; put another chain and key in their place")
         if self.public and self.source != "provided":
             raise ValueError("public: true needs source: provided; nobody trusts the stack's own authorities already")
         return self
@@ -220,6 +226,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _certificate_works(self) -> Self:
         certificate = self.certificate
+        found: list[str] = []
         if certificate.source == "provided":
             found = list(
                 mistakes(
@@ -229,8 +236,10 @@ class Settings(Section):
                     certificate.provided_authorities,
                 )
             )
-            if found:
-                raise ValueError("certificate: " + "; ".join(found))
+        elif certificate.provided_authorities:
+            found = list(authority_mistakes(certificate.provided_authorities))
+        if found:
+            raise ValueError("certificate: " + "; ".join(found))
         return self
 
     @property

@@ -74,6 +74,12 @@ def mistakes(domain: str, chain: str, key: str, authorities: str | None) -> Iter
         yield "the chain has the server certificate alone; add its issuer's intermediate certificates after it"
 
 
+def authority_mistakes(authorities: str) -> Iterator[str]:
+    """Yield what is wrong with authorities that clients trust besides the stack's own, PEM."""
+    for authority in certificates(authorities):
+        yield from _may_issue(authority)
+
+
 def _server(certificate: x509.Certificate, domain: str) -> Iterator[str]:
     if not _names(certificate, domain):
         yield f"the server certificate is not for {domain}: its alternative names are {_shown_names(certificate)}"

@@ -24,6 +24,12 @@ NETWORK = Network(
     prefix6=PREFIX6,
 )
 
+TABLES = {
+    "load": f"{'under load':<28}"
+    + "".join(f"{name:>12}" for name in ("requests", "failed", "reconnected", "images", "docker's", "failed")),
+}
+"""Recorded property -> the head of its table."""
+
 
 @pytest.fixture(scope="session")
 def found_images() -> dict[str, str]:
@@ -62,3 +68,19 @@ def stack(
     stack = Stack(folder, "test", settings(found_images, client_hosts, "one", "two"))
     yield stack
     stack.destroy()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests have recorded, also those of xdist's workers."""
+    for key, head in TABLES.items():
+        rows = [
+            text
+            for reports in terminalreporter.stats.values()
+            for report in reports
+            for name, text in getattr(report, "user_properties", ())
+            if name == key and getattr(report, "when", "") == "call"
+        ]
+        if rows:
+            terminalreporter.write_line(f"\n{head}")
+            for row in rows:
+                terminalreporter.write_line(str(row))

@@ -1,0 +1,197 @@
+"""Each change of a stack: what its preview lists, which files it changes, and what clients notice under load: nothing.
+
+The tests are one story and run in this order.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.run import run
+from tests.e2e.conftest import NETWORK, settings
+from tests.e2e.hosts import PREFIX, Hosts, containers
+from tests.e2e.load import Load, docker_load
+from tests.e2e.stack import Stack
+
+NAME = "changes"
+CA = "/etc/docker/certs.d/registry.test/ca.crt"
+PASSWORD = "correct horse battery"
+CLIENTS = {f"{PREFIX}.11": "one", f"{PREFIX}.12": "two"}
+
+Files = set[tuple[str, str]]
+"""Host and file."""
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str],
+    client_hosts: Hosts,
+    another_registry: str,  # outlives the stack that runs it
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
+    stack.configure(deleteData=True)
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def load(client_hosts: Hosts) -> Load:
+    def authority() -> str:
+        return client_hosts.inside("one", f"cat {CA}")
+
+    return Load("registry.test", NETWORK.gateway, authority, "ci", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def another_registry(found_images: dict[str, str]) -> Iterator[str]:
+    """The image of another release: the same program under another id."""
+    dockerfile = f"FROM {found_images['registry']}\nLABEL release=next\n"
+    image = run(["docker", "build", "--quiet", "-"], stdin=dockerfile)
+    yield image
+    run(["docker", "image", "rm", "--force", image])
+
+
+def steps(stack: Stack) -> set[tuple[str, str]]:
+    """Return what a preview lists, replacements as one."""
+    ops = {"create-replacement": "replace", "delete-replaced": "replace"}
+    return {(ops.get(step.op, step.op), step.name) for step in stack.preview()}
+
+
+def clients(op: str, *prefixes: str) -> set[tuple[str, str]]:
+    return {(op, f"registry-{prefix}-{address}") for prefix in prefixes for address in CLIENTS}
+
+
+def digests(client_hosts: Hosts) -> dict[tuple[str, str], str]:
+    """Return host and file -> digest, of the clients and of the server."""
+    found = {}
+    for host in CLIENTS.values():
+        for line in client_hosts.inside(host, "find /etc/docker /etc/hosts -type f -exec sha256sum {} +").splitlines():
+            digest, file = line.split()
+            found[host, file] = digest
+    folder = Path(f"/var/lib/private-registry/{NAME}")
+    for path in folder.glob("*/*/current/*"):
+        bundle = f"{path.parts[-4]}/{path.parts[-3]}/{path.name}"
+        found["server", bundle] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def changed(before: Mapping[tuple[str, str], str], after: Mapping[tuple[str, str], str]) -> Files:
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+def registry(running: Mapping[str, str]) -> set[str]:
+    return {name for name in running if name.startswith(f"private-registry-{NAME}-registry")}
+
+
+PROVED = clients("update", "verification")
+TRUSTED = clients("update", "trust")
+USERS = {("update", "registry-proxy-users")}
+SITE = {("update", "registry-proxy-site")}
+TLS = {("update", "registry-proxy-tls")}
+SERVER = ("replace", "registry-certificate-server")
+CA_FILES: Files = {(host, CA) for host in CLIENTS.values()}
+
+CI = {"name": "ci", "password": PASSWORD}
+
+CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
+    "user added": (
+        {"users": [CI, {"name": "new", "password": "first password"}]},
+        USERS,
+        {("server", "proxy/users/htpasswd")},
+    ),
+    "password changed": (
+        {"users": [CI, {"name": "new", "password": "second password"}]},
+        USERS,
+        {("server", "proxy/users/htpasswd")},
+    ),
+    "user removed": ({"users": [CI]}, USERS, {("server", "proxy/users/htpasswd")}),
+    "server certificate renewed": (
+        {"certificate": {"rotation": "again"}},
+        {
+            ("create", "registry-certificate-server-again"),
+            ("delete", "registry-certificate-server"),
+            SERVER,
+            *TLS,
+            *PROVED,
+        },
+        {("server", "proxy/tls/server.crt"), ("server", "proxy/tls/server.key")},
+    ),
+    "authority added": (
+        {"certificate": {"rotation": "again", "authorities": ["1", "2"]}},
+        {("create", "registry-certificate-authority-2"), *TRUSTED, *PROVED},
+        CA_FILES,
+    ),
+    "authority moved first": (
+        {"certificate": {"rotation": "again", "authorities": ["2", "1"]}},
+        {SERVER, *TLS, *PROVED},
+        {("server", "proxy/tls/server.crt")},
+    ),
+    "authority dropped": (
+        {"certificate": {"rotation": "again", "authorities": ["2"]}},
+        {("delete", "registry-certificate-authority-1"), *TRUSTED, *PROVED},
+        CA_FILES,
+    ),
+    "nginx setting changed": ({}, SITE | PROVED, {("server", "proxy/site/nginx.conf")}),
+    "registry memory changed": (
+        {"limits": {"registryMemory": 384}},
+        {("update", f"private-registry-{NAME}-registry")},
+        set(),
+    ),
+    "registry image replaced": (
+        {},
+        {
+            ("update", "registry-registry-config"),
+            ("replace", f"private-registry-{NAME}-registry"),
+            ("update", "registry-registry-healthy"),
+            ("update", "registry-registry-retire"),
+            *SITE,
+            *PROVED,
+        },
+        {("server", "proxy/site/nginx.conf")},
+    ),
+}
+REPLACED = {"registry image replaced"}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_drops_no_request_and_touches_nothing_else(
+    stack: Stack,
+    client_hosts: Hosts,
+    load: Load,
+    another_registry: str,
+    record_property: Callable[[str, object], None],
+    change: str,
+) -> None:
+    changes, plan, files = CHANGES[change]
+    stack.configure(**changes)
+    if change == "nginx setting changed":
+        template = stack.folder / "rendering/templates/nginx.conf.j2"
+        template.write_text(template.read_text().replace("proxy_read_timeout 900s", "proxy_read_timeout 800s"))
+    if change == "registry image replaced":
+        stack.configure(images={**stack.settings["images"], "registry": another_registry})
+    assert steps(stack) == plan
+
+    before, running = digests(client_hosts), containers(f"private-registry-{NAME}")
+    with load.running() as tally, docker_load(client_hosts.container("two"), "registry.test", "ci", PASSWORD) as said:
+        stack.up()
+    docker_failed = [line for line in said if line.startswith("failed")]
+    counts = (tally.requests, len(tally.failures), tally.reconnected, tally.images.total())
+    record_property("load", f"{change:<28}" + "".join(f"{n:>12}" for n in (*counts, len(said), len(docker_failed))))
+    assert tally.failures == []
+    assert docker_failed == []
+    assert tally.requests > 50, "there was a load"
+    assert len(said) > 3, "Docker was at work"
+
+    assert changed(before, digests(client_hosts)) == files
+    after = containers(f"private-registry-{NAME}")
+    if change in REPLACED:
+        assert registry(after) != registry(running)
+        assert len(registry(after)) == 1, "the one before is gone"
+        running, after = ({k: v for k, v in found.items() if k not in registry(found)} for found in (running, after))
+    assert after == running, "no other container was replaced or restarted"
+    assert stack.preview() == []
