@@ -16,7 +16,10 @@ def trust(step: Step, preview: Preview) -> Iterator[Consequence]:
     host = step.name.removeprefix(TRUST)
     old, new = placement(step.old), placement(step.new)
     if step.op == "create":
-        yield Consequence(host, f"placed: {_listed(new)}", "trust gained")
+        # The engine deletes last: a command of another type for the same host takes away what this one placed.
+        undone = any(change.name == step.name and change.op == "delete" for change in preview.changes)
+        effect = "trust gained, and lost again at the end: update twice" if undone else "trust gained"
+        yield Consequence(host, f"placed: {_listed(new)}", effect, alarm=undone)
     elif step.op == "delete":
         yield Consequence(host, f"removed: {_listed(old)}", "trust lost", alarm=True)
     elif step.op == "replace":

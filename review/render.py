@@ -16,7 +16,7 @@ _HEADINGS = ("host", "what changes", "what follows")
 _NOTHING = "Nothing changes: what is there is what the configuration says."
 _FAILED = "The preview failed; nothing was changed, and what it would have changed is not known."
 _UNFORESEEN = "Mend what the message names and run the preview again; docs/troubleshooting.md has the known failures."
-_HOST_WIDTH = 28
+_HOST_WIDTH = 24
 _MARK = "! "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

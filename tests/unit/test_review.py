@@ -152,3 +152,24 @@ def test_no_text_of_an_event_is_read_as_markup() -> None:
     assert "\x1b" not in shown
     failed = {"diagnosticEvent": {"severity": "error", "message": "before\n```\n# after"}}
     assert "````\nbefore\n```\n# after\n````" in markdown(preview([failed]))
+
+
+@pytest.mark.parametrize("name", ["registry-healthy", "registry-data-owner", "registry-retire", "proxy-address"])
+def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(name: str) -> None:
+    check = step("update", "command:local:Command", f"registry-{name}")
+    container = "registry-proxy-container" if name.startswith("proxy") else "private-registry-test-registry"
+    replaced = step("replace", "docker:index/container:Container", container, diffs=["image"])
+    [alone] = consequences(finished(check))
+    assert alone.effect == "the server sees to it again; nothing else changes"
+    [told] = consequences(finished(check, replaced))
+    assert "image" in told.change
+
+
+def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() -> None:
+    state = {"inputs": {"create": "sh -s -- create directory=/etc/docker/certs.d/r.test file=ca.crt:0644:1"}}
+    placed = step("create", "command:local:Command", "registry-trust-10.0.0.7", new=state)
+    removed = step("delete", COMMAND, "registry-trust-10.0.0.7", old=state)
+    assert {row.effect for row in consequences(finished(placed, removed))} == {
+        "trust gained, and lost again at the end: update twice",
+        "trust lost",
+    }
