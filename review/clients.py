@@ -9,6 +9,7 @@ from review.events import Preview, Step
 
 TRUST = "registry-trust-"
 _VERIFICATION = "registry-verification-"
+_UNDONE = "trust gained, and lost again at the end; instead take it off the list, update, and list it again"
 
 
 def trust(step: Step, preview: Preview) -> Iterator[Consequence]:
@@ -18,8 +19,7 @@ def trust(step: Step, preview: Preview) -> Iterator[Consequence]:
     if step.op == "create":
         # The engine deletes last: a command of another type for the same host takes away what this one placed.
         undone = any(change.name == step.name and change.op == "delete" for change in preview.changes)
-        effect = "trust gained, and lost again at the end: update twice" if undone else "trust gained"
-        yield Consequence(host, f"placed: {_listed(new)}", effect, alarm=undone)
+        yield Consequence(host, f"placed: {_listed(new)}", _UNDONE if undone else "trust gained", alarm=undone)
     elif step.op == "delete":
         yield Consequence(host, f"removed: {_listed(old)}", "trust lost", alarm=True)
     elif step.op == "replace":

@@ -170,6 +170,6 @@ def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() 
     placed = step("create", "command:local:Command", "registry-trust-10.0.0.7", new=state)
     removed = step("delete", COMMAND, "registry-trust-10.0.0.7", old=state)
     assert {row.effect for row in consequences(finished(placed, removed))} == {
-        "trust gained, and lost again at the end: update twice",
+        "trust gained, and lost again at the end; instead take it off the list, update, and list it again",
         "trust lost",
     }
