@@ -13,8 +13,8 @@ help: ## list the commands
 up: $(VENV)/ready ## bring up the dev stack with two client hosts; again: apply what changed
 	@$(BIN)/python -m lab up
 
-preview: $(VENV)/ready ## show what `make up` would change
-	@$(BIN)/python -m lab preview
+preview: $(VENV)/ready ## show what `make up` would change, and what follows; FORMAT=markdown: that for a pull request
+	@FORMAT=$(FORMAT) $(BIN)/python -m lab preview
 
 forget: $(VENV)/ready ## take a client host that is gone for good out of the state: CLIENT=... [STACK=...]
 	@CLIENT=$(CLIENT) STACK=$(STACK) $(BIN)/python -m lab forget

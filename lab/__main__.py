@@ -4,9 +4,12 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import review
 from lab import docker, engine, hosts, images, stack, summary
 from lab import forget as forgetting
 from lab.debian import install
@@ -46,11 +49,17 @@ def up() -> int:
 
 
 def preview() -> int:
-    """Show what an update would change."""
+    """Show what an update would change, and what follows from it: FORMAT=markdown as Markdown."""
     if not stack.exists():
         raise LabError("there is no dev stack here yet; 'make up' creates it")
     stack.ensure()
-    return stack.show("preview", "--diff")
+    # The events hold the stack's settings, so they lie in a folder that nobody else may read, and go at once.
+    with tempfile.TemporaryDirectory(prefix="private-registry-preview-") as folder:
+        events = Path(folder, "events.json")
+        status = stack.show("preview", "--diff", "--event-log", str(events))
+        say("")
+        say(review.of(events, as_markdown=os.environ.get("FORMAT") == "markdown"))
+    return status
 
 
 def forget() -> int:

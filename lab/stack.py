@@ -29,6 +29,8 @@ def pulumi_environment() -> dict[str, str]:
         "PULUMI_STACK": STACK,
         # A bytecode cache beside the program would be the only trace of a preview.
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Without it the command line knows no --event-log.
+        "PULUMI_DEBUG_COMMANDS": "true",
     }
 
 

@@ -1,0 +1,65 @@
+"""What a command of the stack says: which files it places where, and their content where that is no secret."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from review.events import State, Step
+
+_FILE = re.compile(
+    r"^(?P<name>[a-zA-Z0-9][a-zA-Z0-9._-]*)\) cat <<'END-OF-PAYLOAD'\n(?P<text>.*?)^END-OF-PAYLOAD\n;;$", re.M | re.S
+)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The files and the hosts entry of one command."""
+
+    directory: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name -> mode and digest."""
+    entry: str = ""
+    """ADDRESS/NAME, or nothing."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The files with their folder."""
+        return [f"{self.directory}/{name}" for name in self.files]
+
+
+def placement(state: State) -> Placement:
+    """Return what a command places; where that is not known yet, the folder and names by which it would delete."""
+    values = _words(state.text("create") or state.text("delete") or "")
+    return Placement(
+        directory=values.get("directory", [""])[0],
+        files=dict(value.split(":", 1) for value in values.get("file", []) if ":" in value),
+        entry=values.get("entry", [""])[0],
+    )
+
+
+def changed_files(step: Step) -> list[str]:
+    """Return the names of the files whose content or mode changes, or may."""
+    if "stdin" not in step.diffs:
+        return []
+    old, new = placement(step.old).files, placement(step.new).files
+    is_known = step.new.text("create") is not None
+    return sorted(name for name in {*old, *new} if not is_known or old.get(name) != new.get(name))
+
+
+def payload(state: State) -> dict[str, str] | None:
+    """Return name -> content of the files that a command carries; None where it is secret or not known yet."""
+    script = state.text("stdin")
+    return None if script is None else {found["name"]: found["text"] for found in _FILE.finditer(script)}
+
+
+def _words(line: str) -> dict[str, list[str]]:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return {}
+    values: dict[str, list[str]] = {}
+    for key, separator, value in (word.partition("=") for word in words):
+        if separator:
+            values.setdefault(key, []).append(value)
+    return values

@@ -1,0 +1,150 @@
+"""The engine's events of one preview, one JSON object a line, as steps.
+
+``PULUMI_DEBUG_COMMANDS=true pulumi preview --event-log FILE`` writes them. The first one holds the stack's settings,
+with the passwords that are in the clear there: it is never read here, and the file is nobody else's business.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine writes for a text that only the update will know."""
+_SECRET = "[secret]"  # noqa: S105 - what the engine writes instead of one
+_REPLACING = ("create-replacement", "replace", "delete-replaced")
+_LOOKING = ("refresh", "read", "read-replacement")
+_COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class State:
+    """A resource before or after a step."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    retained: bool = False
+    """Whether a delete leaves the real thing alone."""
+
+    def text(self, key: str) -> str | None:
+        """Return an input that is a text; None where it is missing, secret, or not known yet."""
+        return _text(self.inputs.get(key))
+
+    def output(self, key: str) -> str | None:
+        """Return an output in the same way."""
+        return _text(self.outputs.get(key))
+
+    def number(self, key: str) -> int | None:
+        """Return an input that is a whole number."""
+        value = self.inputs.get(key)
+        return int(value) if isinstance(value, int | float) else None
+
+    def texts(self, key: str) -> list[str]:
+        """Return the known texts of an input that is a list."""
+        value = self.inputs.get(key)
+        return [text for text in map(_text, value) if text is not None] if isinstance(value, list) else []
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a preview does to one resource."""
+
+    op: str
+    """create, update, replace, delete, same; or another of the engine's words, as it is."""
+    type: str
+    name: str
+    old: State = State()
+    new: State = State()
+    diffs: frozenset[str] = frozenset()
+    """The inputs that differ."""
+
+    @property
+    def is_component(self) -> bool:
+        """Whether it only holds others together, or is a plugin that the engine started by itself."""
+        is_plugin = self.type.startswith("pulumi:providers:") and self.name.startswith("default")
+        return is_plugin or self.type.startswith(("private-registry:", "pulumi:pulumi:"))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One run of the engine."""
+
+    steps: tuple[Step, ...]
+    errors: tuple[str, ...]
+    succeeded: bool
+    unchanged: int
+    """How many resources stay as they are."""
+    time: datetime
+
+    @property
+    def changes(self) -> list[Step]:
+        """The steps that do something to a real resource."""
+        return [step for step in self.steps if step.op != "same" and not step.is_component]
+
+    def find(self, type_: str, name: str = "") -> Step | None:
+        """Return the first step of a type and a name that end so."""
+        return next((step for step in self.steps if step.type.endswith(type_) and step.name.endswith(name)), None)
+
+
+def parse(lines: Iterable[str]) -> Preview:
+    """Read the events of one preview; of one that was killed, those that it wrote."""
+    events = list(_events(lines))
+    summary: Mapping[str, Any] = next((event["summaryEvent"] for event in events if "summaryEvent" in event), {})
+    errors = tuple(_errors(events))
+    return Preview(
+        steps=tuple(_steps(events)),
+        errors=errors,
+        succeeded=bool(summary) and summary.get("result") != "failed" and not errors,
+        unchanged=int((summary.get("resourceChanges") or {}).get("same", 0)),
+        time=datetime.fromtimestamp(max((event.get("timestamp", 0) for event in events), default=0), UTC),
+    )
+
+
+def _events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            # The last line of an engine that was killed.
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for event in events:
+        diagnostic = event.get("diagnosticEvent") or {}
+        if diagnostic.get("severity") == "error":
+            yield _COLOUR.sub("", diagnostic.get("message", "")).strip()
+
+
+def _steps(events: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
+    """Return the steps in order; the three that replace a resource are one."""
+    parts: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for event in events:
+        metadata = (event.get("resourcePreEvent") or {}).get("metadata")
+        if metadata and metadata["op"] not in _LOOKING:
+            family = "replace" if metadata["op"] in _REPLACING else metadata["op"]
+            parts.setdefault((metadata["urn"], family), []).append(metadata)
+    for (urn, family), found in parts.items():
+        # One that is deleted and has no successor here is the rest of an earlier update.
+        op = "delete-replaced" if {part["op"] for part in found} == {"delete-replaced"} else family
+        yield Step(
+            op=op,
+            type=found[0]["type"],
+            name=urn.split("::", 3)[3],
+            old=_state(found, "old"),
+            new=_state(found, "new"),
+            diffs=frozenset(diff for part in found for diff in part.get("diffs") or ()),
+        )
+
+
+def _state(parts: Iterable[Mapping[str, Any]], side: str) -> State:
+    state: Mapping[str, Any] = next((part[side] for part in parts if part.get(side)), {})
+    return State(state.get("inputs") or {}, state.get("outputs") or {}, bool(state.get("retainOnDelete")))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and _UNKNOWN not in value and value != _SECRET else None

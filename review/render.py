@@ -1,0 +1,130 @@
+"""The review of a preview, for a terminal and as Markdown."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from review.certificates import days_left
+from review.consequence import Consequence, named
+from review.consequences import belonging, consequences
+from review.events import Preview
+from review.files import file_differences
+from troubleshooting import problem_of
+
+_HEADINGS = ("host", "what changes", "what follows")
+_NOTHING = "Nothing changes: what is there is what the configuration says."
+_FAILED = "The preview failed; nothing was changed, and what it would have changed is not known."
+_UNFORESEEN = "Mend what the message names and run the preview again; docs/troubleshooting.md has the known failures."
+_HOST_WIDTH = 24
+_MARK = "! "
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Consequences that are the same on several hosts."""
+
+    cells: tuple[str, str, str]
+    alarm: bool
+
+
+def text(preview: Preview, width: int = 120) -> str:
+    """Return the review for a terminal that is so wide."""
+    if not preview.succeeded:
+        return "\n\n".join([_FAILED, *(textwrap.indent(error, "  ") for error in _errors(preview)), _advice(preview)])
+    rows = _rows(consequences(preview))
+    table = ["What follows from this", "", *_text_table(rows, width)] if rows else [_NOTHING]
+    return "\n".join([*table, *_text_files(preview), "", *_closing(preview, rows)])
+
+
+def markdown(preview: Preview) -> str:
+    """Return the review as Markdown."""
+    if not preview.succeeded:
+        blocks = (line for error in _errors(preview) for line in ["", *_fenced("", error.splitlines())])
+        return "\n".join([f"**{_FAILED}**", *blocks, "", _advice(preview)])
+    rows = _rows(consequences(preview))
+    table = ["### What follows from this", "", *_markdown_table(rows)] if rows else [_NOTHING]
+    files = [
+        line
+        for file in file_differences(preview)
+        for line in ["", f"`{file.file}`", "", *_fenced("diff", map(_plain, file.lines))]
+    ]
+    return "\n".join([*table, *files, *(line for sentence in _closing(preview, rows) for line in ("", sentence))])
+
+
+def _rows(found: Iterable[Consequence]) -> list[Row]:
+    groups: dict[tuple[str, str, bool], dict[str, None]] = {}
+    for one in found:
+        groups.setdefault((one.change, one.effect, one.alarm), {})[one.host] = None
+    return [Row((named(list(hosts)), change, effect), alarm) for (change, effect, alarm), hosts in groups.items()]
+
+
+def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
+    left = days_left(preview)
+    if left:
+        yield left
+    if rows:
+        more = belonging(preview)
+        told = f" Changes that belong to the rows above: {more}." if more else ""
+        yield f"Resources that stay as they are: {preview.unchanged}.{told}"
+
+
+def _errors(preview: Preview) -> tuple[str, ...]:
+    return tuple(map(_plain, preview.errors)) or ("The engine ended without saying why; see what it printed.",)
+
+
+def _advice(preview: Preview) -> str:
+    problems = filter(None, map(problem_of, preview.errors))
+    return next((problem.advice for problem in problems), _UNFORESEEN)
+
+
+def _text_table(rows: Sequence[Row], width: int) -> Iterator[str]:
+    host = min(_HOST_WIDTH, max(len(cell) for cell in [_HEADINGS[0], *(row.cells[0] for row in rows)]))
+    rest = max(width - host - 6, 40)
+    widths = (host, rest // 2, rest - rest // 2)
+    yield (
+        "  " + "  ".join(heading.upper().ljust(size) for heading, size in zip(_HEADINGS, widths, strict=True)).rstrip()
+    )
+    for row in rows:
+        columns = [_wrapped(cell, size) for cell, size in zip(row.cells, widths, strict=True)]
+        for number in range(max(map(len, columns))):
+            parts = [column[number] if number < len(column) else "" for column in columns]
+            line = "  ".join(part.ljust(size) for part, size in zip(parts, widths, strict=True))
+            yield (f"{_MARK if row.alarm and number == 0 else '  '}{line}").rstrip()
+
+
+def _wrapped(cell: str, width: int) -> list[str]:
+    return textwrap.wrap(_plain(cell), width, break_on_hyphens=False) or [""]
+
+
+def _text_files(preview: Preview) -> Iterator[str]:
+    for file in file_differences(preview):
+        yield ""
+        yield file.file
+        yield from (f"  {_plain(line)}" for line in file.lines)
+
+
+def _markdown_table(rows: Iterable[Row]) -> Iterator[str]:
+    yield f"| {' | '.join(_HEADINGS)} |"
+    yield "|---|---|---|"
+    for row in rows:
+        cells = map(_escaped, row.cells)
+        yield f"| {' | '.join(f'**{cell}**' if row.alarm else cell for cell in cells)} |"
+
+
+def _escaped(cell: str) -> str:
+    """Return a cell in which nothing is read as Markdown or HTML."""
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(_plain(cell).split()))
+
+
+def _fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
+    body = list(lines)
+    longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return iter([f"{fence}{language}", *body, fence])
+
+
+def _plain(line: str) -> str:
+    """Return a text without what a terminal would act on."""
+    return _CONTROL.sub("", line)
