@@ -43,7 +43,7 @@ clean_up() {
 	status=$?
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
-	rm -f "$directory"/.*.new "$hosts.new" 2> /dev/null || true
+	rm -f "$directory"/.*.new "$hosts_new" 2> /dev/null || true
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
 		for name in $placed; do rm -f "$directory/$name"; done
 		leave_directory
@@ -79,9 +79,9 @@ keep_trust() {
 	[ -n "$registry" ] && [ -e "$directory/ca.crt" ] && drops_an_authority || return 0
 	command -v curl > /dev/null ||
 		fail "an authority can't be dropped: without curl on this client nobody knows what $registry serves"
-	payload ca.crt > "$directory/.ca.crt.new"
+	payload ca.crt > "$directory/.ca.crt.$$.new"
 	status=0
-	said=$(curl --silent --show-error --max-time 20 --output /dev/null --cacert "$directory/.ca.crt.new" \
+	said=$(curl --silent --show-error --max-time 20 --output /dev/null --cacert "$directory/.ca.crt.$$.new" \
 		"https://$registry/v2/" 2>&1) || status=$?
 	case $status in
 	0) ;;
@@ -102,22 +102,22 @@ place_files() {
 	for file in $files; do
 		name=${file%:*}
 		same "$name" && continue
-		payload "$name" > "$directory/.$name.new"
-		chmod "${file#*:}" "$directory/.$name.new"
+		payload "$name" > "$directory/.$name.$$.new"
+		chmod "${file#*:}" "$directory/.$name.$$.new"
 		placed="$placed $name"
-		mv -f "$directory/.$name.new" "$directory/$name"
+		mv -f "$directory/.$name.$$.new" "$directory/$name"
 	done
 }
 
 # Our line goes first: it wins over later ones, and the rest stays as it is to the last byte.
 write_hosts() {
 	[ -n "$marker" ] && [ -e "$hosts" ] || return 0
-	cp -p "$hosts" "$hosts.new"
+	cp -p "$hosts" "$hosts_new"
 	{
 		[ -z "$1" ] || printf '%s\t%s\t# %s\n' "${1%%/*}" "${1#*/}" "$marker"
 		sed "\|# $marker\$|d" "$hosts"
-	} > "$hosts.new"
-	if cmp -s "$hosts" "$hosts.new"; then rm -f "$hosts.new"; else mv -f "$hosts.new" "$hosts"; fi
+	} > "$hosts_new"
+	if cmp -s "$hosts" "$hosts_new"; then rm -f "$hosts_new"; else mv -f "$hosts_new" "$hosts"; fi
 }
 
 remove_files() {
@@ -160,6 +160,8 @@ main() {
 	umask 077
 	placed='' mark=.private-registry
 	parse "$@"
+	# Named by the process: that of a killed update may still be at work.
+	hosts_new=$hosts.private-registry.$$
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	case $verb in

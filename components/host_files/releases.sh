@@ -49,17 +49,25 @@ clean_up() {
 	status=$?
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
-	rm -rf "$directory/releases/.new" "$directory/.current.new"
+	rm -rf "$new" "$directory/.current.$$"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
-		leave_directory
+		[ -n "$(live)" ] || leave_directory
 	fi
 	exit "$status"
+}
+
+# What a killed update started may still be at work, and must not have the last word.
+take_turn() {
+	(umask 022 && mkdir -p "$directory")
+	exec 9> "$directory/.lock"
+	! command -v flock > /dev/null || flock -w 120 9 || fail "another update of $directory is still at work"
 }
 
 # Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
 leave_directory() {
 	folder=$directory
+	rm -f "$folder/.lock"
 	rmdir "$folder/releases" 2> /dev/null || true
 	for _ in bundle part stack; do
 		rmdir "$folder" 2> /dev/null || return 0
@@ -76,15 +84,14 @@ stage() {
 	# What is live has this very content; anything else of this name is the rest of an update that was killed.
 	[ "$(live)" != "$release" ] || return 0
 	(umask 022 && mkdir -p "$directory/releases")
-	rm -rf "$directory/releases/.new"
-	mkdir "$directory/releases/.new"
+	mkdir "$new"
 	for file in $files; do
-		payload "${file%:*}" > "$directory/releases/.new/${file%:*}"
-		chmod "${file#*:}" "$directory/releases/.new/${file%:*}"
+		payload "${file%:*}" > "$new/${file%:*}"
+		chmod "${file#*:}" "$new/${file%:*}"
 	done
-	if [ "$(id -u)" -eq 0 ]; then chown -R "$owner" "$directory/releases/.new"; fi
+	if [ "$(id -u)" -eq 0 ]; then chown -R "$owner" "$new"; fi
 	rm -rf "${directory:?}/releases/$release"
-	mv "$directory/releases/.new" "$directory/releases/$release"
+	mv "$new" "$directory/releases/$release"
 }
 
 check() {
@@ -128,8 +135,8 @@ try_registry() {
 }
 
 flip() {
-	ln -s "releases/$1" "$directory/.current.new"
-	mv -fT "$directory/.current.new" "$directory/current"
+	ln -s "releases/$1" "$directory/.current.$$"
+	mv -fT "$directory/.current.$$" "$directory/current"
 }
 
 # A container that is not there, or is stopped, reads the live release when it starts.
@@ -193,7 +200,7 @@ go_back() {
 }
 
 prune() {
-	for old in "$directory"/releases/*; do
+	for old in "$directory"/releases/* "$directory"/releases/.new.*; do
 		case ${old##*/} in "$release" | "$1") ;; *) rm -rf "$old" ;; esac
 	done
 }
@@ -216,10 +223,13 @@ main() {
 	umask 077
 	problem=''
 	parse "$@"
+	# Named by the process: that of a killed update may still be at work.
+	new=$directory/releases/.new.$$
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	case $verb in
 	create | update)
+		take_turn
 		stage
 		check
 		go_live

@@ -135,12 +135,12 @@ def test_delete_leaves_a_changed_file_and_a_strangers_file(shell: Shell, host: P
 
 
 def test_a_failed_create_cleans_up_behind_it(shell: Shell, host: Path) -> None:
-    (host / "hosts.new").mkdir()
-    (host / "hosts.new/in-the-way").touch()
+    # A folder in the place of the hosts file can't be written.
+    (host / "hosts").unlink()
+    (host / "hosts").mkdir()
     done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
     assert done.returncode != 0
-    assert not (host / "certs.d").exists()
-    assert (host / "hosts").read_text().startswith("127.0.0.1")
+    assert [entry.name for entry in host.iterdir()] == ["hosts"]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 0.995])

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,22 @@ def test_an_update_keeps_the_release_before_it_and_no_older_one(shell: Shell, di
         assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (directory / "releases").iterdir()) == ["b", "c"]
     assert (directory / "current/server.crt").read_text() == "certificate c\n"
-    assert sorted(path.name for path in directory.iterdir()) == ["current", "releases"]
+    assert sorted(path.name for path in directory.iterdir()) == [".lock", "current", "releases"]
+
+
+def test_updates_at_the_same_time_take_turns(shell: Shell, directory: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        runs = [
+            pool.submit(shell.run, SCRIPT, "update", *place(directory, release), payload=bundle(release * 20_000))
+            for release in "abcdefgh"
+        ]
+        while not all(run.done() for run in runs):
+            if (directory / "current").exists():
+                live = (directory / "current").resolve()
+                texts = [(live / name).read_text() for name in ("server.crt", "server.key") if (live / name).exists()]
+                assert len({text.split()[1] for text in texts}) < 2, "never another's key"
+    assert [run.result().stderr for run in runs] == [""] * 8
+    assert len(list((directory / "releases").iterdir())) <= 2
 
 
 def test_the_rest_of_a_killed_update_is_replaced(shell: Shell, directory: Path) -> None:
