@@ -50,6 +50,7 @@ clean_up() {
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
 	rm -rf "$new" "$directory/.current.$$"
+	end_turn
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
 		[ -n "$(live)" ] || leave_directory
@@ -60,14 +61,28 @@ clean_up() {
 # What a killed update started may still be at work, and must not have the last word.
 take_turn() {
 	(umask 022 && mkdir -p "$directory")
-	exec 9> "$directory/.lock"
-	! command -v flock > /dev/null || flock -w 120 9 || fail "another update of $directory is still at work"
+	waited=0
+	until said=$(ln -s "$$" "$directory/.turn" 2>&1); do
+		waited=$((waited + 1))
+		other=$(readlink "$directory/.turn" 2> /dev/null) || other=''
+		if [ -z "$other" ]; then
+			[ "$waited" -lt 5 ] || fail "$said"
+		elif ! kill -0 "$other" 2> /dev/null; then
+			rm -f "$directory/.turn"
+		else
+			[ "$waited" -lt 120 ] || fail "process $other still works on $directory: end it, or remove $directory/.turn"
+			sleep 1
+		fi
+	done
+}
+
+end_turn() {
+	[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$$" ] || rm -f "$directory/.turn"
 }
 
 # Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
 leave_directory() {
 	folder=$directory
-	rm -f "$folder/.lock"
 	rmdir "$folder/releases" 2> /dev/null || true
 	for _ in bundle part stack; do
 		rmdir "$folder" 2> /dev/null || return 0
@@ -235,7 +250,9 @@ main() {
 		go_live
 		;;
 	delete)
+		take_turn
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
+		end_turn
 		leave_directory
 		;;
 	check) look ;;

@@ -3,6 +3,7 @@
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_an_update_keeps_the_release_before_it_and_no_older_one(shell: Shell, di
         assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (directory / "releases").iterdir()) == ["b", "c"]
     assert (directory / "current/server.crt").read_text() == "certificate c\n"
-    assert sorted(path.name for path in directory.iterdir()) == [".lock", "current", "releases"]
+    assert sorted(path.name for path in directory.iterdir()) == ["current", "releases"]
 
 
 def test_updates_at_the_same_time_take_turns(shell: Shell, directory: Path) -> None:
@@ -52,10 +53,11 @@ def test_updates_at_the_same_time_take_turns(shell: Shell, directory: Path) -> N
             for release in "abcdefgh"
         ]
         while not all(run.done() for run in runs):
-            if (directory / "current").exists():
-                live = (directory / "current").resolve()
-                texts = [(live / name).read_text() for name in ("server.crt", "server.key") if (live / name).exists()]
-                assert len({text.split()[1] for text in texts}) < 2, "never another's key"
+            live = (directory / "current").resolve()
+            # Two updates later a release is gone, also under the reader's hands.
+            with suppress(FileNotFoundError):
+                texts = [(live / name).read_text() for name in ("server.crt", "server.key")]
+                assert len({text.split()[1] for text in texts}) == 1, "never another's key"
     assert [run.result().stderr for run in runs] == [""] * 8
     assert len(list((directory / "releases").iterdir())) <= 2
 
