@@ -91,10 +91,10 @@ PROBLEMS = (
     ),
     Problem(
         "name-taken",
-        r"(network with name|container name) \S+ (already exists|is already in use)",
-        "network with name private-registry-prod-backend already exists",
-        "Docker has something of this name that is not in the stack's state.",
-        "If it is a left-over, remove it (docker network rm NAME, docker rm NAME); if another stack of the same name "
+        r"a (network|volume|container) named \S+ is there and was not made by this stack",
+        "a network named private-registry-prod-backend is there and was not made by this stack; it was left as it is",
+        "Docker has something of this name that is not in the stack's state, and nothing of others is used or removed.",
+        "If nobody needs it, remove it (docker network|volume|container rm NAME); if another stack of the same name "
         "made it, give this stack another name.",
     ),
     Problem(
@@ -115,9 +115,9 @@ PROBLEMS = (
         "container-ends",
         r"container \S+ did not get healthy|container failed to be in healthy state",
         "container … did not get healthy",
-        "A new container started and does not work; the one before it still serves, unless it was nginx.",
-        "Its last words, or docker logs NAME on the server, tell why. Mend it before the next update, which takes the "
-        "one before away.",
+        "A new container started and does not work; the registry before it still serves.",
+        "Its last words, or docker logs NAME on the server, tell why. Mend it and run the update again, which takes it "
+        "away.",
     ),
     Problem(
         "registry-refuses",
@@ -132,6 +132,13 @@ PROBLEMS = (
         "nginx refuses the new configuration, the old one keeps serving: …",
         "nginx of the declared image can't read what was rendered.",
         "Its own words name file and line; an image older than 1.25.1 does not know 'http2 on'.",
+    ),
+    Problem(
+        "nginx-not-loaded",
+        r"nginx does not serve what it was given",
+        "nginx does not serve what it was given, and what was live before is live again: …",
+        "nginx was told to load a configuration or certificate that it accepts, and went on with the one before.",
+        "Its last words, or docker logs NAME on the server, tell why; then run the update again.",
     ),
     # Any host.
     Problem(
@@ -220,6 +227,21 @@ PROBLEMS = (
         "/etc/docker/certs.d/…/ca.crt exists with other content and was not written by this stack",
         "Somebody else put an authority there, and nothing is overwritten.",
         "Move the file away, or remove it if nobody needs it, and run the update again.",
+    ),
+    Problem(
+        "authority-needed",
+        r"an authority can't be dropped: what \S+ serves is not signed",
+        "an authority can't be dropped: what registry.example.com serves is not signed by any of those that stay",
+        "The client would not trust the registry any more, so it keeps what it trusts.",
+        "Change the authority in three updates: list the new one beside the old, move it first, then drop the old "
+        "(docs/rotate.md).",
+    ),
+    Problem(
+        "authority-unsure",
+        r"an authority can't be dropped: (without curl|nobody knows)",
+        "an authority can't be dropped: nobody knows what registry.example.com serves",
+        "The client could not look whether it would still trust the registry, so it keeps what it trusts.",
+        "Install curl there, or see to it that the client reaches the registry; then run the update again.",
     ),
     # What a client proves.
     Problem(

@@ -4,6 +4,8 @@ import pulumi
 
 from troubleshooting import problem_of
 
+_HELD_BACK = "Until this host trusts what is to be trusted, nginx keeps its certificate; all else goes on."
+
 
 def advising(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     """Return options with which every resource below says what to do when it fails."""
@@ -18,8 +20,15 @@ def advising(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[add]))
 
 
+def advise(name: str, error: str) -> None:
+    """Say what to do about the failure of a resource, where it is known."""
+    problem = problem_of(error)
+    held_back = _HELD_BACK if "-trust-" in name else ""
+    advice = " ".join(filter(None, [problem.advice if problem else "", held_back]))
+    if advice:
+        pulumi.log.error(f"{name}: {advice}")
+
+
 def _advise(failure: pulumi.ErrorHookArgs) -> bool:
-    problem = problem_of(failure.errors[0]) if failure.errors else None
-    if problem:
-        pulumi.log.error(f"{failure.name}: {problem.advice}")
+    advise(failure.name, failure.errors[0] if failure.errors else "")
     return False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.advice import advise
 from components.host_files.script import with_payload
 
 OWNER, STACK = "private-registry.owner", "private-registry.stack"
@@ -18,6 +19,8 @@ _KINDS = {
     "docker:index/volume:Volume": "volume",
 }
 _SECONDS = 120
+_TAKEN = 1
+"""The script's status. Others, such as that of an SSH connection that fails, the engine meets and reports itself."""
 
 
 def clearing(opts: pulumi.ResourceOptions | None, shell: Sequence[str]) -> pulumi.ResourceOptions:
@@ -46,7 +49,8 @@ def clearing(opts: pulumi.ResourceOptions | None, shell: Sequence[str]) -> pulum
             timeout=_SECONDS,
             check=False,
         )
-        if done.returncode != 0:
+        if done.returncode == _TAKEN:
+            advise(args.name, done.stderr)
             raise RuntimeError(done.stderr.strip())
 
     hook = pulumi.ResourceHook("private-registry-leftovers", clear)

@@ -136,9 +136,9 @@ check_nginx() {
 try_registry() {
 	# shellcheck disable=SC2016  # expanded in the container
 	trial='registry serve "$1" & attempt=0
-		until wget -q -O /dev/null "$2"; do
+		until wget -q -O /dev/null "$2" 2> /dev/null; do
 			attempt=$((attempt + 1))
-			kill -0 $! && [ "$attempt" -lt 20 ] || exit 1
+			kill -0 $! 2> /dev/null && [ "$attempt" -lt 20 ] || exit 1
 			sleep 1
 		done'
 	output=$(docker run --rm --network none --user "$owner" --read-only --tmpfs /tmp --tmpfs /var/lib/registry \
@@ -146,7 +146,7 @@ try_registry() {
 		--env OTEL_TRACES_EXPORTER=none --entrypoint sh "$image" \
 		-c "$trial" trial /etc/private-registry/current/config.yml "$probe" 2>&1) ||
 		fail "the registry does not start with the new image or configuration, the old one keeps serving:" \
-			"$(printf '%s\n' "$output" | tail -n 5)"
+			"$(printf '%s\n' "$output" | grep -v -e '^Usage' -e '^Flags' -e '^ ' -e '^$' | tail -n 5)"
 }
 
 flip() {

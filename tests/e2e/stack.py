@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,22 +105,46 @@ class Stack:
             else:
                 self.settings[key] = value
 
-    def _write(self) -> None:
+    @contextmanager
+    def edited(self, file: str, old: str, new: str) -> Iterator[None]:
+        """Replace a text in one of the stack's own copies of the program's files while the body runs."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        try:
+            yield
+        finally:
+            path.write_text(text)
+
+    @contextmanager
+    def environment(self, **variables: str) -> Iterator[None]:
+        """Change the environment of the command line while the body runs."""
+        workspace = self._stack.workspace
+        before = workspace.env_vars
+        workspace.env_vars = {**before, **variables}
+        try:
+            yield
+        finally:
+            workspace.env_vars = before
+
+    def write(self) -> None:
+        """Write the stack's file."""
         config = {f"{NAMESPACE}:{key}": value for key, value in self.settings.items()}
         self._config.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": config}))
 
     def preview(self, refresh: bool = False) -> list[Step]:
         """Return what an update would do, without what stays the same."""
-        self._write()
+        self.write()
         seen: list[events.EngineEvent] = []
         self._stack.preview(refresh=refresh, on_event=seen.append, on_output=self._record)
         return steps(seen)
 
-    def up(self) -> list[Step]:
+    def up(self, refresh: bool = False) -> list[Step]:
         """Update and return what was done."""
-        self._write()
+        self.write()
         seen: list[events.EngineEvent] = []
-        self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True)
+        self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True, refresh=refresh)
         return steps(seen)
 
     def fails(self) -> str:
@@ -135,21 +160,21 @@ class Stack:
 
     def preview_json(self) -> str:
         """Return all that the engine says of a preview, with the difference in full."""
-        self._write()
+        self.write()
         seen: list[events.EngineEvent] = []
         self._stack.preview(diff=True, on_event=seen.append, on_output=self._record)
         return "\n".join(map(str, seen)) + "".join(str(step.old) + str(step.new) for step in steps(seen)) + self.log
 
     def verbose_up(self) -> str:
         """Update with the engine's most verbose log and return it."""
-        self._write()
+        self.write()
         log: list[str] = []
         self._stack.up(log_verbosity=9, log_to_std_err=True, on_error=log.append, on_output=log.append)
         return "\n".join(log)
 
     def destroy(self) -> None:
         """Remove the stack's resources."""
-        self._write()
+        self.write()
         self._stack.destroy(on_output=self._record, continue_on_error=True)
 
     def outputs(self) -> dict[str, Any]:
@@ -205,7 +230,7 @@ class Stack:
 
     def set_secret(self, path: str, value: str) -> None:
         """Set a secret as somebody at the command line does; it stands encrypted in the stack's file."""
-        self._write()
+        self.write()
         self._stack.set_config(f"{NAMESPACE}:{path}", auto.ConfigValue(value, secret=True), path=True)
         config = yaml.safe_load(self._config.read_text())["config"]
         self.settings = {key.removeprefix(f"{NAMESPACE}:"): entry for key, entry in config.items()}

@@ -53,7 +53,8 @@ def test_a_file_of_somebody_else_is_not_overwritten_and_the_others_go_on(stack: 
     assert f"one: {FOLDER}/ca.crt exists with other content" in said
     assert client_hosts.fingerprint("one") == before
     assert "BEGIN CERTIFICATE" in client_hosts.inside("two", f"cat {FOLDER}/ca.crt")
-    assert "private-registry-failures-proxy" not in containers(), "nobody serves before every client trusts"
+    answer = "curl -sk --max-time 5 https://registry.test/healthz"
+    client_hosts.fails("two", answer)
     client_hosts.inside("one", f"rm -r {FOLDER}")
     stack.up()
     assert len(stack.outputs()["verification"]) == 2

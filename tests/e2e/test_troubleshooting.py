@@ -33,19 +33,6 @@ def advised(said: str, key: str, where: str = "") -> None:
     provoked.add(key)
 
 
-@contextmanager
-def edited(stack: Stack, file: str, old: str, new: str) -> Iterator[None]:
-    """Replace a text in one of the stack's own copies of the program's files while the body runs."""
-    path = stack.folder / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    try:
-        yield
-    finally:
-        path.write_text(text)
-
-
 # What is wrong with a client, the trust of which then fails.
 UNREACHABLE = {
     "ssh-refused": f"{PREFIX6}::14",
@@ -164,7 +151,8 @@ def unreachable(make: Callable[..., Stack], client_hosts: Hosts) -> str:
     with damaged_hosts(client_hosts):
         stack = make("unreachable", clients=clients, verification=False)
         said = stack.fails()
-        stack.configure(clients=[])
+    stack.configure(clients=[])
+    stack.destroy()
     return said
 
 
@@ -238,6 +226,22 @@ def test_when_all_is_mended_an_update_repairs_the_rest(unproven: tuple[Stack, st
     assert stack.preview() == []
 
 
+def test_an_authority_is_dropped_that_is_needed(unproven: tuple[Stack, str], client_hosts: Hosts) -> None:
+    stack, _ = unproven
+    good = stack.settings.get("certificate")
+    stack.configure(certificate={"authorities": ["next"]})
+    client_hosts.inside("two", "mv /usr/bin/curl /usr/bin/curl.away")
+    try:
+        said = stack.fails()
+    finally:
+        client_hosts.inside("two", "mv /usr/bin/curl.away /usr/bin/curl")
+    stack.configure(certificate=good)
+    advised(said, "authority-needed", f"registry-trust-{PREFIX}.11")
+    advised(said, "authority-unsure", f"registry-trust-{PREFIX}.12")
+    stack.up()
+    assert stack.preview() == []
+
+
 @pytest.fixture(scope="module")
 def server(make: Callable[..., Stack]) -> Stack:
     """Return a stack on this machine without clients."""
@@ -278,19 +282,19 @@ def test_the_address_is_not_the_servers(server: Stack) -> None:
     server.configure(bindAddress="192.0.2.1")
     said = server.fails()
     server.configure(bindAddress=good)
-    advised(said, "bind-address", "registry-proxy-container")
+    advised(said, "bind-address", "registry-proxy-address")
 
 
 def test_the_port_is_taken(server: Stack) -> None:
     with socket.create_server((server.settings["bindAddress"], 8443)):
-        advised(server.fails(), "port-taken", "registry-proxy-container")
+        advised(server.fails(), "port-taken", "registry-proxy-address")
     server.up()
     assert server.preview() == []
 
 
 def test_the_registry_does_not_start(server: Stack) -> None:
     serving = containers("private-registry-server-registry")
-    with edited(server, "rendering/templates/registry.yml.j2", "version: 0.1", "version: 7"):
+    with server.edited("rendering/templates/registry.yml.j2", "version: 0.1", "version: 7"):
         advised(server.fails(), "registry-refuses", "registry-registry-config")
     assert containers("private-registry-server-registry") == serving
 
@@ -298,8 +302,8 @@ def test_the_registry_does_not_start(server: Stack) -> None:
 def test_a_container_does_not_get_healthy(server: Stack) -> None:
     serving = containers("private-registry-server-registry")
     with (
-        edited(server, "components/registry.py", '127.0.0.1:{PORT}/"]', '127.0.0.1:1/"]'),
-        edited(server, "components/container.py", "START_SECONDS = 60", "START_SECONDS = 10"),
+        server.edited("components/registry.py", '127.0.0.1:{PORT}/"]', '127.0.0.1:1/"]'),
+        server.edited("components/container.py", "START_SECONDS = 60", "START_SECONDS = 10"),
     ):
         advised(server.fails(), "container-ends", "registry-registry-healthy")
     assert serving.items() <= containers("private-registry-server-registry").items(), "what served still serves"
@@ -308,8 +312,18 @@ def test_a_container_does_not_get_healthy(server: Stack) -> None:
 
 
 def test_nginx_refuses_its_configuration(server: Stack) -> None:
-    with edited(server, "rendering/templates/nginx.conf.j2", "http2 on;", "http9 on;"):
+    with server.edited("rendering/templates/nginx.conf.j2", "http2 on;", "http9 on;"):
         advised(server.fails(), "nginx-refuses", "registry-proxy-site")
+
+
+def test_nginx_does_not_load_what_it_accepts(server: Stack) -> None:
+    proxy = "private-registry-server-proxy"
+    run(["docker", "exec", "--detach", proxy, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/tmp"])
+    with server.edited("rendering/templates/nginx.conf.j2", "listen unix", "listen 127.0.0.1:8079; listen unix"):
+        advised(server.fails(), "nginx-not-loaded", "registry-proxy-site")
+    run(["docker", "exec", proxy, "busybox", "killall", "busybox"])
+    server.up()
+    assert server.preview() == []
 
 
 @pytest.mark.parametrize("key", ["docker-over-ssh", "docker-host-key", "docker-login"])

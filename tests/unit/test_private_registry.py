@@ -223,5 +223,6 @@ def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pyt
     assert _advise(failure) is False, "nothing is tried again"
     assert said == [
         "registry-trust-h: The user may not become root without a password. "
-        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root."
+        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root. "
+        "Until this host trusts what is to be trusted, nginx keeps its certificate; all else goes on."
     ]
