@@ -203,7 +203,7 @@ go_live() {
 	if [ -n "$container" ] && ! reload; then
 		go_back
 		fail "nginx does not serve what it was given, and what was live before is live again: $problem;" \
-			"nginx's last words: $(docker container logs --tail 3 "$container" 2>&1)"
+			"nginx's last words: $({ docker container logs --since 1m "$container" > /dev/null; } 2>&1 | tail -n 3)"
 	fi
 	prune "$previous"
 }

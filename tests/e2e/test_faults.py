@@ -98,7 +98,7 @@ def setting(**changes: Any) -> Fault:
 @contextmanager
 def a_port_in_the_way_inside(world: World) -> Iterator[None]:
     """What a trial in another container can't know."""
-    run(["docker", "exec", "--detach", PROXY, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/tmp"])
+    run(["docker", "exec", "--detach", PROXY, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/etc"])
     with template("nginx.conf.j2", "listen unix", "listen 127.0.0.1:8079;\n        listen unix")(world):
         yield
     run(["docker", "exec", PROXY, "busybox", "killall", "busybox"])
@@ -221,7 +221,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "the registry refuses its configuration": (
         template("registry.yml.j2", "version: 0.1", "version: 7"),
-        r"registry-registry-config.*the registry does not start.*unsupported version",
+        r"registry-registry-config.*the registry does not start.*configuration error: error parsing",
     ),
     "the new registry does not get healthy, twice": (
         never_healthy,

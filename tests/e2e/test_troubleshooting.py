@@ -318,7 +318,7 @@ def test_nginx_refuses_its_configuration(server: Stack) -> None:
 
 def test_nginx_does_not_load_what_it_accepts(server: Stack) -> None:
     proxy = "private-registry-server-proxy"
-    run(["docker", "exec", "--detach", proxy, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/tmp"])
+    run(["docker", "exec", "--detach", proxy, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/etc"])
     with server.edited("rendering/templates/nginx.conf.j2", "listen unix", "listen 127.0.0.1:8079; listen unix"):
         advised(server.fails(), "nginx-not-loaded", "registry-proxy-site")
     run(["docker", "exec", proxy, "busybox", "killall", "busybox"])
