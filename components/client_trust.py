@@ -3,6 +3,7 @@
 import pulumi
 
 from components.component import Component
+from components.gate import Command
 from components.host_files import File, Host, HostFiles
 from components.seed import Seed
 
@@ -25,14 +26,17 @@ class ClientTrust(Component):
         ca_certificate: pulumi.Input[str] | None,
         seed: Seed,
         hosts_entry: tuple[str, str] | None = None,
-        depends_on: list[pulumi.Resource] | None = None,
+        depends_on: pulumi.Output[list[Command]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         directory = f"{CERTS_D}/{reference}"
         files = {"ca.crt": File(ca_certificate)} if ca_certificate else {}
+        self.commands: list[Command] = []
+        """What places the files, if there are any to place."""
         if files or hosts_entry:
             known_as = reference if files else ""
-            HostFiles(name, host, directory, files, seed, hosts_entry, known_as, opts=self.child(depends_on))
+            placed = HostFiles(name, host, directory, files, seed, hosts_entry, known_as, opts=self.child(depends_on))
+            self.commands.append(placed.command)
         self.authority = f"{directory}/ca.crt" if files else None
         self.register_outputs({"authority": self.authority})

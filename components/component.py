@@ -1,5 +1,8 @@
 """What all components share: the type token, and the options of their children."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pulumi
 
 
@@ -11,7 +14,7 @@ class Component(pulumi.ComponentResource):
 
     def child(
         self,
-        depends_on: list[pulumi.Resource] | None = None,
+        depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]] | None = None,
         delete_before_replace: bool | None = None,
         retain_on_delete: bool | None = None,
     ) -> pulumi.ResourceOptions:

@@ -8,6 +8,7 @@ from components.advice import advising
 from components.certificate import Certificate, ProvidedCertificate, SelfSignedCertificate
 from components.client_trust import ClientTrust
 from components.component import Component
+from components.gate import Command, untracked
 from components.host_files import Host
 from components.leftovers import clearing
 from components.proxy import Proxy, ProxyArgs
@@ -68,14 +69,19 @@ class PrivateRegistry(Component):
                 hashes=self._hashes(password),
                 upstream=registry.container,
                 network=registry.network,
+                before=[certificate],
                 seed=self._seed,
             ),
             opts=on_server,
         )
         registry.retire_predecessors(proxy.container, proxy.site)
-        trusts = {client.host: self._trust(name, client, certificate, proxy.address) for client in settings.all_clients}
+        trusts = {
+            client.host: self._trust(name, client, certificate, proxy.address_refused)
+            for client in settings.all_clients
+        }
+        placed = [command for trust in trusts.values() for command in trust.commands]
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.server_certificate, certificate.server_key, list(trusts.values())),
+            proxy.serve(certificate.server_certificate, certificate.server_key, placed),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
@@ -88,7 +94,7 @@ class PrivateRegistry(Component):
                 settings.reference,
                 trusts[client.host].authority,
                 password,
-                generation,
+                untracked(generation),
                 [proxy, trusts[client.host]],
                 opts=self.child(),
             )
@@ -122,7 +128,9 @@ class PrivateRegistry(Component):
             pulumi.log.info("certificate.public is set: clients trust the issuer already, nothing is distributed", self)
         return ProvidedCertificate(name, certificate, opts=self.child())
 
-    def _trust(self, name: str, client: Client, certificate: Certificate, address: pulumi.Resource) -> ClientTrust:
+    def _trust(
+        self, name: str, client: Client, certificate: Certificate, held_back: pulumi.Output[list[Command]]
+    ) -> ClientTrust:
         return ClientTrust(
             f"{name}-trust-{client.host}",
             client_host(client),
@@ -130,8 +138,8 @@ class PrivateRegistry(Component):
             certificate.ca_certificate,
             self._seed,
             (client.hosts_entry, self._settings.domain) if client.hosts_entry else None,
-            # Clients move to another name only when the server can follow.
-            [address],
+            # Clients move to another port only when the server can follow.
+            held_back,
             opts=self.child(),
         )
 

@@ -1,14 +1,16 @@
 """nginx in front of the registry: TLS, users, and the only published port."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
 from components.container import ContainerArgs, locked_down
+from components.gate import Command, failed, untracked
 from components.host_files import File, Nginx, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
@@ -36,6 +38,8 @@ class ProxyArgs(ContainerArgs):
     """The registry container's name."""
     network: pulumi.Input[str]
     """The internal network that the registry is on."""
+    before: Sequence[pulumi.Resource]
+    """What must not be deleted by an update in which the proxy can't have its address."""
 
 
 class Proxy(Component):
@@ -57,7 +61,8 @@ class Proxy(Component):
         )
         self.container = f"{args.prefix}-proxy"
         self._nginx = Nginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
-        self.address = self._check_address(image)
+        address = self._check_address(image)
+        self.address_refused = failed([address], provided=image)
 
         htpasswd_file = File(pulumi.Output.secret(args.hashes).apply(htpasswd), mode="0600")
         # nginx reads the users at every request.
@@ -84,12 +89,12 @@ class Proxy(Component):
                 f"curl -sf -o /dev/null {HEALTH_URL} || {{ nginx -c {config_file} -s reload; exit 1; }}",
             ],
             stop_signal="SIGQUIT",
-            opts=self.child(depends_on=[users, self.site, self.address], delete_before_replace=True),
+            opts=self.child(depends_on=[users, self.site, address], delete_before_replace=True),
         )
         self.register_outputs({})
 
     def serve(
-        self, certificate: pulumi.Input[str], key: pulumi.Input[str], trusted_by: list[pulumi.Resource]
+        self, certificate: pulumi.Output[str], key: pulumi.Output[str], trusted_by: Sequence[Command]
     ) -> pulumi.Output[str]:
         """Serve with a certificate (PEM, with its chain) and its key once the clients trust it.
 
@@ -98,13 +103,14 @@ class Proxy(Component):
         """
         files = {
             "listen.conf": File(tls_listener()),
-            "server.crt": File(certificate),
-            "server.key": File(key, mode="0600"),
+            "server.crt": File(untracked(certificate)),
+            "server.key": File(untracked(key), mode="0600"),
         }
-        tls = self._bundle("tls", files, self._nginx, [self._container, *trusted_by])
+        awaited = failed(trusted_by).apply(lambda refused: [self._container, *refused])
+        tls = self._bundle("tls", files, self._nginx, awaited)
         return pulumi.Output.all(self._container.id, tls.release, self.site.release).apply(_generation)
 
-    def _check_address(self, image: pulumi.Output[str]) -> pulumi.Resource:
+    def _check_address(self, image: pulumi.Output[str]) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
         args = self._args
         create = image.apply(
@@ -112,14 +118,16 @@ class Proxy(Component):
                 address=args.bind_address, port=str(args.https_port), image=image, container=self.container
             )
         )
-        return args.host.run(f"{self._name}-address", with_payload(_PUBLISH, {}), create, opts=self.child())
+        return args.host.run(
+            f"{self._name}-address", with_payload(_PUBLISH, {}), create, opts=self.child(self._args.before)
+        )
 
     def _bundle(
         self,
         bundle: str,
         files: Mapping[str, File],
         reader: Nginx | None,
-        depends_on: list[pulumi.Resource] | None = None,
+        depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]] | None = None,
     ) -> ReleasedFiles:
         return ReleasedFiles(
             f"{self._name}-{bundle}",

@@ -1,8 +1,9 @@
 """Files on a host, as one command per bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -101,7 +102,7 @@ class ReleasedFiles(Component):
         files: Mapping[str, File],
         seed: Seed,
         reader: Nginx | Registry | None,
-        depends_on: list[pulumi.Resource] | None = None,
+        depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)

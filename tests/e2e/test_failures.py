@@ -126,19 +126,19 @@ def test_a_configuration_that_nginx_refuses_leaves_the_old_one_serving(stack: St
     assert stack.preview() == []
 
 
-def test_a_provided_certificate_takes_the_place_of_our_own(stack: Stack, client_hosts: Hosts) -> None:
+def test_a_provided_certificate_takes_the_place_of_our_own_in_three_steps(stack: Stack, client_hosts: Hosts) -> None:
     root = issue("root", authority=True)
     between = issue("intermediate", root, authority=True)
     server = issue("server", between, ["registry.test"])
-    stack.configure(
-        certificate={
-            "source": "provided",
-            "chain": server.pem + between.pem,
-            "key": server.key_pem(),
-            "authority": root.pem,
-        }
-    )
-    stack.up()
+    provided = {"source": "provided", "chain": server.pem + between.pem, "key": server.key_pem()}
+    own = stack.outputs()["ca_certificate"]
+    for certificate in (
+        {**stack.settings["certificate"], "authority": root.pem},
+        {**provided, "authority": root.pem + own},
+        {**provided, "authority": root.pem},
+    ):
+        stack.configure(certificate=certificate)
+        stack.up()
+        client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
+        assert stack.preview() == []
     assert client_hosts.inside("two", f"cat {FOLDER}/ca.crt").strip() == root.pem.strip()
-    client_hosts.inside("one", f"curl -sf --cacert {FOLDER}/ca.crt https://registry.test/healthz")
-    assert stack.preview() == []

@@ -312,6 +312,29 @@ def test_a_dead_client_holds_back_nothing_but_a_certificate(world: World) -> Non
     assert world.stack.preview() == []
 
 
+@pytest.mark.parametrize("authorities", [["1"], ["2"]])
+def test_what_goes_while_a_client_is_down_leaves_a_state_that_can_be_read(
+    world: World, load: Load, authorities: list[str]
+) -> None:
+    """The engine deletes what is not declared any more, also when what depended on it was skipped."""
+    one = world.stack.settings["clients"][0]
+    dead = {**world.hosts.clients["three"], "port": 2299}
+    with load.running() as tally:
+        with world.configured(
+            clients=[one, dead], certificate={"authorities": authorities, "rotation": "r"}, bindAddress="192.0.2.1"
+        ):
+            said = world.stack.fails()
+        assert "could not listen on 192.0.2.1" in said
+        assert "snapshot integrity" not in said
+        with world.configured(clients=[one, dead], certificate={"authorities": authorities, "rotation": "r"}):
+            said = world.stack.fails()
+        assert f"registry-trust-{PREFIX}.13" in said
+        assert "snapshot integrity" not in said
+        world.stack.up()
+    assert tally.failures == []
+    assert world.stack.preview() == []
+
+
 def test_what_a_killed_update_started_gives_way(world: World) -> None:
     """The state knows nothing of a container that was started just before the kill, and Docker does."""
 
