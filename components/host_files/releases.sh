@@ -156,6 +156,7 @@ flip() {
 
 # A container that is not there, or is stopped, reads the live release when it starts.
 reload() {
+	old_workers=$(workers)
 	case $(docker container inspect --format '{{.State.Status}}' "$container" 2> /dev/null) in
 	running) docker container kill --signal HUP "$container" > /dev/null && proven ;;
 	restarting) docker container restart --time 1 "$container" > /dev/null && proven ;;
@@ -165,10 +166,23 @@ reload() {
 # nginx says nothing of a reload that it did not carry out.
 proven() {
 	attempt=0
-	until problem=$(deviation) && [ -z "$problem" ]; do
+	until problem=$(deviation; old_worker) && [ -z "$problem" ]; do
 		attempt=$((attempt + 1))
 		[ "$attempt" -lt 15 ] || return 1
 		sleep 1
+	done
+}
+
+# The workers that take requests: one that was told to end has another title.
+workers() {
+	docker container top "$container" -o pid,args 2> /dev/null |
+		sed -n 's/^ *\([0-9][0-9]*\) .*nginx: worker process$/\1/p'
+}
+
+# New workers serve for a moment beside those before them.
+old_worker() {
+	for worker in $(workers); do
+		! printf '%s\n' "$old_workers" | grep -qx "$worker" || say "a worker of nginx goes on as before"
 	done
 }
 

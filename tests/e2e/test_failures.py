@@ -133,7 +133,7 @@ def test_a_provided_certificate_takes_the_place_of_our_own_in_three_steps(stack:
     provided = {"source": "provided", "chain": server.pem + between.pem, "key": server.key_pem()}
     own = stack.outputs()["ca_certificate"]
     for certificate in (
-        {**stack.settings["certificate"], "authority": root.pem},
+        {**stack.settings.get("certificate", {}), "authority": root.pem},
         {**provided, "authority": root.pem + own},
         {**provided, "authority": root.pem},
     ):

@@ -287,7 +287,7 @@ def test_the_address_is_not_the_servers(server: Stack) -> None:
 
 def test_the_port_is_taken(server: Stack) -> None:
     with socket.create_server((server.settings["bindAddress"], 8443)):
-        advised(server.fails(), "port-taken", "registry-proxy-address")
+        advised(server.fails(), "port-taken", "registry-proxy-container")
     server.up()
     assert server.preview() == []
 
