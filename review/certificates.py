@@ -17,8 +17,8 @@ _STACK = "the stack"
 _HOURS = 24
 _NO_GAP = "clients keep trusting what is served: they trust its authority"
 _GAP = (
-    "a client that has forgotten the old authority refuses the registry until nginx has the new certificate; to avoid "
-    "that, make it several updates: add the new authority, let it sign, then drop the old one"
+    "every client will refuse it, and the update fails: what is served is not signed by what would be left; make it "
+    "three updates: add the new authority, let it sign, then drop the old one"
 )
 
 
@@ -118,7 +118,7 @@ def _signer(state: State, preview: Preview) -> str:
 
 
 def _signer_goes(step: Step, preview: Preview) -> bool:
-    """Tell whether the update takes the old signer away: clients forget it before nginx gets the new certificate."""
+    """Tell whether the update takes away the authority by which clients know what is served."""
     signer = step.old.text("caCertPem")
     gone = [change.old.output("certPem") for change in _authorities(preview) if change.op != "create"]
     return signer is not None and signer in gone
