@@ -57,6 +57,7 @@ def locked_down(
     labels: Mapping[str, pulumi.Input[str]] | None = None,
     stop_signal: str | None = None,
     wait: bool = True,
+    grace_seconds: int = GRACE_SECONDS,
 ) -> docker.Container:
     """Declare a container without root, capabilities or a file system to write to, healthy unless ``wait`` is off."""
     program, *arguments = command
@@ -91,7 +92,7 @@ def locked_down(
         log_opts={"max-size": "10m", "max-file": "3"},
         restart="unless-stopped",
         stop_signal=stop_signal,
-        destroy_grace_seconds=GRACE_SECONDS,
+        destroy_grace_seconds=grace_seconds,
         wait=wait,
         wait_timeout=START_SECONDS,
         opts=pulumi.ResourceOptions.merge(

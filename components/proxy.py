@@ -21,6 +21,8 @@ from rendering.nginx import GENERATION_URL, HEALTH_URL, HTTPS_PORT, HTTPS_URL, R
 from rendering.registry import PORT
 
 _PUBLISH = Path(__file__).parent / "publish.sh"
+_GRACE_SECONDS = 10
+"""How long nginx may finish what it has begun before it is replaced: meanwhile nobody new is served."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,8 @@ class Proxy(Component):
                 f"curl -sf -o /dev/null {HEALTH_URL} || {{ nginx -c {config_file} -s reload; exit 1; }}",
             ],
             stop_signal="SIGQUIT",
+            # From the signal on nobody new is served.
+            grace_seconds=_GRACE_SECONDS,
             opts=self.child(depends_on=[users, self.site, address], delete_before_replace=True),
         )
         self.register_outputs({})

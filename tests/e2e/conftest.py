@@ -28,6 +28,7 @@ TABLES = {
     "load": f"{'under load':<28}"
     + "".join(f"{name:>12}" for name in ("requests", "failed", "reconnected", "images", "docker's", "failed")),
     "faults": f"{'fault, repaired by the next update':<46}{'served':<26}what the error said (its end)",
+    "gap": "another image of nginx",
     "kills": "kill -9 of updates at random moments",
 }
 """Recorded property -> the head of its table."""

@@ -4,7 +4,12 @@ The tests are one story and run in this order.
 """
 
 import hashlib
+import http.client
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ import pytest
 from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts, containers
-from tests.e2e.load import Load, docker_load
+from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import Stack
 
 NAME = "changes"
@@ -29,7 +34,7 @@ Files = set[tuple[str, str]]
 def stack(
     found_images: dict[str, str],
     client_hosts: Hosts,
-    another_registry: str,  # outlives the stack that runs it
+    another: dict[str, str],  # outlives the stack that runs it
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
@@ -48,12 +53,15 @@ def load(client_hosts: Hosts) -> Load:
 
 
 @pytest.fixture(scope="module")
-def another_registry(found_images: dict[str, str]) -> Iterator[str]:
-    """The image of another release: the same program under another id."""
-    dockerfile = f"FROM {found_images['registry']}\nLABEL release=next\n"
-    image = run(["docker", "build", "--quiet", "-"], stdin=dockerfile)
-    yield image
-    run(["docker", "image", "rm", "--force", image])
+def another(found_images: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The images of other releases: the same programs under other ids."""
+    images = {
+        name: run(["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images[name]}\nLABEL release=next\n")
+        for name in ("registry", "nginx")
+    }
+    yield images
+    for image in images.values():
+        run(["docker", "image", "rm", "--force", image])
 
 
 def steps(stack: Stack) -> set[tuple[str, str]]:
@@ -155,6 +163,11 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
         {("server", "proxy/site/nginx.conf")},
     ),
 }
+NGINX = (
+    {("update", f"registry-proxy-{bundle}") for bundle in ("site", "tls", "address")}
+    | {("replace", "registry-proxy-container")}
+    | PROVED
+)
 REPLACED = {"registry image replaced"}
 
 
@@ -163,7 +176,7 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
     stack: Stack,
     client_hosts: Hosts,
     load: Load,
-    another_registry: str,
+    another: dict[str, str],
     record_property: Callable[[str, object], None],
     change: str,
 ) -> None:
@@ -173,7 +186,7 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
         template = stack.folder / "rendering/templates/nginx.conf.j2"
         template.write_text(template.read_text().replace("proxy_read_timeout 900s", "proxy_read_timeout 800s"))
     if change == "registry image replaced":
-        stack.configure(images={**stack.settings["images"], "registry": another_registry})
+        stack.configure(images={**stack.settings["images"], "registry": another["registry"]})
     assert steps(stack) == plan
 
     before, running = digests(client_hosts), containers(f"private-registry-{NAME}")
@@ -194,4 +207,38 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
         assert len(registry(after)) == 1, "the one before is gone"
         running, after = ({k: v for k, v in found.items() if k not in registry(found)} for found in (running, after))
     assert after == running, "no other container was replaced or restarted"
+    assert stack.preview() == []
+
+
+def test_another_nginx_leaves_a_gap_that_is_measured(
+    stack: Stack, client_hosts: Hosts, another: dict[str, str], record_property: Callable[[str, object], None]
+) -> None:
+    """It owns the port, so that the new one can't start beside the old one."""
+    authority = client_hosts.inside("one", f"cat {CA}")
+    served: list[float] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            connection = Connection("registry.test", NETWORK.gateway, authority, False)
+            with suppress(OSError, http.client.HTTPException):
+                connection.request("GET", "/healthz")
+                if connection.getresponse().status == 200:
+                    served.append(time.monotonic())
+            connection.close()
+            time.sleep(0.01)
+
+    stack.configure(images={**stack.settings["images"], "nginx": another["nginx"]})
+    assert steps(stack) == NGINX
+    before = digests(client_hosts)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        stack.up()
+    finally:
+        stop.set()
+        asking.join()
+    gap = max(later - earlier for earlier, later in pairwise(served))
+    record_property("gap", f"{gap:.1f} s between two answers, of {len(served)}")
+    assert changed(before, digests(client_hosts)) == set()
     assert stack.preview() == []
