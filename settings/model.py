@@ -159,7 +159,7 @@ class Images(Section):
     registry: Image | None = None
     """NAME:TAG@sha256:DIGEST, or the id of a local image."""
     nginx: Image | None = None
-    """The same; nginx 1.25.1 or newer."""
+    """The same; nginx 1.25.1 or newer with curl, which the official images have, but for the slim ones."""
 
 
 class Limits(Section):
