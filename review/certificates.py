@@ -7,18 +7,19 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from review.command import payload
-from review.consequence import Consequence
+from review.consequence import DONE, Consequence
 from review.events import Preview, State, Step
 
 _AUTHORITY = "registry-certificate-authority-"
 _AUTHORITY_TYPE = ":SelfSignedCert"
+_SERVER = "registry-certificate-server"
 _SERVER_TYPE = ":LocallySignedCert"
 _STACK = "the stack"
 _HOURS = 24
 _NO_GAP = "clients keep trusting what is served: they trust its authority"
 _GAP = (
-    "every client will refuse it, and the update fails: what is served is not signed by what would be left; make it "
-    "three updates: add the new authority, let it sign, then drop the old one"
+    "the update fails: no client gives up the authority that signed what is served; make it three updates: add the new "
+    "authority, let it sign, then drop the old one"
 )
 
 
@@ -38,7 +39,7 @@ def authority_key(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say nothing of a key beside its certificate."""
     if not _is_told_by(preview, _AUTHORITY_TYPE, step.name):
         name = f"key of authority {step.name.removeprefix(_AUTHORITY)}"
-        yield Consequence(_STACK, f"{name}: {step.op}", "its certificate stays as it is")
+        yield Consequence(_STACK, f"{name}: {DONE[step.op]}", "its certificate stays as it is")
 
 
 def server(step: Step, preview: Preview) -> Iterator[Consequence]:
@@ -49,7 +50,7 @@ def server(step: Step, preview: Preview) -> Iterator[Consequence]:
     elif step.op == "delete":
         yield Consequence(_STACK, "the server certificate goes", "nothing serves it any more")
     else:
-        gap, names = _signer_goes(step, preview), _names(preview)
+        gap, names = has_gap(preview), _names(preview)
         effect = _GAP if gap else f"nobody is served as {names[0]} any more" if names else _NO_GAP
         change = f"a new server certificate: {_reason(step, preview)}"
         yield Consequence(_STACK, change, effect, alarm=gap or names is not None)
@@ -57,16 +58,17 @@ def server(step: Step, preview: Preview) -> Iterator[Consequence]:
 
 def server_material(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say nothing of a key and a request beside the certificate that they are for."""
-    if not _is_told_by(preview, _SERVER_TYPE, step.name):
-        kind = step.type.rpartition(":")[2]
-        yield Consequence(_STACK, f"{kind} of the server certificate: {step.op}", "the certificate stays as it is")
+    if not _is_told_by(preview, _SERVER_TYPE, _SERVER):
+        kind = "key" if step.type.endswith(":PrivateKey") else "request"
+        effect = "the certificate stays as it is"
+        yield Consequence(_STACK, f"{kind} of the server certificate: {DONE[step.op]}", effect)
 
 
 def seed(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say what becomes of the secrets that the stack makes up."""
     effects = {"create": "secrets that the stack makes up come from it", "delete": "no secret comes from it any more"}
     effect = effects.get(step.op, "all secrets that the stack makes up change")
-    yield Consequence(_STACK, f"random seed: {step.op}", effect, alarm=step.op == "replace")
+    yield Consequence(_STACK, f"random seed: {DONE[step.op]}", effect, alarm=step.op == "replace")
 
 
 def days_left(preview: Preview) -> str | None:
@@ -94,19 +96,37 @@ def trust_changes(step: Step, preview: Preview) -> tuple[list[str], list[str]]:
     return gained, lost
 
 
+def has_gap(preview: Preview) -> bool:
+    """Tell whether the update would take away the authority by which clients know what is served: they refuse that."""
+    server = preview.find(_SERVER_TYPE)
+    signer = server.old.text("caCertPem") if server and server.op == "replace" else None
+    gone = [change.old.output("certPem") for change in _authorities(preview) if change.op != "create"]
+    return signer is not None and signer in gone
+
+
 def _reason(step: Step, preview: Preview) -> str:
+    return "; ".join(_reasons(step, preview)) or f"another {', '.join(sorted(step.diffs)) or 'one'}"
+
+
+def _reasons(step: Step, preview: Preview) -> Iterator[str]:
+    if _has_new_key(preview):
+        yield "a rotation, with a new key"
+    if names := _names(preview):
+        yield f"for {names[1]} instead of {names[0]}"
     if "caCertPem" in step.diffs:
-        return f"signed by {_signer(step.new, preview)} instead of {_signer(step.old, preview)}"
+        yield f"signed by {_signer(step.new, preview)} instead of {_signer(step.old, preview)}"
     if "validityPeriodHours" in step.diffs:
-        return _lifetime(step)
-    if "certRequestPem" in step.diffs:
-        old, new = _names(preview) or ("the old key", "another key")
-        return f"for {new} instead of {old}"
+        yield _lifetime(step)
     end = _end(step.old)
     if "readyForRenewal" in step.diffs and end:
         left = (end - preview.time).days
-        return f"a renewal, as the old one has {left} days left and is renewed in its last {_renewal_days(step.old)}"
-    return f"another {', '.join(sorted(step.diffs)) or 'one'}"
+        yield f"a renewal, as the old one has {left} days left and is renewed in its last {_renewal_days(step.old)}"
+
+
+def _has_new_key(preview: Preview) -> bool:
+    """Tell whether the server's key is another one: the rotation is a part of its name."""
+    keys = (step for step in preview.changes if step.type.endswith(":PrivateKey") and step.name.startswith(_SERVER))
+    return any(key.op in ("create", "replace") for key in keys)
 
 
 def _signer(state: State, preview: Preview) -> str:
@@ -115,13 +135,6 @@ def _signer(state: State, preview: Preview) -> str:
         return names[0].rpartition(", until ")[0]
     made = [_common_name_of(change) for change in _authorities(preview) if change.op in ("create", "replace")]
     return made[0] if len(made) == 1 else "an authority that the update makes"
-
-
-def _signer_goes(step: Step, preview: Preview) -> bool:
-    """Tell whether the update takes away the authority by which clients know what is served."""
-    signer = step.old.text("caCertPem")
-    gone = [change.old.output("certPem") for change in _authorities(preview) if change.op != "create"]
-    return signer is not None and signer in gone
 
 
 def _names(preview: Preview) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from review.certificates import trust_changes
+from review.certificates import has_gap, trust_changes
 from review.command import Placement, changed_files, placement
 from review.consequence import Consequence
 from review.events import Preview, Step
@@ -44,10 +44,11 @@ def _update(host: str, step: Step, preview: Preview) -> Iterator[Consequence]:
     if files:
         gained, lost = trust_changes(step, preview)
         parts = [f"trust gained in {', '.join(gained)}"] if gained else []
-        parts += [f"trust lost in {', '.join(lost)}"] if lost else []
+        losing = "refused, as this would lose trust in" if has_gap(preview) else "trust lost in"
+        parts += [f"{losing} {', '.join(lost)}"] if lost else []
         change, effect = f"{', '.join(files)} in {old.directory}", "; ".join(parts) or "trust in the same authorities"
         yield Consequence(host, change, effect, alarm=bool(lost))
-    if step.new.text("create") is not None and old.entry != new.entry:
+    if new.is_known and old.entry != new.entry:
         yield Consequence(host, f"hosts entry: {_entry(old)} → {_entry(new)}", "the registry is found there")
     elif not files:
         written = "written again with the same content" if "stdin" in step.diffs else "nothing but the way to it"

@@ -21,6 +21,8 @@ class Placement:
     """Name -> mode and digest."""
     entry: str = ""
     """ADDRESS/NAME, or nothing."""
+    is_known: bool = True
+    """Whether the content is known before the update."""
 
     @property
     def paths(self) -> list[str]:
@@ -30,11 +32,13 @@ class Placement:
 
 def placement(state: State) -> Placement:
     """Return what a command places; where that is not known yet, the folder and names by which it would delete."""
-    values = _words(state.text("create") or state.text("delete") or "")
+    create = state.text("create")
+    values = _words(create or state.text("delete") or "")
     return Placement(
         directory=values.get("directory", [""])[0],
         files=dict(value.split(":", 1) for value in values.get("file", []) if ":" in value),
         entry=values.get("entry", [""])[0],
+        is_known=create is not None,
     )
 
 
@@ -42,9 +46,9 @@ def changed_files(step: Step) -> list[str]:
     """Return the names of the files whose content or mode changes, or may."""
     if "stdin" not in step.diffs:
         return []
-    old, new = placement(step.old).files, placement(step.new).files
-    is_known = step.new.text("create") is not None
-    return sorted(name for name in {*old, *new} if not is_known or old.get(name) != new.get(name))
+    old, new = placement(step.old), placement(step.new)
+    names = {*old.files, *new.files}
+    return sorted(name for name in names if not new.is_known or old.files.get(name) != new.files.get(name))
 
 
 def payload(state: State) -> dict[str, str] | None:

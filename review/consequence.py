@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DONE = {"create": "made", "update": "changed", "replace": "made anew", "delete": "removed"}
+"""What the engine does -> how it is said of a thing that has no words of its own."""
 _NAMED = 3
 """How many hosts are named of a group."""
 

@@ -21,7 +21,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r"tls:\S+:SelfSignedCert registry-certificate-authority-.+", certificates.authority),
     (r"tls:\S+:PrivateKey registry-certificate-authority-.+", certificates.authority_key),
     (r"tls:\S+:LocallySignedCert registry-certificate-server", certificates.server),
-    (r"tls:\S+:(PrivateKey|CertRequest) registry-certificate-server", certificates.server_material),
+    (r"tls:\S+:(PrivateKey|CertRequest) registry-certificate-server(-.+)?", certificates.server_material),
     (r"tls:\S+:PrivateKey registry-seed", certificates.seed),
     (r"command:\S+ registry-trust-.+", clients.trust),
     (r"command:\S+ registry-verification-.+", clients.verification),

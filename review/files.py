@@ -1,6 +1,7 @@
 """How rendered files differ, where they hold no secret."""
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,8 +39,14 @@ def _difference(step: Step) -> Iterator[str]:
     if old is None or new is None:
         yield "known only during the update: it names the new registry container"
         return
-    before, after = (files.get(_CONFIG, "").splitlines() for files in (old, new))
+    before, after = (_without_generation(files.get(_CONFIG, "")).splitlines() for files in (old, new))
     yield from difflib.unified_diff(before, after, "now", "then", n=_CONTEXT, lineterm="")
+
+
+def _without_generation(config: str) -> str:
+    """Return nginx.conf without the digest of itself, which differs whenever anything does."""
+    found = re.search(r"^# Generation (\w+)$", config, re.M)
+    return config.replace(found[1], "…") if found else config
 
 
 def _authorities(preview: Preview) -> Iterator[FileDifference]:

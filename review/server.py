@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+from review.certificates import has_gap
 from review.command import changed_files, placement
-from review.consequence import Consequence
+from review.consequence import DONE, Consequence
 from review.events import Preview, State, Step
 
 _BUNDLES = {
-    "registry-proxy-tls": ("nginx's certificate", "nginx reloads with the new certificate; no request is dropped"),
+    "registry-proxy-tls": (
+        "nginx's certificate",
+        "once all clients trust it nginx reloads with it; no request is dropped",
+    ),
     "registry-proxy-users": ("the users", "nginx reads them at the next request; nothing reloads"),
     "registry-proxy-site": (
         "nginx's configuration",
@@ -15,7 +19,11 @@ _BUNDLES = {
     ),
     "registry-registry-config": ("the registry's configuration", "the registry reads it when it starts"),
 }
-_READ_AT_START = ("registry-proxy-tls", "registry-proxy-site")
+_NEW_CERTIFICATE = {
+    "create": "nginx serves nobody before all clients trust it",
+    "replace": "nginx starts without it, and serves again once it is there",
+}
+_KEPT = "nginx keeps the one it has, since the clients refuse"
 _CHECKS = {
     "healthy": "whether the registry is healthy",
     "data-owner": "whose the volume is",
@@ -41,8 +49,10 @@ def bundle(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say which of the server's files change, and who reads them when."""
     what, effect = _BUNDLES[step.name]
     host, old, new = name(preview), placement(step.old), placement(step.new)
-    if step.name in _READ_AT_START and _starts(preview, step):
+    if step.name == "registry-proxy-site" and _starts(preview, step):
         effect = "nginx reads it when it starts in this update"
+    elif step.name == "registry-proxy-tls":
+        effect = _KEPT if has_gap(preview) else _NEW_CERTIFICATE.get(step.op, effect)
     if step.op == "create":
         yield Consequence(host, f"{what}: placed in {new.directory}", effect)
     elif step.op == "delete":
@@ -50,7 +60,9 @@ def bundle(step: Step, preview: Preview) -> Iterator[Consequence]:
     elif step.op == "replace":
         yield Consequence(host, f"{what}: moves from {old.directory} to {new.directory}", effect)
     elif changed := changed_files(step):
-        yield Consequence(host, f"{what}: {', '.join(changed)}", effect)
+        # Where the update makes the content, it is not known which of the files it changes.
+        files = ", ".join(changed) if new.is_known else "written anew"
+        yield Consequence(host, f"{what}: {files}", effect)
     elif not _starts(preview, step):
         yield Consequence(host, f"{what}: the same content", "checked and written again")
 
@@ -117,9 +129,8 @@ def retention(step: Step, preview: Preview) -> Iterator[Consequence]:
 
 def network(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say what happens to a network."""
-    effects = {"create": "made", "update": "changed", "replace": "made anew", "delete": "removed"}
     network = step.new.text("name") or step.old.text("name")
-    yield Consequence(name(preview), f"network {network}", effects[step.op])
+    yield Consequence(name(preview), f"network {network}", DONE[step.op])
 
 
 def check(step: Step, preview: Preview) -> Iterator[Consequence]:
@@ -132,7 +143,7 @@ def check(step: Step, preview: Preview) -> Iterator[Consequence]:
 
 def provider(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say how the way to the server's Docker changes."""
-    yield Consequence(name(preview), f"the way to its Docker: {step.op}", "nothing on the server changes by that")
+    yield Consequence(name(preview), f"the way to its Docker: {DONE[step.op]}", "nothing on the server changes by that")
 
 
 def _container_of(preview: Preview, step: Step) -> Step | None:

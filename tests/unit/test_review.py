@@ -173,3 +173,20 @@ def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() 
         "trust gained, and lost again at the end; instead take it off the list, update, and list it again",
         "trust lost",
     }
+
+
+def test_a_rotation_beside_another_change_is_named_too() -> None:
+    server = "registry-certificate-server"
+    key = step("create", "tls:index/privateKey:PrivateKey", f"{server}-again", new={})
+    hours = [{"inputs": {"validityPeriodHours": 24 * days}} for days in (365, 200)]
+    replaced = step("replace", "tls:index/locallySignedCert:LocallySignedCert", server, *hours)
+    replaced["resourcePreEvent"]["metadata"]["diffs"] = ["certRequestPem", "validityPeriodHours"]
+    [row] = consequences(finished(key, replaced))
+    assert row.change == "a new server certificate: a rotation, with a new key; for 200 days instead of 365"
+
+
+def test_a_key_that_no_certificate_follows_has_a_row() -> None:
+    [row] = consequences(
+        finished(step("create", "tls:index/privateKey:PrivateKey", "registry-certificate-server-again"))
+    )
+    assert (row.change, row.effect) == ("key of the server certificate: made", "the certificate stays as it is")

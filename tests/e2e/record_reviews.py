@@ -1,0 +1,241 @@
+"""Records what the engine says of each kind of change, for tests/unit/test_review.py.
+
+Run by hand where the components have changed; it takes five to ten minutes::
+
+    python -m tests.e2e.record_reviews
+
+It updates a stack in front of two of the lab's hosts, writes the events of each kind of preview, cut down to what a
+review reads of them, to tests/unit/review/KIND.jsonl with the review of them beside it, and removes stack and hosts.
+Read what ``git diff`` shows of the reviews: each has to be true, and clear to somebody who does not know the engine.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import docker, engine, hosts, images
+from lab.places import PROJECT
+from lab.run import LabError, say, succeeds
+from review.events import parse
+from review.render import markdown, text
+from tests.e2e.conftest import NETWORK, settings
+from tests.e2e.hosts import PREFIX, Hosts
+from tests.e2e.stack import Stack
+
+RECORDED = PROJECT / "tests/unit/review"
+NAME = "review"
+OTHER = f"@sha256:{'b' * 64}"
+"""Of images that nobody pulls: a preview does not look at them."""
+
+READ: Mapping[str, tuple[str, ...]] = {
+    "Command": ("create", "delete", "stdin", "triggers"),
+    "Container": ("image", "memory", "ports"),
+    "RemoteImage": ("name",),
+    "Volume": ("name",),
+    "Network": ("name",),
+    "CertRequest": ("dnsNames", "ipAddresses"),
+    "SelfSignedCert": ("subject", "validityPeriodHours", "certPem"),
+    "LocallySignedCert": ("caCertPem", "earlyRenewalHours", "validityPeriodHours", "validityEndTime"),
+}
+"""Type -> what a review reads of a resource."""
+
+MADE = ("certPem", "validityEndTime")
+"""What of it are outputs."""
+
+READ_IF_CHANGED = ("stdin", "ports", "caCertPem")
+"""What of it is read only where it differs."""
+
+READ_IF_THE_SAME = {"Volume", "Container", "LocallySignedCert", "registry-proxy-tls"}
+"""Types, and names of commands, of what a review reads also where it does not change."""
+
+
+def main() -> None:
+    """Record all kinds."""
+    with tempfile.TemporaryDirectory() as folder, _client_hosts(Path(folder)) as (found, client_hosts):
+        (Path(folder) / "stack").mkdir()
+        stack = Stack(Path(folder) / "stack", NAME, settings(found, client_hosts, "one", "two"))
+        stack.configure(certificate=_signed_by("2026"))
+        try:
+            _record_life(stack, client_hosts)
+        finally:
+            stack.configure(deleteData=True)
+            stack.up()
+            stack.destroy()
+
+
+@contextmanager
+def _client_hosts(state: Path) -> Iterator[tuple[dict[str, str], Hosts]]:
+    engine.ensure()
+    docker.ensure()
+    os.environ.update(engine.environment())
+    found = images.ensure()
+    hosts.remove(NETWORK)
+    try:
+        hosts.ensure(NETWORK, found["client"], state)
+        clients = yaml.safe_load((state / "clients.yaml").read_text())
+        yield found, Hosts(NETWORK, {host.name: one for host, one in zip(NETWORK.hosts, clients, strict=False)})
+    finally:
+        hosts.remove(NETWORK)
+
+
+def _record_life(stack: Stack, client_hosts: Hosts) -> None:
+    """Record from the first update to the last."""
+    record(stack, "first")
+    stack.up()
+    _record_server(stack)
+    _record_clients(stack, client_hosts)
+    _record_certificates(stack)
+    record(stack, "destroy", command=("destroy", "--preview-only"))
+    record(stack, "delete-data", deleteData=True)
+    stack.configure(deleteData=True, certificate=_signed_by("2026", "2027"))
+    stack.up()
+    record(stack, "authority-moved-first", certificate=_signed_by("2027", "2026"))
+    record(stack, "authority-dropped", certificate=_signed_by("2026"))
+    record(stack, "authority-first-dropped", certificate=_signed_by("2027"))
+    record(stack, "destroy-data", command=("destroy", "--preview-only"))
+
+
+def _record_server(stack: Stack) -> None:
+    record(stack, "nothing")
+    record(stack, "invalid", domain="registry test")
+    record(stack, "user-added", users=[*stack.settings["users"], {"name": "new", "password": "another good one"}])
+    record(stack, "nginx-memory", limits={"nginxMemory": 300})
+    record(stack, "registry-memory", limits={"registryMemory": 768})
+    record(stack, "nginx-image", images={**stack.settings["images"], "nginx": f"nginx:1.28-alpine{OTHER}"})
+    record(stack, "registry-image", images={**stack.settings["images"], "registry": f"registry:3.0.0{OTHER}"})
+    with stack.edited("rendering/templates/nginx.conf.j2", "proxy_read_timeout 900s", "proxy_read_timeout 800s"):
+        record(stack, "nginx-setting")
+    record(stack, "domain", domain="hub.test")
+    record(stack, "port", httpsPort=8443)
+    record(stack, "server-directory", serverDirectory="/srv/other")
+
+
+def _record_clients(stack: Stack, client_hosts: Hosts) -> None:
+    one, two = stack.settings["clients"]
+    record(stack, "client-added", clients=[one, two, dict(client_hosts.clients["three"])])
+    record(stack, "client-removed", clients=[one])
+    record(stack, "client-user", clients=[one, {**two, "user": "root"}])
+    record(stack, "hosts-entry", clients=[{**one, "hostsEntry": f"{PREFIX}.9"}, two])
+    record(stack, "no-verification", verification=False)
+
+
+def _record_certificates(stack: Stack) -> None:
+    record(stack, "certificate-rotation", certificate={**_signed_by("2026"), "rotation": "2026-11"})
+    record(stack, "validity", certificate={**_signed_by("2026"), "validityDays": 200})
+    record(stack, "authority-added", certificate=_signed_by("2026", "2027"))
+    stack.edit_state(lambda resource: _age(resource, 340))
+    record(stack, "renewal")
+    stack.edit_state(lambda resource: _age(resource, -340))
+
+
+def _signed_by(*authorities: str) -> dict[str, Any]:
+    return {"authorities": list(authorities)}
+
+
+def _age(resource: dict[str, Any], days: int) -> None:
+    """Make the server certificate so much older, as if the clock were later."""
+    outputs = resource.get("outputs", {})
+    if resource["type"].endswith(":LocallySignedCert"):
+        end = datetime.fromisoformat(outputs["validityEndTime"]) - timedelta(days=days)
+        outputs["validityEndTime"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def record(stack: Stack, kind: str, command: Sequence[str] = ("preview",), **changes: Any) -> None:
+    """Write the events and the review of a preview with other settings; the stack keeps those it has.
+
+    Raises:
+        LabError: The preview fails, or does not although the settings are invalid.
+    """
+    before = dict(stack.settings)
+    stack.configure(**changes)
+    stack.write()
+    stack.settings = before
+    # The events hold the settings, so they lie where nobody else may read.
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "events.jsonl")
+        place = ["--stack", NAME, "--cwd", str(stack.folder), "--non-interactive", "--event-log", str(written)]
+        # Without the variable the command line knows no --event-log.
+        env = {**stack.env, "PULUMI_DEBUG_COMMANDS": "true"}
+        if succeeds([engine.pulumi(), *command, *place], timeout=300, env=env) == (kind == "invalid"):
+            raise LabError(f"the preview of {kind} ended otherwise than it should")
+        lines = written.read_text().splitlines()
+    events = RECORDED / f"{kind}.jsonl"
+    events.write_text("".join(f"{json.dumps(event, sort_keys=True)}\n" for event in trimmed(lines)))
+    write_review(events)
+    say(f"  {kind}: {events.stat().st_size} bytes")
+
+
+def write_review(events: Path) -> None:
+    """Write the review beside the events; as a terminal shows it too, where that is there already."""
+    preview = parse(events.read_text().splitlines())
+    events.with_suffix(".md").write_text(f"{markdown(preview)}\n")
+    table = events.with_suffix(".txt")
+    if table.exists():
+        table.write_text(f"{text(preview, width=100)}\n")
+
+
+def trimmed(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Return the events that a review reads, with what it reads of them."""
+    for event in map(json.loads, lines):
+        if "resourcePreEvent" in event:
+            metadata = event["resourcePreEvent"]["metadata"]
+            kept = {"metadata": _metadata(metadata)} if _is_read(metadata) else None
+        elif "summaryEvent" in event:
+            kept = _only(event["summaryEvent"], "resourceChanges", "result")
+        elif event.get("diagnosticEvent", {}).get("severity") == "error":
+            kept = _only(event["diagnosticEvent"], "message", "severity")
+        else:
+            kept = None
+        if kept:
+            [key] = event.keys() - {"sequence", "timestamp"}
+            yield {key: kept, "timestamp": event["timestamp"]}
+
+
+def _is_read(metadata: Mapping[str, Any]) -> bool:
+    kind = _type(metadata)
+    key = metadata["urn"].rpartition("::")[2] if kind == "Command" else kind
+    return metadata["op"] != "same" or key in READ_IF_THE_SAME
+
+
+def _type(metadata: Mapping[str, Any]) -> str:
+    return str(metadata["type"]).rpartition(":")[2]
+
+
+def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    # The three steps of a replacement say the same.
+    is_told = metadata["op"] in ("create-replacement", "delete-replaced")
+    old, new = (None if is_told else _state(metadata, side) for side in ("old", "new"))
+    # The types of the parents are long, and not read.
+    urn = re.sub(r"(.*?::.*?::).*::(.*)", rf"\1{metadata['type']}::\2", metadata["urn"])
+    return {**_only(metadata, "diffs", "op", "type"), "urn": urn, "old": old, "new": new}
+
+
+def _state(metadata: Mapping[str, Any], side: str) -> dict[str, Any] | None:
+    state = metadata.get(side)
+    if not state:
+        return None
+    diffs = metadata.get("diffs") or ()
+    read = READ.get(_type(metadata), ())
+    inputs = _only(state["inputs"], *(key for key in read if key not in READ_IF_CHANGED or key in diffs))
+    if isinstance(inputs.get("stdin"), str):
+        # The script after the files is the same on every host.
+        inputs["stdin"] = inputs["stdin"].partition("\nesac; }\n")[0]
+    outputs = _only(state.get("outputs") or {}, *(key for key in read if key in MADE))
+    kept: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "retainOnDelete": state.get("retainOnDelete")}
+    return {key: value for key, value in kept.items() if value}
+
+
+def _only(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if mapping.get(key)}
+
+
+if __name__ == "__main__":
+    main()
