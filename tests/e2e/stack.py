@@ -115,11 +115,11 @@ class Stack:
         self._stack.preview(refresh=refresh, on_event=seen.append, on_output=self._record)
         return steps(seen)
 
-    def up(self) -> list[Step]:
+    def up(self, refresh: bool = False) -> list[Step]:
         """Update and return what was done."""
         self._write()
         seen: list[events.EngineEvent] = []
-        self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True)
+        self._stack.up(refresh=refresh, on_event=seen.append, on_output=self._record, continue_on_error=True)
         return steps(seen)
 
     def fails(self) -> str:
