@@ -27,9 +27,10 @@ def seen_in(output: str) -> list[Seen]:
 
 
 def _seen(line: str) -> Seen:
-    identity, name, text = line.split(maxsplit=2)
-    state = json.loads(text)
-    return Seen(identity, name.removeprefix("/"), state["Status"], (state.get("Health") or {}).get("Status", "none"))
+    identity, name, status, state = line.split(maxsplit=3)
+    # Not every container has a health check.
+    health = json.loads(state).get("Health") or {"Status": "none"}
+    return Seen(identity, name.removeprefix("/"), status, health["Status"])
 
 
 def stopped(known: Sequence[Container], seen: Sequence[Seen]) -> list[str]:

@@ -1,4 +1,4 @@
-# Prints a line `ID NAME STATE` for each container with the owner's label or one of the names; the state is JSON.
+# Prints a line `ID NAME STATUS STATE` for each container with the owner's label or one of the names; the state is JSON.
 #
 # Called as: owner=TEXT seconds=NUMBER name=NAME...; one that is just starting has so many seconds to get healthy.
 
@@ -12,12 +12,12 @@ ids() {
 states() {
 	ids=$(ids)
 	for id in $ids; do
-		docker container inspect --format '{{.Id}} {{.Name}} {{json .State}}' "$id"
+		docker container inspect --format '{{.Id}} {{.Name}} {{.State.Status}} {{json .State}}' "$id"
 	done
 }
 
 starting() {
-	printf '%s\n' "$found" | grep -q '"Status":"running".*"Health":{"Status":"starting"'
+	printf '%s\n' "$found" | grep -q ' running .*"Status":"starting"'
 }
 
 main() {

@@ -31,9 +31,10 @@ def examine(stack: str, repair: bool = False) -> Report:
     """
     hosts = hosts_of(export(stack))
     found = asyncio.run(_visit_all(hosts, _look))
-    if not repair or not found:
+    names = {finding.host for finding in found if finding.remedy is Remedy.REPAIR}
+    if not repair or not names:
         return Report(stack, len(hosts), found)
-    failed = asyncio.run(_visit_all(hosts, _repair))
+    failed = asyncio.run(_visit_all([host for host in hosts if host.name in names], _repair))
     left = list(dict.fromkeys([*asyncio.run(_visit_all(hosts, _look)), *failed]))
     return Report(stack, len(hosts), left, [finding for finding in found if finding not in left])
 
@@ -61,7 +62,13 @@ async def _look(host: Host, run: Run) -> list[Finding]:
 
 
 async def _repair(host: Host, run: Run) -> list[Finding]:
-    """Repair what a host needs, files before the containers that read them; return what failed."""
+    """Repair what a host needs; return what failed."""
+    # nginx is not tried while the registry is stopped: once that runs, a second try gets further.
+    return await _repair_once(host, run) and await _repair_once(host, run)
+
+
+async def _repair_once(host: Host, run: Run) -> list[Finding]:
+    """Repair files before the containers that read them; return what failed."""
     failed = []
     for bundle in host.bundles:
         if (await run(bundle.check(), bundle.script)).output:

@@ -129,4 +129,6 @@ async def _client_keys(connection: Connection, opened: AsyncExitStack) -> list[A
 def _reason(error: Exception, seconds: int) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {seconds} s"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    # asyncio puts an address in the place of the reason.
+    number = error.errno or 0 if isinstance(error, OSError) else 0
+    return os.strerror(number) if number > 0 else str(error)

@@ -1,15 +1,9 @@
 """What somebody changes by hand on a host is found, named, and put right."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import PREFIX, Hosts, containers
@@ -34,28 +28,6 @@ def stack(
     stack.destroy()
 
 
-def drift(stack: Stack, *options: str) -> tuple[int, str]:
-    """Run the command as somebody at a terminal does; return its status and what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "drift", "--stack", stack.name, *options],
-        cwd=PROJECT,
-        env={**os.environ, **stack.env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.returncode, done.stdout
-
-
-def found(stack: Stack, *options: str) -> list[tuple[str, str]]:
-    """Return host and what of each finding, after seeing that the status fits."""
-    status, printed = drift(stack, "--json", *options)
-    report: dict[str, Any] = json.loads(printed)
-    assert status == (2 if report["drift"] else 0)
-    return [(finding["host"], finding["what"]) for finding in report["drift"]]
-
-
 def registry() -> str:
     [name] = containers(f"private-registry-{NAME}-registry")
     return name
@@ -63,8 +35,8 @@ def registry() -> str:
 
 def test_nothing_has_drifted_after_an_update(stack: Stack) -> None:
     stack.up()
-    assert found(stack) == []
-    assert drift(stack) == (0, f"Stack {NAME} is as it was left; hosts asked: 3.\n")
+    assert stack.drifted() == []
+    assert stack.drift() == (0, f"Stack {NAME} is as it was left; hosts asked: 3.\n")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +58,7 @@ def test_a_change_on_a_client(
     before = client_hosts.fingerprint(client)
     client_hosts.inside(client, change)
     assert stack.preview() == [], "the engine sees nothing of it"
-    assert found(stack) == [finding]
+    assert stack.drifted() == [finding]
     is_repaired(stack)
     assert client_hosts.fingerprint(client) == before
 
@@ -105,7 +77,7 @@ def test_a_change_on_the_server(stack: Stack, change: str, path: str, finding: s
     running = containers(f"private-registry-{NAME}")
     run(["sh", "-c", change.format(path)])
     assert stack.preview() == [], "the engine sees nothing of it"
-    assert found(stack) == [(HERE, f"{path} {finding}")]
+    assert stack.drifted() == [(HERE, f"{path} {finding}")]
     is_repaired(stack)
     assert run(["sh", "-c", f"cat {path}; stat -c '%a %u' {path}; readlink $(dirname {path})"]) == before
     assert containers(f"private-registry-{NAME}") == running, "no container is touched for a file"
@@ -114,7 +86,7 @@ def test_a_change_on_the_server(stack: Stack, change: str, path: str, finding: s
 def test_another_release_is_live_and_served(stack: Stack, client_hosts: Hosts) -> None:
     other_release()
     run(["docker", "kill", "--signal", "HUP", CONTAINER])
-    assert (HERE, f"{PROXY}/tls/current/server.crt has other content") in found(stack)
+    assert (HERE, f"{PROXY}/tls/current/server.crt has other content") in stack.drifted()
     is_repaired(stack)
     client_hosts.inside("one", f"curl -sf --cacert {FILE} https://registry.test/healthz")
 
@@ -124,7 +96,7 @@ def test_nginx_serves_another_certificate_than_what_is_live(stack: Stack, client
     run(["docker", "kill", "--signal", "HUP", CONTAINER])
     client_hosts.inside("one", f"until ! curl -sf --cacert {FILE} https://registry.test/healthz; do sleep 0.2; done")
     run(["ln", "-sfn", live, f"{PROXY}/tls/current"])
-    assert found(stack) == [(HERE, f"nginx does not serve the certificate of {PROXY}/tls/current")]
+    assert stack.drifted() == [(HERE, f"nginx does not serve the certificate of {PROXY}/tls/current")]
     is_repaired(stack)
     client_hosts.inside("one", f"curl -sf --cacert {FILE} https://registry.test/healthz")
 
@@ -142,7 +114,7 @@ def other_release() -> str:
 
 def test_a_container_is_stopped(stack: Stack) -> None:
     run(["docker", "stop", CONTAINER])
-    assert found(stack) == [(HERE, f"container {CONTAINER} is stopped (exited)")]
+    assert stack.drifted() == [(HERE, f"container {CONTAINER} is stopped (exited)")]
     is_repaired(stack)
 
 
@@ -150,25 +122,25 @@ def test_much_at_once_is_told_to_people(stack: Stack, client_hosts: Hosts) -> No
     client_hosts.inside("one", f"echo edited > {FILE}; sed -i '/# private-registry/d' /etc/hosts")
     run(["docker", "stop", registry()])
     run(["sh", "-c", f"echo '# edited' >> {PROXY}/site/current/nginx.conf"])
-    status, printed = drift(stack)
+    status, printed = stack.drift()
     assert status == 2
     assert printed.startswith(f"'make drift STACK={NAME} REPAIR=1' repairs:\n")
     assert f"  {ONE:<15} {FILE} has other content\n" in printed
     assert printed.count(f"  {HERE:<15} ") == 2
-    status, printed = drift(stack, "--repair")
+    status, printed = stack.drift("--repair")
     assert status == 0, printed
     assert printed.startswith("Repaired:\n")
-    assert found(stack) == []
+    assert stack.drifted() == []
 
 
 def test_a_container_is_gone(stack: Stack) -> None:
     name = registry()
     run(["docker", "rm", "--force", name])
-    assert found(stack, "--repair") == [(HERE, f"container {name} is gone")]
-    assert f"'pulumi up --refresh' makes again:\n  {HERE:<15} container {name} is gone" in drift(stack)[1]
+    assert stack.drifted("--repair") == [(HERE, f"container {name} is gone")]
+    assert f"'pulumi up --refresh' makes again:\n  {HERE:<15} container {name} is gone" in stack.drift()[1]
     stack.up(refresh=True)
     assert registry() != name
-    assert found(stack) == []
+    assert stack.drifted() == []
     assert stack.preview() == []
 
 
@@ -178,14 +150,14 @@ def test_a_container_that_the_state_does_not_know(stack: Stack) -> None:
     labelled = ["--label", f"private-registry.owner={label}"]
     run(["docker", "create", "--name", f"{CONTAINER}-stranger", *labelled, image])
     try:
-        [(host, what)] = found(stack, "--repair")
+        [(host, what)] = stack.drifted("--repair")
         assert (host, what.partition(":")[0]) == (
             HERE,
             f"container {CONTAINER}-stranger bears this stack's label and is not in its state",
         )
     finally:
         run(["docker", "rm", "--force", f"{CONTAINER}-stranger"])
-    assert found(stack) == []
+    assert stack.drifted() == []
 
 
 def test_another_container_has_the_name(stack: Stack) -> None:
@@ -193,22 +165,26 @@ def test_another_container_has_the_name(stack: Stack) -> None:
     run(["docker", "rm", "--force", CONTAINER])
     run(["docker", "create", "--name", CONTAINER, image])
     expected = f"container {CONTAINER} is not the one that the stack made: remove it, and look again"
-    assert found(stack, "--repair") == [(HERE, expected)]
-    run(["docker", "rm", CONTAINER])
-    assert found(stack) == [(HERE, f"container {CONTAINER} is gone")]
+    try:
+        assert stack.drifted("--repair") == [(HERE, expected)]
+    finally:
+        run(["docker", "rm", CONTAINER])
+    assert stack.drifted() == [(HERE, f"container {CONTAINER} is gone")]
     stack.up(refresh=True)
-    assert found(stack) == []
+    assert stack.drifted() == []
 
 
 def test_a_host_that_is_down_hides_nothing_of_the_others(stack: Stack, client_hosts: Hosts) -> None:
     client_hosts.inside("one", f"rm {FILE}")
     run(["docker", "stop", "--time", "2", client_hosts.container("two")])
     try:
-        gone, down = found(stack)
-        assert gone == (ONE, f"{FILE} is missing")
+        missing, down = stack.drifted()
+        assert missing == (ONE, f"{FILE} is missing")
         assert down[0] == TWO
         assert down[1].startswith(f"could not be asked: {TWO}: ")
-        assert found(stack, "--repair") == [down]
+        [(host, what)] = stack.drifted("--repair")
+        assert host == TWO
+        assert what.startswith(f"could not be asked: {TWO}: ")
     finally:
         run(["docker", "start", client_hosts.container("two")])
         client_hosts.inside("two", "until [ -e /run/sshd.pid ]; do sleep 0.2; done")
@@ -218,7 +194,7 @@ def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: 
     key, reload = "/etc/ssh/ssh_host_ed25519_key", "kill -HUP $(cat /run/sshd.pid)"
     client_hosts.inside("one", f"rm {FILE}; mv {key} {key}.away; ssh-keygen -qN '' -t ed25519 -f {key}; {reload}")
     try:
-        [(host, what)] = found(stack, "--repair")
+        [(host, what)] = stack.drifted("--repair")
         assert (host, what) == (ONE, f"could not be asked: {ONE}: Host key is not trusted for host {ONE}")
         client_hosts.fails("one", f"cat {FILE}")
     finally:
@@ -228,6 +204,6 @@ def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: 
 
 def is_repaired(stack: Stack) -> None:
     """Repair, and see that neither a second look nor the engine finds anything."""
-    assert found(stack, "--repair") == []
-    assert found(stack) == []
+    assert stack.drifted("--repair") == []
+    assert stack.drifted() == []
     assert stack.preview() == []
