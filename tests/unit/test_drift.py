@@ -151,7 +151,7 @@ KNOWN = Containers(("sh", "-s", "--"), "owner", (Container("proxy", "p1"), Conta
     ],
 )
 def test_containers_are_compared(rows: list[str], found: list[tuple[str, Remedy]]) -> None:
-    findings = container_findings("server", KNOWN, seen_in(seen(*rows, rows[0])))
+    findings = container_findings("server", KNOWN, seen_in(seen(*rows, *rows)))
     assert len(findings) == len(found)
     for finding, (what, remedy) in zip(findings, found, strict=True):
         assert what in finding.what
