@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview forget down test unit lint
+.PHONY: help up preview drift forget down test unit lint
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ up: $(VENV)/ready ## bring up the dev stack with two client hosts; again: apply 
 
 preview: $(VENV)/ready ## show what `make up` would change, and what follows; FORMAT=markdown: that for a pull request
 	@FORMAT=$(FORMAT) $(BIN)/python -m lab preview
+
+drift: $(VENV)/ready ## show what somebody changed on a host by hand: [STACK=...] [REPAIR=1]
+	@$(BIN)/python -m drift $(if $(STACK),--stack $(STACK)) $(if $(REPAIR),--repair)
 
 forget: $(VENV)/ready ## take a client host that is gone for good out of the state: CLIENT=... [STACK=...]
 	@CLIENT=$(CLIENT) STACK=$(STACK) $(BIN)/python -m lab forget
@@ -33,7 +36,7 @@ lint: $(VENV)/ready ## ruff, mypy and shellcheck
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck --shell=sh components/*.sh components/host_files/*.sh lab/images/*.sh lab/images/start-host .ci/run
+	@$(BIN)/shellcheck --shell=sh components/*.sh components/host_files/*.sh drift/*.sh lab/images/*.sh lab/images/start-host .ci/run
 
 $(VENV)/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import drift
 import review
 from lab import docker, engine, hosts, images, stack, summary
 from lab import forget as forgetting
@@ -38,14 +39,26 @@ def up() -> int:
     started = time.monotonic()
     found = prepare()
     hosts.ensure(hosts.DEV, found["client"], STATE)
+    again = stack.exists()
     stack.ensure()
+    options = _repair() if again else []
     with step("stack dev") as chosen:
-        status = stack.show("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs")
+        status = stack.show("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs", *options)
         chosen.append("applied" if status == 0 else "failed")
     if status == 0:
         say(summary.text())
         say(f"\nAll of it took {time.monotonic() - started:.0f} s.")
     return status
+
+
+def _repair() -> list[str]:
+    """Repair what somebody changed by hand, which an update does not see; return the options that it needs now."""
+    with step("drift") as chosen:
+        report = drift.examine(stack.STACK, repair=True)
+        chosen.append(f"{len(report.repaired)} repaired, {len(report.found)} left")
+    if report.repaired or report.found:
+        say(report.text())
+    return ["--refresh"] if report.needs_refresh else []
 
 
 def preview() -> int:

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from lab.engine import environment, pulumi
+from lab.engine import pulumi
 from lab.places import PROJECT
 from lab.run import LabError, run, say
-from lab.stack import STACK, pulumi_environment
+from lab.stack import STACK, environment_of
 
 _PREFIXES = ("registry-trust-", "registry-verification-")
 
@@ -17,7 +17,7 @@ def forget(client: str, stack: str = STACK) -> None:
     Raises:
         LabError: The stack knows no such client, or its state could not be read or written.
     """
-    env = pulumi_environment() if stack == STACK else environment()
+    env = environment_of(stack)
     command = [pulumi(), "stack", "--stack", stack, "--cwd", str(PROJECT), "--non-interactive"]
     exported = json.loads(run([*command, "export"], env=env))
     kept, forgotten = without(exported["deployment"], client)

@@ -12,7 +12,7 @@ import yaml
 from lab import engine
 from lab.engine import environment
 from lab.places import PROJECT, STATE
-from lab.run import run, say, succeeds
+from lab.run import LabError, run, say, succeeds
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -32,6 +32,19 @@ def pulumi_environment() -> dict[str, str]:
         # Without it the command line knows no --event-log.
         "PULUMI_DEBUG_COMMANDS": "true",
     }
+
+
+def environment_of(name: str) -> dict[str, str]:
+    """Return the environment for ``pulumi`` on a stack: the lab's for the dev stack, else the caller's own.
+
+    Raises:
+        LabError: There is no dev stack.
+    """
+    if name != STACK:
+        return environment()
+    if not exists():
+        raise LabError(f"there is no {STACK} stack here yet; 'make up' creates it")
+    return pulumi_environment()
 
 
 def ensure() -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ class Stack:
         """Update and return what was done."""
         self.write()
         seen: list[events.EngineEvent] = []
-        self._stack.up(on_event=seen.append, on_output=self._record, continue_on_error=True, refresh=refresh)
+        self._stack.up(refresh=refresh, on_event=seen.append, on_output=self._record, continue_on_error=True)
         return steps(seen)
 
     def fails(self) -> str:
@@ -171,6 +172,26 @@ class Stack:
         log: list[str] = []
         self._stack.up(log_verbosity=9, log_to_std_err=True, on_error=log.append, on_output=log.append)
         return "\n".join(log)
+
+    def drift(self, *options: str) -> tuple[int, str]:
+        """Run ``python -m drift`` as somebody at a terminal does; return its status and what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "drift", "--stack", self.name, *options],
+            cwd=PROJECT,
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    def drifted(self, *options: str) -> list[tuple[str, str]]:
+        """Return host and what of each finding, after seeing that the status fits."""
+        status, printed = self.drift("--json", *options)
+        findings = json.loads(printed)["drift"]
+        assert status == (2 if findings else 0)
+        return [(finding["host"], finding["what"]) for finding in findings]
 
     def destroy(self) -> None:
         """Remove the stack's resources."""

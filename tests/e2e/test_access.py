@@ -116,6 +116,21 @@ def test_a_change_reaches_the_server(stack: Stack, client_hosts: Hosts) -> None:
     client_hosts.inside("two", "docker logout registry.test")
 
 
+def test_a_change_by_hand_is_found_and_repaired_in_every_way_to_a_host(stack: Stack, client_hosts: Hosts) -> None:
+    assert stack.drifted() == []
+    file = "/etc/docker/certs.d/registry.test/ca.crt"
+    for name in ("one", "two", "three"):
+        client_hosts.inside(name, f"echo edited > {file}")
+    client_hosts.inside("server", "docker stop private-registry-access-proxy")
+    server = client_hosts.host("server").address
+    assert set(stack.drifted()) == {
+        (server, "container private-registry-access-proxy is stopped (exited)"),
+        *((host, f"{file} has other content") for host in stack.outputs()["clients"]),
+    }
+    assert stack.drifted("--repair") == []
+    assert stack.preview() == []
+
+
 def test_the_logins_are_not_in_the_state(stack: Stack) -> None:
     for secret in (PASSPHRASE, PASSWORD):
         assert secret not in stack.state() + stack.log

@@ -23,7 +23,7 @@ from tests.e2e.hosts import Hosts
 from tests.e2e.stack import kill_once_locked, write_secret
 from tests.unit.authority import issue
 
-FIRST = "docs/first-registry.md"
+LAB = ["docs/first-registry.md", "docs/drift.md"]
 # In this order: each page goes on where the one before left the stack.
 OWN = [
     f"docs/{name}.md" for name in ("your-own-server", "clients", "users", "rotate", "troubleshooting", "decommission")
@@ -95,15 +95,15 @@ def copy_of_the_project(folder: Path, replacements: Mapping[str, str]) -> None:
 def test_every_command_stands_on_a_page_that_is_followed() -> None:
     pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
     with_commands = {str(page.relative_to(PROJECT)) for page in pages if BLOCK.search(page.read_text())}
-    assert with_commands == {FIRST, *OWN}
+    assert with_commands == {*LAB, *OWN}
 
 
 @pytest.mark.usefixtures("client_hosts")  # they keep make down from stopping Docker
-def test_the_first_registry(tmp_path: Path) -> None:
+def test_the_lab(tmp_path: Path) -> None:
     replacements = {
         "private-registry-lab": "private-registry-docs",
         "172.30.77": "172.30.79",
-        "private-registry-dev-data": "private-registry-docs-data",
+        "private-registry-dev-": "private-registry-docs-",
         'STACK = "dev"': 'STACK = "docs"',
         "Pulumi.dev.yaml": "Pulumi.docs.yaml",
     }
@@ -112,12 +112,16 @@ def test_the_first_registry(tmp_path: Path) -> None:
     reader = Reader(tmp_path, {}, replacements)
     kill_once_locked(["make", "up"], tmp_path, tmp_path / ".lab/backend/.pulumi/locks")
     try:
-        printed = reader.follow(FIRST)
+        printed = "".join(map(reader.follow, LAB))
     finally:
         subprocess.run(["make", "down", "PURGE=1"], cwd=tmp_path, capture_output=True, check=False)
     assert "its lock is taken away" in printed
     assert printed.count("Login Succeeded") == 2
     assert "file=htpasswd:0600:" in printed
+    # Three times when asked, and once when a repair has looked again.
+    assert printed.count("is as it was left") == 4
+    assert "container private-registry-docs-proxy is stopped" in printed
+    assert "container private-registry-docs-proxy is gone" in printed
 
 
 @pytest.fixture(scope="module")

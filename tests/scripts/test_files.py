@@ -168,3 +168,46 @@ def test_an_unknown_argument_is_refused(shell: Shell, host: Path) -> None:
     assert done.returncode != 0
     assert "unknown argument colour=blue" in done.stderr
     assert not (host / "certs.d").exists()
+
+
+def test_check_prints_nothing_for_what_is_as_it_was_left(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    done = shell.run(SCRIPT, "check", *place(host), ENTRY, payload=OLD)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_names_what_is_not_as_it_was_left_and_changes_nothing(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    file, hosts = host / "certs.d/registry.test/ca.crt", host / "hosts"
+    entry = hosts.read_text()
+
+    def checked() -> str:
+        before = {path: path.stat() for path in host.rglob("*")}
+        done = shell.run(SCRIPT, "check", *place(host), ENTRY, payload=OLD)
+        assert (done.returncode, done.stderr) == (0, "")
+        # Reading alone changes when a file was read.
+        kept = ("st_ino", "st_mode", "st_mtime_ns", "st_size")
+        after = {path: path.stat() for path in host.rglob("*")}
+        assert [[getattr(stat, key) for key in kept] for stat in after.values()] == [
+            [getattr(stat, key) for key in kept] for stat in before.values()
+        ]
+        return done.stdout
+
+    file.write_text("edited\n")
+    assert checked() == f"{file} has other content\n"
+    file.write_text(OLD["ca.crt"])
+    file.chmod(0o600)
+    assert checked() == f"{file} has mode 600 instead of 0644\n"
+    file.unlink()
+    assert checked() == f"{file} is missing\n"
+    hosts.write_text("127.0.0.1\tlocalhost\n")
+    assert checked().splitlines()[1] == f"{hosts} has the entry '' instead of '10.0.0.2/registry.test'"
+    hosts.write_text(entry.replace("10.0.0.2", "10.0.0.3"))
+    assert "'10.0.0.3/registry.test' instead of '10.0.0.2/registry.test'" in checked()
+
+
+def test_check_after_nothing_was_placed_tells_all_that_is_missing(shell: Shell, host: Path) -> None:
+    done = shell.run(SCRIPT, "check", *place(host), ENTRY, payload=OLD)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert sorted(entry.name for entry in host.iterdir()) == ["hosts"]

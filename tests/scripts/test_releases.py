@@ -105,3 +105,26 @@ def test_delete_leaves_another_stacks_folder(shell: Shell, directory: Path) -> N
     other.mkdir()
     shell.run(SCRIPT, "delete", f"directory={directory}")
     assert [path.name for path in directory.parents[2].iterdir()] == ["other"]
+
+
+def test_check_names_what_is_not_as_it_was_left_and_changes_nothing(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+
+    def checked() -> list[str]:
+        before = sorted((path, path.lstat().st_mtime_ns) for path in directory.rglob("*"))
+        done = shell.run(SCRIPT, "check", *place(directory, "a"), payload=bundle("a"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted((path, path.lstat().st_mtime_ns) for path in directory.rglob("*")) == before
+        return done.stdout.splitlines()
+
+    certificate, key = directory / "current/server.crt", directory / "current/server.key"
+    assert checked() == []
+    certificate.write_text("another certificate\n")
+    key.chmod(0o644)
+    assert checked() == [f"{certificate} has other content", f"{key} has mode 644 instead of 0600"]
+    key.unlink()
+    assert f"{key} is missing" in checked()
+    shell.run(SCRIPT, "update", *place(directory, "b"), payload=bundle("b"))
+    assert checked() == [f"{certificate} has other content", f"{key} has other content"]
+    (directory / "current").unlink()
+    assert checked() == [f"{certificate} is missing", f"{key} is missing"]

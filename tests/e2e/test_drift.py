@@ -1,0 +1,209 @@
+"""What somebody changes by hand on a host is found, named, and put right."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.run import run
+from tests.e2e.conftest import settings
+from tests.e2e.hosts import PREFIX, Hosts, containers
+from tests.e2e.stack import Stack
+from tests.unit.authority import issue
+
+NAME = "drift"
+FILE = "/etc/docker/certs.d/registry.test/ca.crt"
+PROXY = f"/var/lib/private-registry/{NAME}/proxy"
+REGISTRY = f"/var/lib/private-registry/{NAME}/registry"
+CONTAINER = f"private-registry-{NAME}-proxy"
+HERE, ONE, TWO = "this machine", f"{PREFIX}.11", f"{PREFIX}.12"
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
+    stack.configure(deleteData=True)
+    yield stack
+    stack.destroy()
+
+
+def registry() -> str:
+    [name] = containers(f"private-registry-{NAME}-registry")
+    return name
+
+
+def test_nothing_has_drifted_after_an_update(stack: Stack) -> None:
+    stack.up()
+    assert stack.drifted() == []
+    assert stack.drift() == (0, f"Stack {NAME} is as it was left; hosts asked: 3.\n")
+
+
+@pytest.mark.parametrize(
+    ("client", "change", "finding"),
+    [
+        ("one", f"echo edited >> {FILE}", (ONE, f"{FILE} has other content")),
+        ("one", f"rm {FILE}", (ONE, f"{FILE} is missing")),
+        ("two", f"chmod 0600 {FILE}", (TWO, f"{FILE} has mode 600 instead of 0644")),
+        (
+            "two",
+            "sed -i '/# private-registry/d' /etc/hosts",
+            (TWO, f"/etc/hosts has the entry '' instead of '{PREFIX}.1/registry.test'"),
+        ),
+    ],
+)
+def test_a_change_on_a_client(
+    stack: Stack, client_hosts: Hosts, client: str, change: str, finding: tuple[str, str]
+) -> None:
+    before = client_hosts.fingerprint(client)
+    client_hosts.inside(client, change)
+    assert stack.preview() == [], "the engine sees nothing of it"
+    assert stack.drifted() == [finding]
+    is_repaired(stack)
+    assert client_hosts.fingerprint(client) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "finding"),
+    [
+        ("echo '# edited' >> {}", f"{PROXY}/site/current/nginx.conf", "has other content"),
+        ("sed -i '/^ci:/d' {}", f"{PROXY}/users/current/htpasswd", "has other content"),
+        ("chmod 0644 {}", f"{PROXY}/tls/current/server.key", "has mode 644 instead of 0600"),
+        ("rm {}", f"{REGISTRY}/config/current/config.yml", "is missing"),
+    ],
+)
+def test_a_change_on_the_server(stack: Stack, change: str, path: str, finding: str) -> None:
+    before = run(["sh", "-c", f"cat {path}; stat -c '%a %u' {path}; readlink $(dirname {path})"])
+    running = containers(f"private-registry-{NAME}")
+    run(["sh", "-c", change.format(path)])
+    assert stack.preview() == [], "the engine sees nothing of it"
+    assert stack.drifted() == [(HERE, f"{path} {finding}")]
+    is_repaired(stack)
+    assert run(["sh", "-c", f"cat {path}; stat -c '%a %u' {path}; readlink $(dirname {path})"]) == before
+    assert containers(f"private-registry-{NAME}") == running, "no container is touched for a file"
+
+
+def test_another_release_is_live_and_served(stack: Stack, client_hosts: Hosts) -> None:
+    other_release()
+    run(["docker", "kill", "--signal", "HUP", CONTAINER])
+    assert (HERE, f"{PROXY}/tls/current/server.crt has other content") in stack.drifted()
+    is_repaired(stack)
+    client_hosts.inside("one", f"curl -sf --cacert {FILE} https://registry.test/healthz")
+
+
+def test_nginx_serves_another_certificate_than_what_is_live(stack: Stack, client_hosts: Hosts) -> None:
+    live = other_release()
+    run(["docker", "kill", "--signal", "HUP", CONTAINER])
+    client_hosts.inside("one", f"until ! curl -sf --cacert {FILE} https://registry.test/healthz; do sleep 0.2; done")
+    run(["ln", "-sfn", live, f"{PROXY}/tls/current"])
+    assert stack.drifted() == [(HERE, f"nginx does not serve the certificate of {PROXY}/tls/current")]
+    is_repaired(stack)
+    client_hosts.inside("one", f"curl -sf --cacert {FILE} https://registry.test/healthz")
+
+
+def other_release() -> str:
+    """Make a release with another certificate live; return what the link was before."""
+    live = run(["readlink", f"{PROXY}/tls/current"])
+    stranger = issue("stranger", issue("root", authority=True), ["registry.test"])
+    run(["cp", "-a", f"{PROXY}/tls/{live}", f"{PROXY}/tls/releases/other"])
+    for name, text in (("server.crt", stranger.pem), ("server.key", stranger.key_pem())):
+        run(["sh", "-c", f"cat > {PROXY}/tls/releases/other/{name}"], stdin=text)
+    run(["ln", "-sfn", "releases/other", f"{PROXY}/tls/current"])
+    return live
+
+
+def test_a_container_is_stopped(stack: Stack) -> None:
+    run(["docker", "stop", CONTAINER])
+    assert stack.drifted() == [(HERE, f"container {CONTAINER} is stopped (exited)")]
+    is_repaired(stack)
+
+
+def test_much_at_once_is_told_to_people(stack: Stack, client_hosts: Hosts) -> None:
+    client_hosts.inside("one", f"echo edited > {FILE}; sed -i '/# private-registry/d' /etc/hosts")
+    run(["docker", "stop", registry()])
+    run(["sh", "-c", f"echo '# edited' >> {PROXY}/site/current/nginx.conf"])
+    status, printed = stack.drift()
+    assert status == 2
+    assert printed.startswith(f"'make drift STACK={NAME} REPAIR=1' repairs:\n")
+    assert f"  {ONE:<15} {FILE} has other content\n" in printed
+    assert printed.count(f"  {HERE:<15} ") == 2
+    status, printed = stack.drift("--repair")
+    assert status == 0, printed
+    assert printed.startswith("Repaired:\n")
+    assert stack.drifted() == []
+
+
+def test_a_container_is_gone(stack: Stack) -> None:
+    name = registry()
+    run(["docker", "rm", "--force", name])
+    assert stack.drifted("--repair") == [(HERE, f"container {name} is gone")]
+    assert f"'pulumi up --refresh' makes again:\n  {HERE:<15} container {name} is gone" in stack.drift()[1]
+    stack.up(refresh=True)
+    assert registry() != name
+    assert stack.drifted() == []
+    assert stack.preview() == []
+
+
+def test_a_container_that_the_state_does_not_know(stack: Stack) -> None:
+    label = run(["docker", "inspect", "--format", '{{index .Config.Labels "private-registry.owner"}}', CONTAINER])
+    image = run(["docker", "inspect", "--format", "{{.Image}}", CONTAINER])
+    labelled = ["--label", f"private-registry.owner={label}"]
+    run(["docker", "create", "--name", f"{CONTAINER}-stranger", *labelled, image])
+    try:
+        [(host, what)] = stack.drifted("--repair")
+        assert (host, what.partition(":")[0]) == (
+            HERE,
+            f"container {CONTAINER}-stranger bears this stack's label and is not in its state",
+        )
+    finally:
+        run(["docker", "rm", "--force", f"{CONTAINER}-stranger"])
+    assert stack.drifted() == []
+
+
+def test_another_container_has_the_name(stack: Stack) -> None:
+    image = run(["docker", "inspect", "--format", "{{.Image}}", CONTAINER])
+    run(["docker", "rm", "--force", CONTAINER])
+    run(["docker", "create", "--name", CONTAINER, image])
+    expected = f"container {CONTAINER} is not the one that the stack made: remove it, and look again"
+    try:
+        assert stack.drifted("--repair") == [(HERE, expected)]
+    finally:
+        run(["docker", "rm", CONTAINER])
+    assert stack.drifted() == [(HERE, f"container {CONTAINER} is gone")]
+    stack.up(refresh=True)
+    assert stack.drifted() == []
+
+
+def test_a_host_that_is_down_hides_nothing_of_the_others(stack: Stack, client_hosts: Hosts) -> None:
+    client_hosts.inside("one", f"rm {FILE}")
+    run(["docker", "stop", "--time", "2", client_hosts.container("two")])
+    try:
+        missing, down = stack.drifted()
+        assert missing == (ONE, f"{FILE} is missing")
+        assert down[0] == TWO
+        assert down[1].startswith(f"could not be asked: {TWO}: ")
+        [(host, what)] = stack.drifted("--repair")
+        assert host == TWO
+        assert what.startswith(f"could not be asked: {TWO}: ")
+    finally:
+        run(["docker", "start", client_hosts.container("two")])
+        client_hosts.inside("two", "until [ -e /run/sshd.pid ]; do sleep 0.2; done")
+
+
+def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: Hosts) -> None:
+    key, reload = "/etc/ssh/ssh_host_ed25519_key", "kill -HUP $(cat /run/sshd.pid)"
+    client_hosts.inside("one", f"rm {FILE}; mv {key} {key}.away; ssh-keygen -qN '' -t ed25519 -f {key}; {reload}")
+    try:
+        [(host, what)] = stack.drifted("--repair")
+        assert (host, what) == (ONE, f"could not be asked: {ONE}: Host key is not trusted for host {ONE}")
+        client_hosts.fails("one", f"cat {FILE}")
+    finally:
+        client_hosts.inside("one", f"mv -f {key}.away {key}; {reload}")
+    is_repaired(stack)
+
+
+def is_repaired(stack: Stack) -> None:
+    """Repair, and see that neither a second look nor the engine finds anything."""
+    assert stack.drifted("--repair") == []
+    assert stack.drifted() == []
+    assert stack.preview() == []
