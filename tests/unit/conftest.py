@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import pulumi
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,6 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from components import PrivateRegistry
 from settings import Settings
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("private-registry", deadline=None)
+hypothesis.settings.load_profile("private-registry")
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
 """The key under which the engine hands a secret value to a mock."""

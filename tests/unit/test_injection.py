@@ -84,7 +84,7 @@ def test_an_argument_is_one_word(values: dict[str, str]) -> None:
     assert shlex.split(words(**values)) == [f"{key}={value}" for key, value in values.items()]
 
 
-@how(max_examples=40, deadline=None)
+@how(max_examples=40)
 @given(content=st.one_of(HOSTILE, st.lists(HOSTILE, max_size=4).map("\n".join)))
 def test_a_payload_comes_out_of_a_real_shell_as_it_went_in(content: str) -> None:
     try:
