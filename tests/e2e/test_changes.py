@@ -32,10 +32,26 @@ Files = set[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def stack(
-    found_images: dict[str, str],
-    client_hosts: Hosts,
-    another: dict[str, str],  # outlives the stack that runs it
-    tmp_path_factory: pytest.TempPathFactory,
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
+    stack.configure(deleteData=True)
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def load(client_hosts: Hosts) -> Load:
+    def authority() -> str:
+        return client_hosts.inside("one", f"cat {CA}")
+
+    return Load("registry.test", NETWORK.gateway, authority, "ci", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
     stack.configure(deleteData=True)

@@ -18,7 +18,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lab import engine
-from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.load import Load
@@ -35,17 +34,9 @@ HELPERS = ("pulumi-language-", "pulumi-resource-")
 
 
 @pytest.fixture(scope="module")
-def another_registry(found_images: dict[str, str]) -> Iterator[str]:
-    image = run(["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images['registry']}\nLABEL release=killed\n")
-    yield image
-    run(["docker", "image", "rm", "--force", image])
-
-
-@pytest.fixture(scope="module")
 def stack(
     found_images: dict[str, str],
     client_hosts: Hosts,
-    another_registry: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one"))
@@ -147,7 +138,7 @@ def left_behind(client_hosts: Hosts) -> list[str]:
 
 
 def test_a_killed_update_is_repaired_by_the_next(
-    stack: Stack, client_hosts: Hosts, another_registry: str, record_property: Callable[[str, object], None]
+    stack: Stack, client_hosts: Hosts, another: dict[str, str], record_property: Callable[[str, object], None]
 ) -> None:
     draw = random.Random(SEED)  # noqa: S311 - moments, not secrets
     images = stack.settings["images"]
@@ -164,7 +155,7 @@ def test_a_killed_update_is_repaired_by_the_next(
             is_other_image = number % 3 == 0
             if is_other_image:
                 here = stack.settings["images"]["registry"]
-                other = images["registry"] if here == another_registry else another_registry
+                other = images["registry"] if here == another["registry"] else another["registry"]
                 stack.configure(images={**images, "registry": other})
             stack.configure(
                 certificate={"rotation": f"kill-{number}"},
