@@ -8,6 +8,7 @@ import yaml
 
 from lab import docker, engine, hosts, images
 from lab.hosts import LabHost, Network
+from lab.run import run
 from tests.e2e.hosts import PREFIX, PREFIX6, WORKER, Hosts
 from tests.e2e.stack import Stack
 
@@ -40,6 +41,18 @@ def found_images() -> dict[str, str]:
     docker.ensure()
     os.environ.update(engine.environment())
     return images.ensure()
+
+
+@pytest.fixture(scope="session")
+def another(found_images: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The images of other releases: the same programs under other ids."""
+    images = {
+        name: run(["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images[name]}\nLABEL release=next\n")
+        for name in ("registry", "nginx")
+    }
+    yield images
+    for image in images.values():
+        run(["docker", "image", "rm", "--force", image])
 
 
 @pytest.fixture(scope="session")

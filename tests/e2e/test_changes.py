@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts, containers
 from tests.e2e.load import Connection, Load, docker_load
@@ -32,7 +31,9 @@ Files = set[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def stack(
-    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+    found_images: dict[str, str],
+    client_hosts: Hosts,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
     stack.configure(deleteData=True)
@@ -47,37 +48,6 @@ def load(client_hosts: Hosts) -> Load:
         return client_hosts.inside("one", f"cat {CA}")
 
     return Load("registry.test", NETWORK.gateway, authority, "ci", PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def stack(
-    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts, "one", "two"))
-    stack.configure(deleteData=True)
-    stack.up()
-    yield stack
-    stack.destroy()
-
-
-@pytest.fixture(scope="module")
-def load(client_hosts: Hosts) -> Load:
-    def authority() -> str:
-        return client_hosts.inside("one", f"cat {CA}")
-
-    return Load("registry.test", NETWORK.gateway, authority, "ci", PASSWORD)
-
-
-@pytest.fixture(scope="module")
-def another(found_images: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The images of other releases: the same programs under other ids."""
-    images = {
-        name: run(["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images[name]}\nLABEL release=next\n")
-        for name in ("registry", "nginx")
-    }
-    yield images
-    for image in images.values():
-        run(["docker", "image", "rm", "--force", image])
 
 
 def steps(stack: Stack) -> set[tuple[str, str]]:
