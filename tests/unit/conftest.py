@@ -14,7 +14,7 @@ from components import PrivateRegistry
 from settings import Settings
 
 # How long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("private-registry", deadline=None)
+hypothesis.settings.register_profile("private-registry", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("private-registry")
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
