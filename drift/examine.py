@@ -29,7 +29,7 @@ def examine(stack: str, repair: bool = False) -> Report:
     Raises:
         LabError: The state could not be read.
     """
-    hosts = hosts_of(export(stack))
+    hosts = sorted(hosts_of(export(stack)), key=lambda host: host.name)
     found = asyncio.run(_visit_all(hosts, _look))
     names = {finding.host for finding in found if finding.remedy is Remedy.REPAIR}
     if not repair or not names:

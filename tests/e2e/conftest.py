@@ -47,7 +47,9 @@ def found_images() -> dict[str, str]:
 def another(found_images: dict[str, str]) -> Iterator[dict[str, str]]:
     """The images of other releases: the same programs under other ids."""
     images = {
-        name: run(["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images[name]}\nLABEL release=next\n")
+        name: run(
+            ["docker", "build", "--quiet", "-"], stdin=f"FROM {found_images[name]}\nLABEL release=next-{WORKER}\n"
+        )
         for name in ("registry", "nginx")
     }
     yield images

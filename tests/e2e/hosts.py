@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from lab import hosts
 from lab.hosts import LabHost, Network
-from lab.run import run
+from lab.run import LabError, run
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Each worker has hosts of its own; a worker runs whole files."""
@@ -55,10 +56,11 @@ class Hosts:
 
 def containers(prefix: str = "") -> dict[str, str]:
     """Return name -> id and start of the server's running containers."""
-    lines = run(["docker", "ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}"]).splitlines()
-    found = dict(line.split() for line in lines)
-    return {
-        name: f"{identity} {run(['docker', 'inspect', '--format', '{{.State.StartedAt}}', identity])}"
-        for name, identity in found.items()
-        if name.startswith(prefix)
-    }
+    form = "{{.Name}} {{.Id}} {{.State.StartedAt}}"
+    found = {}
+    for identity in run(["docker", "ps", "--quiet", "--no-trunc"]).split():
+        # Others run at the same time, and some of their containers only for a moment.
+        with suppress(LabError):
+            name, *rest = run(["docker", "inspect", "--format", form, identity]).removeprefix("/").split()
+            found[name] = " ".join(rest)
+    return {name: value for name, value in found.items() if name.startswith(prefix)}

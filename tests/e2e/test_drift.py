@@ -192,13 +192,16 @@ def test_a_host_that_is_down_hides_nothing_of_the_others(stack: Stack, client_ho
 
 def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: Hosts) -> None:
     key, reload = "/etc/ssh/ssh_host_ed25519_key", "kill -HUP $(cat /run/sshd.pid)"
-    client_hosts.inside("one", f"rm {FILE}; mv {key} {key}.away; ssh-keygen -qN '' -t ed25519 -f {key}; {reload}")
+    client_hosts.inside(
+        "one",
+        f"rm {FILE}; mv {key} {key}.away; mv {key}.pub {key}.pub.away; ssh-keygen -qN '' -t ed25519 -f {key}; {reload}",
+    )
     try:
         [(host, what)] = stack.drifted("--repair")
         assert (host, what) == (ONE, f"could not be asked: {ONE}: Host key is not trusted for host {ONE}")
         client_hosts.fails("one", f"cat {FILE}")
     finally:
-        client_hosts.inside("one", f"mv -f {key}.away {key}; {reload}")
+        client_hosts.inside("one", f"mv -f {key}.away {key}; mv -f {key}.pub.away {key}.pub; {reload}")
     is_repaired(stack)
 
 
