@@ -57,7 +57,11 @@ async def _look(host: Host, run: Run) -> list[Finding]:
     for bundle in host.bundles:
         found += file_findings(host.name, await run(bundle.check(), bundle.script))
     if host.containers:
-        found += container_findings(host.name, host.containers, await _seen(host.containers, run))
+        try:
+            found += container_findings(host.name, host.containers, await _seen(host.containers, run))
+        except Unanswered as error:
+            # What was found in the files counts also where Docker does not answer.
+            found.append(Finding(host.name, f"Docker could not be asked: {error}", Remedy.MANUAL))
     return found
 
 

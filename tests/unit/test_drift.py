@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drift.containers import container_findings, seen_in, stopped
-from drift.examine import file_findings
+from drift.examine import _look, file_findings
 from drift.report import Finding, Remedy, Report
 from drift.session import Answer, Unanswered, session
 from drift.state import Bundle, Container, Containers, Host, export, hosts_of
@@ -65,6 +65,15 @@ def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     [bundle] = client.bundles
     assert bundle.check().startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
     assert "BEGIN" in bundle.script or "certificate" in bundle.script
+
+
+def test_files_are_told_of_also_where_docker_does_not_answer() -> None:
+    async def run(line: str, stdin: str) -> Answer:
+        return Answer(1, "", "no Docker") if "owner=owner" in line else Answer(0, "/a is missing\n", "")
+
+    host = Host("server", None, (Bundle(("sh", "-s", "--"), ("directory=/d",), "script"),), KNOWN)
+    found = asyncio.run(_look(host, run))
+    assert [finding.what for finding in found] == ["/a is missing", "Docker could not be asked: no Docker"]
 
 
 def test_containers_are_asked_for_where_the_server_is(declare: Declare) -> None:
