@@ -58,6 +58,7 @@ def locked_down(
     stop_signal: str | None = None,
     wait: bool = True,
     grace_seconds: int = GRACE_SECONDS,
+    cpu_shares: int | None = None,
 ) -> docker.Container:
     """Declare a container without root, capabilities or a file system to write to, healthy unless ``wait`` is off."""
     program, *arguments = command
@@ -82,6 +83,7 @@ def locked_down(
         memory=args.memory,
         # Docker would double it, and every preview would show that as a change.
         memory_swap=args.memory,
+        cpu_shares=cpu_shares,
         # Left out, it shows as a change in every preview too.
         network_mode="bridge",
         networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pulumi
+from pydantic import SecretStr
 
 from components.advice import advising
 from components.certificate import Certificate, ProvidedCertificate, SelfSignedCertificate
@@ -15,15 +16,15 @@ from components.proxy import Proxy, ProxyArgs
 from components.registry import Registry, RegistryArgs
 from components.seed import Seed
 from components.ssh import client_host, docker_host, docker_provider, docker_shell
-from components.verification import Verification
-from rendering.htpasswd import bcrypt_hash
+from components.verification import REPOSITORY, Verification
+from rendering.htpasswd import Login, bcrypt_cost, bcrypt_hash, htpasswd
 from settings import Client, Settings, User
 from settings.model import VERIFICATION_USER
 
 _SALT_BYTES = 16
 _PASSWORD_COST = 10
 _RANDOM_PASSWORD_COST = 4
-"""A password of 256 random bits needs no slow hash, and nginx computes it at every request."""
+"""A password of 256 random bits needs no slow hash."""
 
 
 class PrivateRegistry(Component):
@@ -66,7 +67,8 @@ class PrivateRegistry(Component):
                 reference=settings.reference,
                 bind_address=settings.bind_address,
                 https_port=settings.https_port,
-                hashes=self._hashes(password),
+                users=self._users_file(password),
+                login_memory=settings.limits.login_memory,
                 upstream=registry.container,
                 network=registry.network,
                 before=[certificate],
@@ -106,6 +108,9 @@ class PrivateRegistry(Component):
             "registry": settings.reference,
             "ca_certificate": certificate.ca_certificate,
             "clients": {host: trust.authority or "the authorities of its system" for host, trust in trusts.items()},
+            "passwords": pulumi.Output.secret(
+                {user.name: self._made_password(user) for user in settings.users if user.secret is None}
+            ),
             "verification": {host: verification.result for host, verification in verifications.items()},
         }
         self.register_outputs(dict(self.outputs))
@@ -143,20 +148,45 @@ class PrivateRegistry(Component):
             opts=self.child(),
         )
 
-    def _hashes(self, verification_password: pulumi.Output[str]) -> pulumi.Output[dict[str, str]]:
-        hashes: dict[str, pulumi.Input[str]] = {user.name: self._hash(user) for user in self._settings.users}
+    def _users_file(self, verification_password: pulumi.Output[str]) -> pulumi.Output[str]:
+        settings = self._settings
+        hashes = {user.name: self._hashes(user) for user in settings.users}
         hashes[VERIFICATION_USER] = pulumi.Output.all(
-            verification_password, self._seed.derive("verification.salt", _SALT_BYTES)
-        ).apply(lambda parts: bcrypt_hash(parts[0], parts[1], _RANDOM_PASSWORD_COST))
-        return pulumi.Output.all(**hashes)
+            self._hash("verification.salt", verification_password, _RANDOM_PASSWORD_COST)
+        )
+        rights = {user.name: (user.access, user.repositories) for user in settings.users}
+        rights[VERIFICATION_USER] = ("push", (REPOSITORY,))
+        return pulumi.Output.all(**hashes).apply(
+            lambda known: htpasswd(
+                {name: Login(hashes, *rights[name]) for name, hashes in known.items()}, settings.anonymous_pull
+            )
+        )
 
-    def _hash(self, user: User) -> pulumi.Input[str]:
-        secret = user.secret.get_secret_value()
-        if user.is_hashed:
-            return secret
+    def _hashes(self, user: User) -> pulumi.Output[list[str]]:
+        """Return the hash of the user's password, and of the one before it if that is still accepted."""
+        if user.secret is None:
+            current: pulumi.Input[str] = self._hash(
+                f"salt {user.name}", self._made_password(user), _RANDOM_PASSWORD_COST
+            )
+        else:
+            current = self._hash_of_given(user.name, user.secret)
+        before = [] if user.previous_secret is None else [self._hash_of_given(user.name, user.previous_secret)]
+        return pulumi.Output.all(current, *before)
+
+    def _hash_of_given(self, name: str, secret: SecretStr) -> pulumi.Input[str]:
+        text = secret.get_secret_value()
+        if bcrypt_cost(text) is not None:
+            return text
         # The salt depends on the password too, so that a new password gets a new salt.
-        salt = self._seed.derive(f"salt {user.name} {secret}", _SALT_BYTES)
-        return salt.apply(lambda value: bcrypt_hash(secret, value, _PASSWORD_COST))
+        return self._hash(f"salt {name} {text}", text, _PASSWORD_COST)
+
+    def _hash(self, purpose: str, password: pulumi.Input[str], cost: int) -> pulumi.Output[str]:
+        """Hash with a salt that is derived, so that a second run gives the same hash."""
+        salt = self._seed.derive(purpose, _SALT_BYTES)
+        return pulumi.Output.all(password, salt).apply(lambda parts: bcrypt_hash(parts[0], parts[1], cost))
+
+    def _made_password(self, user: User) -> pulumi.Output[str]:
+        return self._seed.derive_hex(f"password {user.name} {user.rotation or ''}")
 
 
 def _server_shell(settings: Settings) -> list[str]:

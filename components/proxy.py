@@ -16,8 +16,18 @@ from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
 from components.leftovers import OWNER
-from rendering.htpasswd import htpasswd
-from rendering.nginx import GENERATION_URL, HEALTH_URL, HTTPS_PORT, HTTPS_URL, ROOT, nginx_config, tls_listener
+from components.login import Login, LoginArgs, login_name
+from rendering.nginx import (
+    GENERATION_URL,
+    HEALTH_URL,
+    HTTPS_PORT,
+    HTTPS_URL,
+    ROOT,
+    access_script,
+    login_config,
+    nginx_config,
+    tls_listener,
+)
 from rendering.registry import PORT
 
 _PUBLISH = Path(__file__).parent / "publish.sh"
@@ -34,8 +44,10 @@ class ProxyArgs(ContainerArgs):
     """HOST[:PORT], what image names start with."""
     bind_address: str
     https_port: int
-    hashes: pulumi.Input[Mapping[str, str]]
-    """User name -> bcrypt hash."""
+    users: pulumi.Input[str]
+    """The users file."""
+    login_memory: int
+    """MiB, of the container that checks passwords."""
     upstream: pulumi.Input[str]
     """The registry container's name."""
     network: pulumi.Input[str]
@@ -66,13 +78,15 @@ class Proxy(Component):
         address = self._check_address(image)
         self.address_refused = failed([address], provided=image)
 
-        htpasswd_file = File(pulumi.Output.secret(args.hashes).apply(htpasswd), mode="0600")
         # nginx reads the users at every request.
-        users = self._bundle("users", {"htpasswd": htpasswd_file}, None)
+        users = self._bundle("users", {"htpasswd": File(pulumi.Output.secret(args.users), mode="0600")}, None)
+        script = access_script(login_name(args.prefix))
         config = pulumi.Output.from_input(args.upstream).apply(
-            lambda name: nginx_config(args.domain, args.reference, name, PORT)
+            lambda name: nginx_config(args.domain, args.reference, name, PORT, script)
         )
-        self.site = self._bundle("site", {"nginx.conf": File(config)}, self._nginx)
+        site = {"nginx.conf": File(config), "access.js": File(script), "login.conf": File(login_config())}
+        self.site = self._bundle("site", site, self._nginx)
+        login = Login(f"{name}-login", self._login_args(image, users), opts=self.child())
         config_file = f"{ROOT}/site/current/nginx.conf"
         self._container = locked_down(
             f"{name}-container",
@@ -80,7 +94,7 @@ class Proxy(Component):
             name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
-            networks=[network.name, args.network],
+            networks=[network.name, args.network, login.network],
             ports=[docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)],
             mounts=[
                 docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True)
@@ -113,6 +127,21 @@ class Proxy(Component):
         awaited = failed(trusted_by).apply(lambda refused: [self._container, *refused])
         tls = self._bundle("tls", files, self._nginx, awaited)
         return pulumi.Output.all(self._container.id, tls.release, self.site.release).apply(_generation)
+
+    def _login_args(self, image: pulumi.Output[str], users: ReleasedFiles) -> LoginArgs:
+        args = self._args
+        return LoginArgs(
+            host=args.host,
+            prefix=args.prefix,
+            directory=args.directory,
+            image=args.image,
+            image_id=image,
+            user=args.user,
+            memory=args.login_memory,
+            seed=args.seed,
+            users=users,
+            site=self.site,
+        )
 
     def _check_address(self, image: pulumi.Output[str]) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""

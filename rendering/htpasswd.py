@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import bcrypt
 
@@ -37,6 +38,34 @@ def bcrypt_hash(password: str, salt: bytes, cost: int) -> str:
     return bcrypt.hashpw(password.encode(), b"$2b$%02d$%s" % (cost, encoded)).decode()
 
 
-def htpasswd(hashes: Mapping[str, str]) -> str:
-    """Render the users file from name -> bcrypt hash, sorted by name."""
-    return "".join(f"{name}:{hashes[name]}\n" for name in sorted(hashes))
+@dataclass(frozen=True)
+class Login:
+    """Whose password is right, and what such a user may do."""
+
+    hashes: Sequence[str]
+    """bcrypt hashes, one of the password and perhaps one of the password before it."""
+    access: str
+    """``pull``, ``push`` (and pull), or ``admin`` (and delete)."""
+    repositories: Sequence[str]
+    """Each with all below it; ``*`` for all there are."""
+
+
+def htpasswd(logins: Mapping[str, Login], anonymous: Sequence[str] = ()) -> str:
+    """Render the users file, sorted by name: nginx reads the hashes, access.js the rights in the third field.
+
+    Args:
+        logins: User name -> what it takes to be that user, and what follows.
+        anonymous: What may be pulled without a login, as ``Login.repositories``.
+    """
+    lines = [line for name in sorted(logins) for line in _lines(name, logins[name])]
+    if anonymous:
+        # No password has this hash.
+        lines.append(f"~anonymous:!:pull {' '.join(anonymous)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(name: str, login: Login) -> Iterator[str]:
+    current, *before = login.hashes
+    yield f"{name}:{current}:{' '.join([login.access, *login.repositories])}"
+    # No user's name has this sign. nginx tries one hash for each name.
+    yield from (f"{name}~previous:{old}" for old in before)

@@ -50,7 +50,32 @@ INTERMEDIATE = TlsProfile(
 (https://wiki.mozilla.org/Security/Server_Side_TLS)."""
 
 
-def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int) -> str:
+LOGIN_PORT = 8080
+"""Where the login's nginx listens on its internal network."""
+
+LOGIN_HEALTH_URL = f"http://127.0.0.1:{LOGIN_PORT}/healthz"
+"""Answered by the login's nginx, inside its container."""
+
+_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = f"/v2/(?<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+_TAG = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+_DIGEST = "[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+"
+_REFERENCE = f"(?:{_TAG}|{_DIGEST})"
+
+ROUTES = (
+    ("(GET|HEAD) /v2/", "login"),
+    ("(GET|HEAD) /v2/_catalog", "catalog"),
+    (f"(GET|HEAD) {_REPOSITORY}/(manifests/{_REFERENCE}|blobs/{_DIGEST}|tags/list|referrers/{_DIGEST})", "pull"),
+    (f"PUT {_REPOSITORY}/manifests/{_REFERENCE}", "push"),
+    (f"POST {_REPOSITORY}/blobs/uploads/?", "push"),
+    (f"(GET|HEAD|PATCH|PUT|DELETE) {_REPOSITORY}/blobs/uploads/[a-zA-Z0-9._=-]+", "push"),
+    (f"DELETE {_REPOSITORY}/(manifests/{_REFERENCE}|blobs/{_DIGEST})", "delete"),
+)
+"""What may be asked, as ``METHOD PATH``, and the action that it is; with names and digests as in the specification
+(https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md)."""
+
+
+def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int, script: str) -> str:
     """Render nginx.conf.
 
     Args:
@@ -59,25 +84,40 @@ def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int)
             a client says.
         upstream: The registry container's name on the internal network.
         upstream_port: The port on which the registry listens there.
+        script: What ``access_script`` rendered, which is loaded with it.
     """
     values = {
         "root": ROOT,
         "health_port": HEALTH_PORT,
         "server_name": f"[{domain}]" if ":" in domain else domain,
-        "realm": domain,
+        "routes": ROUTES,
         "reference": reference,
         "upstream": upstream,
         "upstream_port": upstream_port,
         "tls": INTERMEDIATE,
         "errors": {
             "bad_request": _error("UNKNOWN", "bad request"),
-            "unauthorized": _error("UNAUTHORIZED", "authentication required"),
             "not_found": _error("UNSUPPORTED", "only /v2/ is served here"),
             "unavailable": _error("UNAVAILABLE", "the registry does not answer, try again"),
         },
     }
     text = render("nginx.conf.j2", generation="", **values)
-    return render("nginx.conf.j2", generation=hashlib.sha256(text.encode()).hexdigest()[:12], **values)
+    generation = hashlib.sha256((text + script).encode()).hexdigest()[:12]
+    return render("nginx.conf.j2", generation=generation, **values)
+
+
+def access_script(login: str) -> str:
+    """Render access.js, by which nginx decides who may do what.
+
+    Args:
+        login: The name of the container that checks passwords.
+    """
+    return render("access.js.j2", root=ROOT, login=login, login_port=LOGIN_PORT)
+
+
+def login_config() -> str:
+    """Render login.conf, the configuration of the nginx that checks passwords."""
+    return render("login.conf.j2", root=ROOT, login_port=LOGIN_PORT)
 
 
 def tls_listener() -> str:

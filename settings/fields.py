@@ -19,6 +19,8 @@ PROJECT = "project"
 """Key of the validation context: the folder that relative file names start from."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"\*|{_COMPONENT}(?:/{_COMPONENT})*")
 _IMAGE = re.compile(r"(?:[a-z0-9][a-zA-Z0-9._/:-]*@)?sha256:[0-9a-f]{64}")
 _HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}( .*)?")
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -74,7 +76,7 @@ def _password(value: SecretStr) -> SecretStr:
     if text.startswith("$2") and cost is None:
         raise ValueError("looks like a bcrypt hash but is not one: $2a$, $2b$ or $2y$, two digits, $, 53 characters")
     if cost is not None and not 4 <= cost <= MAX_BCRYPT_COST:
-        raise ValueError(f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: it is computed at every request")
+        raise ValueError(f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: a login would take seconds")
     _secret_text(value)
     if len(text.encode()) > MAX_PASSWORD_BYTES:
         raise ValueError(f"must be at most {MAX_PASSWORD_BYTES} bytes long, which is all that bcrypt reads")
@@ -87,6 +89,15 @@ def _secret_text(value: SecretStr) -> SecretStr:
         raise ValueError("must not be empty")
     if any(ord(character) < 32 for character in text):
         raise ValueError("must not have control characters or line breaks")
+    return value
+
+
+def _repository(value: str) -> str:
+    if not _REPOSITORY.fullmatch(value) or len(value) > 255:
+        raise ValueError(
+            "must be a repository such as 'team/app', which stands for all below it too, or '*' for all there are: "
+            "a-z, 0-9, and between them '.', '_', '-' and '/'"
+        )
     return value
 
 
@@ -209,6 +220,7 @@ PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 KeyFile = Annotated[NamedKey, PlainValidator(_key_file)]
 SecretText = Annotated[SecretStr, AfterValidator(_secret_text)]
 SecretFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_secret_text)]
+Repository = Annotated[str, AfterValidator(_repository)]
 UserName = Annotated[str, Field(pattern=f"^{USER_NAME.pattern}$")]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 CertificatesFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_certificates)]

@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from registry_reference import DEFAULT_HTTPS_PORT, registry_reference
-from rendering.htpasswd import bcrypt_cost
 from settings.fields import (
     Certificates,
     CertificatesFile,
@@ -20,6 +19,7 @@ from settings.fields import (
     Password,
     PasswordFile,
     Port,
+    Repository,
     ServerKey,
     ServerKeyFile,
     yaml_file,
@@ -123,9 +123,19 @@ class User(Section):
     name: Name
     """What the user logs in with."""
     password: Password | None = None
-    """The password, or its bcrypt hash; set it with --secret."""
+    """The password, or its bcrypt hash; set it with --secret. Without any, one is made, see `pulumi stack output`."""
     password_file: PasswordFile | None = None
     """Or the file that holds it; its last line break does not count."""
+    previous_password: Password | None = None
+    """A password, or its hash, that is accepted besides, until all who use it have the new one."""
+    previous_password_file: PasswordFile | None = None
+    """Or the file that holds it."""
+    rotation: Name | None = None
+    """Where the password is made: any text; another one makes another password."""
+    access: Literal["pull", "push", "admin"] = "push"
+    """`pull`; `push`, which may pull too; or `admin`, which may also delete."""
+    repositories: Annotated[tuple[Repository, ...], Field(strict=False, min_length=1)] = ("*",)
+    """Where: each repository with all below it; `*` for all there are."""
 
     @field_validator("name")
     @classmethod
@@ -136,21 +146,23 @@ class User(Section):
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError("needs either password (with --secret) or passwordFile")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("has both password and passwordFile; take one of them out")
+        if self.previous_password is not None and self.previous_password_file is not None:
+            raise ValueError("has both previousPassword and previousPasswordFile; take one of them out")
+        if self.rotation and self.secret is not None:
+            raise ValueError("rotation makes no sense with a password that is given; change that one")
         return self
 
     @property
-    def secret(self) -> SecretStr:
-        """The password or its hash, wherever it came from."""
-        secret = self.password or self.password_file
-        assert secret is not None  # noqa: S101 - _one_password has seen to it
-        return secret
+    def secret(self) -> SecretStr | None:
+        """The password or its hash, wherever it came from; None where one is made."""
+        return self.password or self.password_file
 
     @property
-    def is_hashed(self) -> bool:
-        """Whether the secret is a bcrypt hash."""
-        return bcrypt_cost(self.secret.get_secret_value()) is not None
+    def previous_secret(self) -> SecretStr | None:
+        """The password before it, or its hash, if it is still accepted."""
+        return self.previous_password or self.previous_password_file
 
 
 class Images(Section):
@@ -159,7 +171,7 @@ class Images(Section):
     registry: Image | None = None
     """NAME:TAG@sha256:DIGEST, or the id of a local image."""
     nginx: Image | None = None
-    """The same; nginx 1.25.1 or newer with curl, which the official images have, but for the slim ones."""
+    """The same; nginx 1.25.1 or newer with njs 0.8.7 and curl: the official images, but for the slim ones."""
 
 
 class Limits(Section):
@@ -169,6 +181,8 @@ class Limits(Section):
     """Of the registry."""
     nginx_memory: Annotated[int, Field(ge=32, le=1048576)] = 256
     """Of nginx."""
+    login_memory: Annotated[int, Field(ge=32, le=1048576)] = 128
+    """Of the nginx that checks passwords."""
 
 
 class Settings(Section):
@@ -190,6 +204,8 @@ class Settings(Section):
     """The authorities and the server certificate."""
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
     """Who may log in."""
+    anonymous_pull: Annotated[tuple[Repository, ...], Field(strict=False)] = ()
+    """What everybody may pull without a login: each repository with all below it; `*` for all there are."""
     clients: Annotated[tuple[Client, ...], Field(strict=False)] = ()
     """The hosts that pull from the registry."""
     clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()

@@ -5,7 +5,7 @@
 set -eu
 here=$(dirname "$0")
 exec mmdebstrap --quiet --variant=minbase \
-	--include=openssh-server,docker.io,docker-cli,iptables,sudo,curl,ca-certificates,iproute2,procps,faketime \
+	--include=openssh-server,docker.io,docker-cli,iptables,sudo,curl,ca-certificates,iproute2,procps,faketime,skopeo \
 	--customize-hook='chroot "$1" useradd --create-home --shell /bin/sh --password "*" ops' \
 	--customize-hook='echo "ops ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ops"' \
 	--customize-hook='echo "PerSourcePenalties no" > "$1/etc/ssh/sshd_config.d/lab.conf"' \

@@ -2,7 +2,7 @@
 # Writes the root file system of an nginx image to standard output.
 # shellcheck disable=SC2016  # $1 is mmdebstrap's, in the shell that runs a hook.
 set -eu
-exec mmdebstrap --quiet --variant=minbase --include=nginx-light,curl,ca-certificates,busybox \
+exec mmdebstrap --quiet --variant=minbase --include=nginx-light,libnginx-mod-http-js,curl,ca-certificates,busybox \
 	--customize-hook='ln -s busybox "$1/bin/wget"' \
 	--customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/usr/share/doc/* "$1"/usr/share/locale/*' \
 	trixie -

@@ -10,7 +10,7 @@ import pytest
 from lab.cache import built, digest_of
 from lab.run import run
 from registry_reference import registry_reference
-from rendering.nginx import nginx_config
+from rendering.nginx import access_script, nginx_config
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts
 from tests.e2e.stack import Stack
@@ -81,11 +81,13 @@ def test_nginx_in_the_image_used_accepts_every_variant(
     found_images: dict[str, str], tmp_path: Path, domain: str, port: int
 ) -> None:
     pair = issue("server", issue("root", authority=True), [domain])
+    script = access_script("login")
     files = {
         "tls/server.crt": pair.pem,
         "tls/server.key": pair.key_pem(),
         "users/htpasswd": "",
-        "site/nginx.conf": nginx_config(domain, registry_reference(domain, port), "127.0.0.1", 5000),
+        "site/nginx.conf": nginx_config(domain, registry_reference(domain, port), "127.0.0.1", 5000, script),
+        "site/access.js": script,
     }
     mounts = []
     for name, text in files.items():

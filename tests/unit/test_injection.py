@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from lab.places import PROJECT
-from rendering.htpasswd import htpasswd
+from rendering.htpasswd import Login, htpasswd
 from rendering.nginx import nginx_config
 from settings import InvalidSettings, Settings, load
 from tests.unit.conftest import BASE, HOST_KEY
@@ -44,8 +44,8 @@ def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, 
     if settings:
         for text in (settings.domain, settings.reference, settings.bind_address, settings.server_directory):
             assert SAFE.fullmatch(text), repr(text)
-        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000).splitlines()) == len(
-            nginx_config("registry.test", "registry.test", "upstream", 5000).splitlines()
+        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000, "").splitlines()) == len(
+            nginx_config("registry.test", "registry.test", "upstream", 5000, "").splitlines()
         )
 
 
@@ -75,8 +75,8 @@ def test_a_client_that_is_accepted_means_nothing_to_a_shell(value: str) -> None:
 def test_a_user_is_one_line_of_the_users_file(name: str) -> None:
     settings = accepted(users=[{"name": name, "password": "x"}])
     if settings:
-        [line] = htpasswd({settings.users[0].name: "hash"}).split("\n")[:-1]
-        assert line.split(":") == [name, "hash"]
+        [line] = htpasswd({settings.users[0].name: Login(["hash"], "pull", ["*"])}).split("\n")[:-1]
+        assert line.split(":") == [name, "hash", "pull *"]
 
 
 @given(values=st.dictionaries(st.sampled_from(["directory", "marker", "entry"]), HOSTILE.filter(bool)))

@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 from components.host_files.script import with_payload
 from lab.places import PROJECT
 from registry_reference import registry_reference
-from rendering.htpasswd import bcrypt_hash, htpasswd
+from rendering.htpasswd import Login, bcrypt_hash, htpasswd
 from rendering.nginx import nginx_config
 from rendering.registry import registry_config
 from rendering.templates import render
@@ -50,15 +50,21 @@ def test_a_salt_of_another_length_is_refused() -> None:
 
 
 def test_users_are_sorted_so_that_their_order_is_no_change() -> None:
-    assert htpasswd({"b": "2", "a": "1"}) == htpasswd({"a": "1", "b": "2"}) == "a:1\nb:2\n"
+    a, b = Login(["1"], "pull", ["*"]), Login(["2", "3"], "push", ["team", "app"])
+    wanted = "a:1:pull *\nb:2:push team app\nb~previous:3\n"
+    assert htpasswd({"b": b, "a": a}) == htpasswd({"a": a, "b": b}) == wanted
+
+
+def test_what_everybody_may_pull_stands_beside_the_users() -> None:
+    assert htpasswd({}, ["public", "shared/base"]) == "~anonymous:!:pull public shared/base\n"
 
 
 def test_nginx_streams_uploads_and_blanks_what_a_client_says_of_itself() -> None:
-    text = nginx_config("registry.test", "registry.test:8443", "registry-1", 5000)
+    text = nginx_config("registry.test", "registry.test:8443", "registry-1", 5000, "")
     for line in (
         "server registry-1:5000;",
         "client_max_body_size 0;",
-        "proxy_set_header Host registry.test:8443;",
+        "js_var $reference registry.test:8443;",
         "proxy_request_buffering off;",
         'proxy_set_header Forwarded "";',
         'proxy_set_header Authorization "";',
@@ -96,7 +102,7 @@ def test_a_payload_that_could_end_early_is_refused(text: str) -> None:
 @pytest.mark.parametrize("port", [443, 8443])
 def test_a_linter_of_nginx_configurations_finds_nothing(tmp_path: Path, domain: str, port: int) -> None:
     file = tmp_path / "nginx.conf"
-    file.write_text(nginx_config(domain, registry_reference(domain, port), "upstream", 5000))
+    file.write_text(nginx_config(domain, registry_reference(domain, port), "upstream", 5000, ""))
     gixy = Path(sys.executable).with_name("gixy")
     report = subprocess.run([gixy, "--format", "json", file], capture_output=True, text=True, check=False)
     assert json.loads(report.stdout) == [], report.stdout + report.stderr

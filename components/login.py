@@ -1,0 +1,73 @@
+"""The nginx that checks passwords, apart from the one that serves."""
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.component import Component
+from components.container import ContainerArgs, locked_down
+from components.host_files import ReleasedFiles
+from components.leftovers import OWNER
+from rendering.nginx import LOGIN_HEALTH_URL, ROOT, login_config
+
+_SHARES = 64
+"""Of the processor, where a container has 1024: it takes what serving leaves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginArgs(ContainerArgs):
+    """What a login is made of."""
+
+    image_id: pulumi.Input[str]
+    """Of the image, on the server."""
+    users: ReleasedFiles
+    """The bundle with the users file."""
+    site: ReleasedFiles
+    """The bundle with its configuration."""
+
+
+class Login(Component):
+    """Checks a bcrypt hash whenever the proxy asks, which nothing else can: they share a network of their own.
+
+    A wrong password costs the processes here some time, and those that serve none.
+    """
+
+    def __init__(self, name: str, args: LoginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        network = docker.Network(
+            f"{name}-network",
+            name=f"{args.prefix}-login",
+            internal=True,
+            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
+            opts=self.child(),
+        )
+        container = locked_down(
+            f"{name}-container",
+            args,
+            name=login_name(args.prefix),
+            image=args.image_id,
+            command=["nginx", "-c", f"{ROOT}/site/current/login.conf", "-g", "daemon off;"],
+            networks=[network.name],
+            mounts=[
+                docker.ContainerMountArgs(
+                    type="bind", source=f"{args.directory}/proxy/{bundle}", target=f"{ROOT}/{bundle}", read_only=True
+                )
+                for bundle in ("site", "users")
+            ],
+            # It reads the users at every request, and its configuration only when it starts.
+            labels={"private-registry.config": hashlib.sha256(login_config().encode()).hexdigest()[:12]},
+            health=["CMD-SHELL", f"curl -sf -o /dev/null {LOGIN_HEALTH_URL}"],
+            stop_signal="SIGQUIT",
+            cpu_shares=_SHARES,
+            opts=self.child(depends_on=[args.users, args.site], delete_before_replace=True),
+        )
+        self.network = network.name
+        self.container = container
+        self.register_outputs({})
+
+
+def login_name(prefix: str) -> str:
+    """Return the name of the container, by which the proxy finds it."""
+    return f"{prefix}-login"
