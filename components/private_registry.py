@@ -71,6 +71,7 @@ class PrivateRegistry(Component):
                 login_memory=settings.limits.login_memory,
                 upstream=registry.container,
                 network=registry.network,
+                data=registry.data,
                 before=[certificate],
                 seed=self._seed,
             ),

@@ -28,7 +28,7 @@ from rendering.nginx import (
     nginx_config,
     tls_listener,
 )
-from rendering.registry import PORT
+from rendering.registry import DATA, PORT
 
 _PUBLISH = Path(__file__).parent / "publish.sh"
 _GRACE_SECONDS = 10
@@ -52,6 +52,8 @@ class ProxyArgs(ContainerArgs):
     """The registry container's name."""
     network: pulumi.Input[str]
     """The internal network that the registry is on."""
+    data: pulumi.Input[str]
+    """The volume with the registry's data, which nginx may read."""
     before: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which the proxy can't have its address."""
 
@@ -80,7 +82,7 @@ class Proxy(Component):
 
         # nginx reads the users at every request.
         users = self._bundle("users", {"htpasswd": File(pulumi.Output.secret(args.users), mode="0600")}, None)
-        script = access_script(login_name(args.prefix))
+        script = access_script(args.reference, login_name(args.prefix))
         config = pulumi.Output.from_input(args.upstream).apply(
             lambda name: nginx_config(args.domain, args.reference, name, PORT, script)
         )
@@ -97,7 +99,8 @@ class Proxy(Component):
             networks=[network.name, args.network, login.network],
             ports=[docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)],
             mounts=[
-                docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True)
+                docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True),
+                docker.ContainerMountArgs(type="volume", source=args.data, target=DATA, read_only=True),
             ],
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
             health=[

@@ -14,13 +14,12 @@ from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
 from components.leftovers import OWNER, STACK
-from rendering.registry import PORT, registry_config
+from rendering.registry import DATA, PORT, registry_config
 
 _HEALTHY = Path(__file__).parent / "healthy.sh"
 _RETIRE = Path(__file__).parent / "retire.sh"
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
 _CONFIG = "/etc/private-registry"
-_DATA = "/var/lib/registry"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ class Registry(Component):
             envs=["OTEL_TRACES_EXPORTER=none"],
             networks=[network.name],
             mounts=[
-                docker.ContainerMountArgs(type="volume", source=volume.name, target=_DATA),
+                docker.ContainerMountArgs(type="volume", source=volume.name, target=DATA),
                 docker.ContainerMountArgs(
                     type="bind", source=f"{args.directory}/registry/config", target=_CONFIG, read_only=True
                 ),
@@ -91,6 +90,7 @@ class Registry(Component):
             opts=self.child(depends_on=[config, end], delete_before_replace=False, retain_on_delete=True),
         )
         self.network = network.name
+        self.data = volume.name
         self.container_id = container.id
         self.container = self._healthy(name, args, container)
         self._name, self._args = name, args
@@ -122,7 +122,7 @@ class Registry(Component):
     ) -> pulumi.Resource:
         """Give a new volume to the registry's user: Docker makes it root's."""
         create = pulumi.Output.all(volume.name, image).apply(
-            lambda parts: words(volume=parts[0], image=parts[1], owner=args.user, path=_DATA)
+            lambda parts: words(volume=parts[0], image=parts[1], owner=args.user, path=DATA)
         )
         return args.host.run(
             f"{name}-data-owner",

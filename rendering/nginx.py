@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from rendering.registry import DATA
 from rendering.templates import render
 
 HTTPS_PORT = 8443
@@ -58,6 +59,10 @@ LOGIN_HEALTH_URL = f"http://127.0.0.1:{LOGIN_PORT}/healthz"
 
 _COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REPOSITORY = f"/v2/(?<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+_BLOB = (
+    f"(GET|HEAD) /v2/(?<blob_repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+    "/blobs/sha256:(?<blob_digest>(?<blob_folder>[0-9a-f]{2})[0-9a-f]{62})"
+)
 _TAG = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _DIGEST = "[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+"
 _REFERENCE = f"(?:{_TAG}|{_DIGEST})"
@@ -91,12 +96,15 @@ def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int,
         "health_port": HEALTH_PORT,
         "server_name": f"[{domain}]" if ":" in domain else domain,
         "routes": ROUTES,
+        "blob": _BLOB,
+        "data": f"{DATA}/docker/registry/v2",
         "reference": reference,
         "upstream": upstream,
         "upstream_port": upstream_port,
         "tls": INTERMEDIATE,
         "errors": {
             "bad_request": _error("UNKNOWN", "bad request"),
+            "blob_unknown": _error("BLOB_UNKNOWN", "the repository has no such blob"),
             "not_found": _error("UNSUPPORTED", "only /v2/ is served here"),
             "unavailable": _error("UNAVAILABLE", "the registry does not answer, try again"),
         },
@@ -106,13 +114,14 @@ def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int,
     return render("nginx.conf.j2", generation=generation, **values)
 
 
-def access_script(login: str) -> str:
+def access_script(reference: str, login: str) -> str:
     """Render access.js, by which nginx decides who may do what.
 
     Args:
+        reference: HOST[:PORT], as clients call the registry.
         login: The name of the container that checks passwords.
     """
-    return render("access.js.j2", root=ROOT, login=login, login_port=LOGIN_PORT)
+    return render("access.js.j2", root=ROOT, reference=reference, login=login, login_port=LOGIN_PORT)
 
 
 def login_config() -> str:

@@ -12,11 +12,12 @@ Rule = Callable[[Step, Preview], Iterable[Consequence]]
 _RULES: tuple[tuple[str, Rule], ...] = (
     (r"docker:\S+:Volume registry-registry-data", server.volume),
     (r"docker:\S+:Container registry-proxy-container", server.proxy),
+    (r"docker:\S+:Container registry-proxy-login-container", server.login),
     (r"docker:\S+:Container \S+-registry", server.registry),
     (r"docker:\S+:RemoteImage registry-(proxy|registry)-image", server.image),
     (r"command:\S+ registry-(proxy-(tls|users|site)|registry-config)", server.bundle),
     (r"command:\S+ registry-(registry|proxy)-(healthy|data-owner|address|retire|end)", server.check),
-    (r"docker:\S+:Network registry-(proxy|registry)-network", server.network),
+    (r"docker:\S+:Network registry-(proxy|proxy-login|registry)-network", server.network),
     (r"pulumi:providers:docker registry-docker-host", server.provider),
     (r"tls:\S+:SelfSignedCert registry-certificate-authority-.+", certificates.authority),
     (r"tls:\S+:PrivateKey registry-certificate-authority-.+", certificates.authority_key),

@@ -93,6 +93,18 @@ def proxy(step: Step, preview: Preview) -> Iterator[Consequence]:
     yield Consequence(name(preview), change, effects[step.op], alarm=step.op in ("replace", "delete"))
 
 
+def login(step: Step, preview: Preview) -> Iterator[Consequence]:
+    """Say how the container that checks passwords changes."""
+    effects = {
+        "create": "starts for the first time",
+        "replace": "stopped and started again: whoever is not remembered waits for some seconds",
+        "update": "changed while it runs; nothing restarts",
+        "delete": "stopped; nobody can log in any more",
+    }
+    change = f"nginx that checks passwords: {_difference(step, preview)}"
+    yield Consequence(name(preview), change, effects[step.op], alarm=step.op == "delete")
+
+
 def image(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say which image is pulled."""
     if step.op == "delete":
@@ -169,7 +181,7 @@ def _difference_of(key: str, step: Step, preview: Preview) -> str:
     if key == "memory":
         return f"memory {old.number(key)} → {new.number(key)} MiB"
     if key == "image":
-        is_proxy = step.name == "registry-proxy-container"
+        is_proxy = step.name.startswith("registry-proxy-")
         pulled = preview.find(_IMAGE, "registry-proxy-image" if is_proxy else "registry-registry-image")
         after = new.text(key) or (pulled.new.text("name") if pulled else None)
         return f"image {_short(old.text(key))} → {_short(after)}"

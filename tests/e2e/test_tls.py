@@ -81,7 +81,7 @@ def test_nginx_in_the_image_used_accepts_every_variant(
     found_images: dict[str, str], tmp_path: Path, domain: str, port: int
 ) -> None:
     pair = issue("server", issue("root", authority=True), [domain])
-    script = access_script("login")
+    script = access_script(registry_reference(domain, port), "login")
     files = {
         "tls/server.crt": pair.pem,
         "tls/server.key": pair.key_pem(),

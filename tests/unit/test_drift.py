@@ -55,6 +55,7 @@ def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     assert here.containers is not None
     assert {container.name for container in here.containers.known} == {
         "private-registry-test-proxy",
+        "private-registry-test-login",
         "private-registry-test-registry-1a2b3c4",
     }
     assert here.containers.owner

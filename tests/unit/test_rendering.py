@@ -64,7 +64,7 @@ def test_nginx_streams_uploads_and_blanks_what_a_client_says_of_itself() -> None
     for line in (
         "server registry-1:5000;",
         "client_max_body_size 0;",
-        "js_var $reference registry.test:8443;",
+        "proxy_set_header Host registry.test:8443;",
         "proxy_request_buffering off;",
         'proxy_set_header Forwarded "";',
         'proxy_set_header Authorization "";',

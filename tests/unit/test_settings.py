@@ -56,7 +56,11 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"bindAddress": "eth0"}, "private-registry:bindAddress", "IP address"),
     ({"serverDirectory": "relative"}, "private-registry:serverDirectory", "match pattern"),
     ({"serverDirectory": "/a b"}, "private-registry:serverDirectory", "match pattern"),
-    ({"users": [{"name": "a"}]}, "private-registry:users[0]", "passwordFile"),
+    ({"users": [{"name": "a", "password": "x", "rotation": "2"}]}, "users[0]", "rotation makes no sense"),
+    ({"users": [{"name": "a", "access": "delete"}]}, "users[0].access", "'pull', 'push' or 'admin'"),
+    ({"users": [{"name": "a", "repositories": ["Team/"]}]}, "users[0].repositories[0]", "stands for all below it"),
+    ({"users": [{"name": "a", "repositories": []}]}, "users[0].repositories", "at least 1"),
+    ({"anonymousPull": ["a b"]}, "private-registry:anonymousPull[0]", "'*' for all there are"),
     ({"users": [{"name": "a", "password": "x", "passwordFile": "y"}]}, "users[0].passwordFile", "there is no file"),
     ({"users": [{"name": "a:b", "password": "x"}]}, "private-registry:users[0].name", "match pattern"),
     ({"users": [{"name": "verification", "password": "x"}]}, "users[0].name", "the stack's own user"),
@@ -67,7 +71,11 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"users": [{"name": "a", "password": "$2y$20$" + "a" * 53}]}, "users[0].password", "cost"),
     ({"users": [{"name": "a", "password": "x"}] * 2}, "private-registry", "users: a stands more than once"),
     ({"users": {"a": "x"}}, "private-registry:users", "valid tuple"),
-    ({"users": [{"name": "a", "pasword": "x"}]}, "users[0].pasword", "allowed are name, password, passwordFile"),
+    (
+        {"users": [{"name": "a", "pasword": "x"}]},
+        "users[0].pasword",
+        "allowed are access, name, password",
+    ),
     ({"clients": [{"host": "h"}]}, "private-registry:clients[0]", "privateKeyFile"),
     ({"clients": [{**CLIENT, "hostKey": None}]}, "private-registry:clients[0]", "ssh-keyscan"),
     ({"clients": [{**CLIENT, "hostKey": "AAAA"}]}, "clients[0].hostKey", "public host key"),
@@ -141,7 +149,7 @@ def test_a_mistake_is_named(changes: dict[str, Any], key: str, reason: str) -> N
 
 
 def test_all_mistakes_are_in_one_message() -> None:
-    text = message(domain="localhost", httpsPort=0, users=[{"name": "a"}], colour="blue")
+    text = message(domain="localhost", httpsPort=0, users=[{"name": "a:b"}], colour="blue")
     assert "has 4 mistakes" in text
     for key in ("domain", "httpsPort", "users[0]", "colour"):
         assert f"private-registry:{key}" in text
@@ -191,7 +199,8 @@ def test_files_are_relative_to_the_project(tmp_path: Path) -> None:
         {**BASE, "users": [{"name": "a", "passwordFile": "password"}], "clientsFile": "clients.yaml"}, tmp_path
     )
     secret = settings.users[0].secret
-    assert secret and secret.get_secret_value() == "from a file"
+    assert secret
+    assert secret.get_secret_value() == "from a file"
     assert [client.host for client in settings.all_clients] == ["10.0.0.7", "build.example.com", "h"]
 
 
