@@ -82,16 +82,16 @@ def _alive(pid: int) -> bool:
     return not (status.exists() and "State:\tZ" in status.read_text())
 
 
-def users() -> dict[str, str]:
-    """Return name -> password file, relative to the project, of the dev stack's users."""
+def users() -> list[dict[str, str]]:
+    """Return ``name``, ``passwordFile`` (relative to the project) and ``access`` of the dev stack's users with a file."""
     listed = yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]
-    return {user["name"]: user["passwordFile"] for user in listed if "passwordFile" in user}
+    return [{"access": "push", **user} for user in listed if "passwordFile" in user]
 
 
 def draw_passwords() -> None:
     """Draw a password for each user whose file is not there yet."""
-    for password_file in users().values():
-        file = PROJECT / password_file
+    for user in users():
+        file = PROJECT / user["passwordFile"]
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.touch(mode=0o600)

@@ -10,15 +10,15 @@ def text() -> str:
     """Return the summary of the dev stack as it is now."""
     outputs = json.loads(stack.pulumi("stack", "output", "--json", "--stack", stack.STACK))
     first, stranger = container(DEV, DEV.hosts[0]), container(DEV, DEV.hosts[-1])
-    user, password_file = next(iter(stack.users().items()))
-    login = f"docker login -u {user} --password-stdin {outputs['registry']} < {password_file}"
+    users = stack.users()
+    login = f"docker login -u {users[0]['name']} --password-stdin {outputs['registry']} < {users[0]['passwordFile']}"
     return "\n".join(
         [
             "",
             f"The registry is up: {outputs['url']} (for the lab's hosts; on this machine at {DEV.gateway})",
             "",
-            "Users, and where their passwords are",
-            *(f"  {name:<14}{file}" for name, file in stack.users().items()),
+            "Users, where their passwords are, and what they may do",
+            *(f"  {user['name']:<14}{user['passwordFile']:<20}({user['access']})" for user in users),
             "",
             "Clients, what they trust, and what they proved",
             *(_client(host, file, outputs["verification"]) for host, file in outputs["clients"].items()),

@@ -316,6 +316,17 @@ def test_nginx_refuses_its_configuration(server: Stack) -> None:
         advised(server.fails(), "nginx-refuses", "registry-proxy-site")
 
 
+def test_an_image_of_nginx_has_no_njs(server: Stack, found_images: dict[str, str]) -> None:
+    recipe = f"FROM {found_images['nginx']}\nRUN find / -xdev -name ngx_http_js_module.so -delete\n"
+    image = run(["docker", "build", "--quiet", "-"], stdin=recipe)
+    server.configure(images={"registry": found_images["registry"], "nginx": image})
+    try:
+        advised(server.fails(), "nginx-without-njs", "registry-proxy-site")
+    finally:
+        server.configure(images={name: found_images[name] for name in ("registry", "nginx")})
+        run(["docker", "image", "rm", "--force", image])
+
+
 def test_nginx_does_not_load_what_it_accepts(server: Stack) -> None:
     proxy = "private-registry-server-proxy"
     run(["docker", "exec", "--detach", proxy, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/etc"])
