@@ -131,8 +131,8 @@ PROBLEMS = (
         r"ngx_http_js_module\.so.* failed",
         'nginx refuses the new configuration, …: dlopen() "…/ngx_http_js_module.so" failed',
         "nginx of the declared image has no njs, by which it decides who may do what.",
-        "Declare an image with njs 0.8.7 or newer: the official ones have it, but for those whose tag ends in -slim; on "
-        "Debian it is the package libnginx-mod-http-js.",
+        "Declare an image with njs 0.8.7 or newer: the official ones have it, but for those whose tag ends in -slim; "
+        "on Debian it is the package libnginx-mod-http-js.",
     ),
     Problem(
         "nginx-refuses",

@@ -83,7 +83,7 @@ def _alive(pid: int) -> bool:
 
 
 def users() -> list[dict[str, str]]:
-    """Return ``name``, ``passwordFile`` (relative to the project) and ``access`` of the dev stack's users with a file."""
+    """Return ``name``, ``passwordFile`` (relative to the project) and ``access`` of the dev stack's users."""
     listed = yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]
     return [{"access": "push", **user} for user in listed if "passwordFile" in user]
 
