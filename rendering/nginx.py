@@ -58,9 +58,10 @@ LOGIN_HEALTH_URL = f"http://127.0.0.1:{LOGIN_PORT}/healthz"
 """Answered by the login's nginx, inside its container."""
 
 _COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = f"/v2/(?<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+_NAME = f"{_COMPONENT}(?:/{_COMPONENT})*"
+_REPOSITORY = f"/v2/(?<repository>{_NAME})"
 _BLOB = (
-    f"(GET|HEAD) /v2/(?<blob_repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+    f"(GET|HEAD) /v2/(?<blob_repository>{_NAME})"
     "/blobs/sha256:(?<blob_digest>(?<blob_folder>[0-9a-f]{2})[0-9a-f]{62})"
 )
 _TAG = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
@@ -121,7 +122,8 @@ def access_script(reference: str, login: str) -> str:
         reference: HOST[:PORT], as clients call the registry.
         login: The name of the container that checks passwords.
     """
-    return render("access.js.j2", root=ROOT, reference=reference, login=login, login_port=LOGIN_PORT)
+    name = _NAME.replace("/", "\\/")
+    return render("access.js.j2", root=ROOT, reference=reference, login=login, login_port=LOGIN_PORT, name=name)
 
 
 def login_config() -> str:
