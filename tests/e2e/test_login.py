@@ -1,0 +1,182 @@
+"""A login: what it costs, how long it lasts, and where passwords are not.
+
+The tests are one story and run in this order.
+"""
+
+import io
+import json
+import subprocess
+import tarfile
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lab.run import run
+from tests.e2e.conftest import settings
+from tests.e2e.hosts import Hosts, containers
+from tests.e2e.stack import Stack
+from tests.e2e.test_roles import Client, basic
+
+NAME = "login"
+LOGIN, PROXY = f"private-registry-{NAME}-login", f"private-registry-{NAME}-proxy"
+PASSWORD, BEFORE, OTHERS = "planted marker one", "planted marker two", "planted marker three"
+REST = [{"name": name, "password": OTHERS} for name in ("dev", "eve")]
+WAIT = 0.05
+GUESSES = 10
+"""So many wrong passwords of one name from one address are looked at within a minute."""
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts))
+    stack.configure(deleteData=True, users=[{"name": "ci", "password": BEFORE}, *REST])
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Client:
+    return Client(stack.outputs()["ca_certificate"])
+
+
+def ping(client: Client, user: str, password: str) -> int:
+    return client.send(user, "GET", "/v2/", Authorization=basic(user, password)).status
+
+
+@contextmanager
+def looping(client: Client, user: str, password: str) -> Iterator[list[int]]:
+    """Keep asking while the body runs."""
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(WAIT):
+            seen.append(ping(client, user, password))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+
+
+def test_a_password_ends_with_the_update_that_changes_it(stack: Stack, client: Client) -> None:
+    both = [{"name": "ci", "password": PASSWORD, "previousPassword": BEFORE}, *REST]
+    one = [{"name": "ci", "password": PASSWORD}, *REST]
+    with looping(client, "dev", OTHERS) as others, looping(client, "ci", BEFORE) as old:
+        stack.configure(users=both)
+        stack.up()
+        assert ping(client, "ci", PASSWORD) == 200
+        assert set(old) == {200}, "both are accepted until the old one is taken out"
+        stack.configure(users=one)
+        stack.up()
+        assert (ping(client, "ci", BEFORE), ping(client, "ci", PASSWORD)) == (401, 200)
+    assert old.index(401) > 0
+    assert set(old[old.index(401) :]) <= {401, 429}, "it ended, and did not come back"
+    assert len(others) > 20
+    assert set(others) == {200}
+
+
+def test_a_password_is_made_where_none_is_given(stack: Stack, client: Client) -> None:
+    users = [{"name": "ci", "password": PASSWORD}, *REST, {"name": "robot"}]
+    stack.configure(users=users)
+    stack.up()
+    made = stack.outputs()["passwords"]["robot"]
+    assert "passwords" in stack.secret_outputs()
+    assert ping(client, "robot", made) == 200
+    assert stack.preview() == []
+    stack.configure(users=[*users[:2], {"name": "robot", "rotation": "2"}])
+    stack.up()
+    assert (ping(client, "robot", made), ping(client, "robot", stack.outputs()["passwords"]["robot"])) == (401, 200)
+
+
+def test_a_user_who_is_removed_is_refused_at_the_next_request(stack: Stack, client: Client) -> None:
+    made = stack.outputs()["passwords"]["robot"]
+    with looping(client, "robot", made) as seen:
+        stack.configure(users=[{"name": "ci", "password": PASSWORD}, *REST])
+        stack.up()
+        assert ping(client, "robot", made) == 401
+    assert seen[0] == 200
+    assert set(seen[seen.index(401) :]) <= {401, 429}
+
+
+def test_nobody_gets_in_while_passwords_can_not_be_checked(client: Client) -> None:
+    assert ping(client, "ci", PASSWORD) == 200
+    run(["docker", "stop", LOGIN])
+    try:
+        asked = client.send("dev", "GET", "/v2/", Authorization=basic("dev", "not remembered"))
+        assert (asked.status, asked.codes) == (503, ["UNAVAILABLE"])
+        assert ping(client, "ci", PASSWORD) == 200, "who is remembered is served on"
+    finally:
+        run(["docker", "start", LOGIN])
+    assert ping(client, "dev", "not remembered") == 401
+
+
+def test_guesses_hold_up_nobody_but_who_guesses(client: Client) -> None:
+    assert ping(client, "eve", OTHERS) == 200
+    answers = [ping(client, "eve", f"guess {number}") for number in range(GUESSES + 2)]
+    assert answers == [401] * GUESSES + [429] * 2
+    refused = client.send("eve", "GET", "/v2/", Authorization=basic("eve", "guess"))
+    assert (refused.codes, refused.headers["Retry-After"]) == (["TOOMANYREQUESTS"], "60")
+    assert ping(client, "eve", OTHERS) == 200, "who has proved the password is not held up"
+    assert ping(client, "ci", PASSWORD) == 200, "nor is another user of the address"
+
+
+def test_a_wrong_password_takes_as_long_as_a_wrong_name(client: Client) -> None:
+    def seconds(user: str) -> float:
+        started = time.monotonic()
+        assert ping(client, user, "wrong") == 401
+        return time.monotonic() - started
+
+    assert seconds("dev") >= 1
+    assert seconds("nobody") >= 1
+
+
+def test_each_request_is_a_line_of_json_without_a_credential(client: Client) -> None:
+    client.send("dev", "GET", "/v2/team/app/tags/list?q=marker-in-a-query", Authorization=basic("dev", OTHERS))
+    client.send("dev", "GET", "/v2/", Authorization=basic("marker-as-a-name", "x"))
+    time.sleep(2)
+    lines = [line for line in run(["docker", "logs", PROXY]).splitlines() if line.startswith("{")]
+    entries = [json.loads(line) for line in lines]
+    keys = {"time", "address", "user", "repository", "action", "method", "status", "received", "sent", "seconds"}
+    assert all(set(entry) == keys for entry in entries)
+    [tags] = [entry for entry in entries if entry["repository"] == "team/app"]
+    assert (tags["user"], tags["action"], tags["status"]) == ("dev", "pull", 404)
+    assert "marker" not in "\n".join(lines)
+
+
+def test_no_password_is_at_rest(client: Client) -> None:
+    assert ping(client, "ci", PASSWORD) == 200
+    plain = [text.encode() for text in (PASSWORD, BEFORE, OTHERS)]
+    logins = [f"{user}:{text}".encode() for user, text in (("ci", PASSWORD), ("ci", BEFORE), ("dev", OTHERS))]
+    wanted = [*plain, *(b64encode(text) for text in logins), *(text.hex().encode() for text in plain)]
+    found = list(containers(f"private-registry-{NAME}-"))
+    assert len(found) == 3
+    searched = 0
+    for name in found:
+        texts = [run(["docker", "inspect", name]).encode(), run(["docker", "logs", name]).encode()]
+        # Mounts, volumes and memory file systems are no part of an export, but of what the container sees.
+        texts += files_of(["docker", "export", name])
+        for folder in ("/tmp", "/etc/private-registry", "/var/lib/registry"):  # noqa: S108 - the containers' own
+            texts += files_of(["docker", "exec", name, "sh", "-c", f"busybox tar -chf - {folder} 2>/dev/null || true"])
+        searched += len(texts)
+        assert not [text for text in wanted for content in texts if text in content]
+    assert searched > 100
+
+
+def files_of(command: list[str]) -> list[bytes]:
+    """Return the contents of the files of an archive that a command prints."""
+    archive = subprocess.run(command, capture_output=True, check=True).stdout
+    if not archive.strip(b"\0"):
+        return []
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return [tar.extractfile(member).read() for member in tar if member.isfile()]  # type: ignore[union-attr]
