@@ -1,7 +1,5 @@
 """The whole stack: certificate, registry, proxy, and clients that trust it."""
 
-from collections.abc import Mapping
-
 import pulumi
 from pydantic import SecretStr
 
@@ -104,16 +102,16 @@ class PrivateRegistry(Component):
             for client in settings.all_clients
             if settings.verification
         }
-        self.outputs: Mapping[str, pulumi.Input[object]] = {
+        self.outputs: dict[str, pulumi.Input[object]] = {
             "url": f"https://{settings.reference}",
             "registry": settings.reference,
             "ca_certificate": certificate.ca_certificate,
             "clients": {host: trust.authority or "the authorities of its system" for host, trust in trusts.items()},
-            "passwords": pulumi.Output.secret(
-                {user.name: self._made_password(user) for user in settings.users if user.secret is None}
-            ),
             "verification": {host: verification.result for host, verification in verifications.items()},
         }
+        made = {user.name: self._made_password(user) for user in settings.users if user.secret is None}
+        if made:
+            self.outputs["passwords"] = pulumi.Output.secret(made)
         self.register_outputs(dict(self.outputs))
 
     def _server(self, name: str) -> tuple[Host, pulumi.ResourceOptions]:

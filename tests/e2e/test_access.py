@@ -94,7 +94,7 @@ def test_another_machine_serves_clients_that_are_reached_in_every_way(stack: Sta
     assert sorted(stack.outputs()["verification"]) == [f"{PREFIX}.11", f"{PREFIX}.12", f"{PREFIX6}::13"]
     assert containers("private-registry-access") == {}, "nothing runs on this machine"
     served = client_hosts.inside("server", "docker ps --format '{{.Names}} {{.Status}}'")
-    assert len(re.findall(r"private-registry-access-\S+ Up .*\(healthy\)", served)) == 2
+    assert len(re.findall(r"private-registry-access-\S+ Up .*\(healthy\)", served)) == 3
     for name in ("one", "two", "three"):
         assert f"{client_hosts.host('server').address}\tregistry.test" in client_hosts.inside(name, "cat /etc/hosts")
     assert stack.preview() == []

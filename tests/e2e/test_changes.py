@@ -151,7 +151,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
 }
 NGINX = (
     {("update", f"registry-proxy-{bundle}") for bundle in ("site", "tls", "address")}
-    | {("replace", "registry-proxy-container")}
+    | {("replace", "registry-proxy-container"), ("replace", "registry-proxy-login-container")}
     | PROVED
 )
 REPLACED = {"registry image replaced"}
