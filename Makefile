@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview drift forget down test unit lint
+.PHONY: help up preview drift forget down test unit lint bench
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test: lint unit ## run all the tests, on the real engine, Docker and SSH
 
 unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
 	@$(BIN)/pytest -n 2 tests/unit
+
+bench: $(VENV)/ready ## measure beside what you would use instead: [ROUNDS=5]
+	@$(BIN)/python -m lab prepare-tests
+	@$(BIN)/python -m bench
 
 lint: $(VENV)/ready ## ruff, mypy and shellcheck
 	@$(BIN)/ruff check .
