@@ -68,7 +68,8 @@ take_turn() {
 		if [ -z "$other" ]; then
 			[ "$waited" -lt 5 ] || fail "$said"
 		elif ! kill -0 "$other" 2> /dev/null; then
-			rm -f "$directory/.turn"
+			# Since it was read, its owner may have ended it and somebody else begun.
+			[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$other" ] || rm -f "$directory/.turn"
 		else
 			[ "$waited" -lt 120 ] || fail "process $other still works on $directory: end it, or remove $directory/.turn"
 			sleep 1
