@@ -41,6 +41,23 @@ class ContainerArgs:
         return self.seed.fingerprint("owner")
 
 
+def owned_network(
+    resource_name: str,
+    args: ContainerArgs,
+    purpose: str,
+    opts: pulumi.ResourceOptions,
+    internal: bool | None = None,
+) -> docker.Network:
+    """Declare a network of the stack's, named after what it is for; an internal one leads nowhere else."""
+    return docker.Network(
+        resource_name,
+        name=f"{args.prefix}-{purpose}",
+        internal=internal,
+        labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
+        opts=opts,
+    )
+
+
 def locked_down(
     resource_name: str,
     args: ContainerArgs,

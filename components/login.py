@@ -7,9 +7,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.container import ContainerArgs, locked_down
+from components.container import ContainerArgs, locked_down, owned_network
 from components.host_files import ReleasedFiles
-from components.leftovers import OWNER
 from rendering.nginx import LOGIN_HEALTH_URL, ROOT, login_config
 
 _SHARES = 64
@@ -17,9 +16,10 @@ _SHARES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoginArgs(ContainerArgs):
+class LoginArgs:
     """What a login is made of."""
 
+    container: ContainerArgs
     image_id: pulumi.Input[str]
     """Of the image, on the server."""
     users: ReleasedFiles
@@ -36,23 +36,20 @@ class Login(Component):
 
     def __init__(self, name: str, args: LoginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        network = docker.Network(
-            f"{name}-network",
-            name=f"{args.prefix}-login",
-            internal=True,
-            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
-            opts=self.child(),
-        )
-        container = locked_down(
+        network = owned_network(f"{name}-network", args.container, "login", self.child(), internal=True)
+        locked_down(
             f"{name}-container",
-            args,
-            name=login_name(args.prefix),
+            args.container,
+            name=login_name(args.container.prefix),
             image=args.image_id,
             command=["nginx", "-c", f"{ROOT}/site/current/login.conf", "-g", "daemon off;"],
             networks=[network.name],
             mounts=[
                 docker.ContainerMountArgs(
-                    type="bind", source=f"{args.directory}/proxy/{bundle}", target=f"{ROOT}/{bundle}", read_only=True
+                    type="bind",
+                    source=f"{args.container.directory}/proxy/{bundle}",
+                    target=f"{ROOT}/{bundle}",
+                    read_only=True,
                 )
                 for bundle in ("site", "users")
             ],
@@ -64,7 +61,6 @@ class Login(Component):
             opts=self.child(depends_on=[args.users, args.site], delete_before_replace=True),
         )
         self.network = network.name
-        self.container = container
         self.register_outputs({})
 
 

@@ -1,7 +1,7 @@
 """nginx in front of the registry: TLS, users, and the only published port."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.container import ContainerArgs, locked_down
+from components.container import ContainerArgs, locked_down, owned_network
 from components.gate import Command, failed, untracked
 from components.host_files import File, Nginx, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
-from components.leftovers import OWNER
 from components.login import Login, LoginArgs, login_name
 from rendering.nginx import (
     GENERATION_URL,
@@ -69,12 +68,7 @@ class Proxy(Component):
         super().__init__(name, opts)
         self._name, self._args = name, args
         image = pinned_image(f"{name}-image", args.image, self.child())
-        network = docker.Network(
-            f"{name}-network",
-            name=f"{args.prefix}-frontend",
-            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
-            opts=self.child(),
-        )
+        network = owned_network(f"{name}-network", args, "frontend", self.child())
         self.container = f"{args.prefix}-proxy"
         self._nginx = Nginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
         address = self._check_address(image)
@@ -88,7 +82,11 @@ class Proxy(Component):
         )
         site = {"nginx.conf": File(config), "access.js": File(script), "login.conf": File(login_config())}
         self.site = self._bundle("site", site, self._nginx)
-        login = Login(f"{name}-login", self._login_args(image, users), opts=self.child())
+        login = Login(
+            f"{name}-login",
+            LoginArgs(container=replace(args, memory=args.login_memory), image_id=image, users=users, site=self.site),
+            opts=self.child(),
+        )
         config_file = f"{ROOT}/site/current/nginx.conf"
         self._container = locked_down(
             f"{name}-container",
@@ -130,21 +128,6 @@ class Proxy(Component):
         awaited = failed(trusted_by).apply(lambda refused: [self._container, *refused])
         tls = self._bundle("tls", files, self._nginx, awaited)
         return pulumi.Output.all(self._container.id, tls.release, self.site.release).apply(_generation)
-
-    def _login_args(self, image: pulumi.Output[str], users: ReleasedFiles) -> LoginArgs:
-        args = self._args
-        return LoginArgs(
-            host=args.host,
-            prefix=args.prefix,
-            directory=args.directory,
-            image=args.image,
-            image_id=image,
-            user=args.user,
-            memory=args.login_memory,
-            seed=args.seed,
-            users=users,
-            site=self.site,
-        )
 
     def _check_address(self, image: pulumi.Output[str]) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""

@@ -8,12 +8,12 @@ import pulumi_docker as docker
 
 from components import host_files
 from components.component import Component
-from components.container import GRACE_SECONDS, START_SECONDS, ContainerArgs, locked_down
+from components.container import GRACE_SECONDS, START_SECONDS, ContainerArgs, locked_down, owned_network
 from components.host_files import File, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
 from components.images import pinned_image
-from components.leftovers import OWNER, STACK
+from components.leftovers import STACK
 from rendering.registry import DATA, PORT, registry_config
 
 _HEALTHY = Path(__file__).parent / "healthy.sh"
@@ -35,13 +35,7 @@ class Registry(Component):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         image = pinned_image(f"{name}-image", args.image, self.child())
-        network = docker.Network(
-            f"{name}-network",
-            name=f"{args.prefix}-backend",
-            internal=True,
-            labels=[docker.NetworkLabelArgs(label=OWNER, value=args.owner)],
-            opts=self.child(),
-        )
+        network = owned_network(f"{name}-network", args, "backend", self.child(), internal=True)
         volume = docker.Volume(
             f"{name}-data",
             name=f"{args.prefix}-data",

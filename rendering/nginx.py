@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from rendering.registry import DATA
+from rendering.registry import DATA, REPOSITORY_NAME
 from rendering.templates import render
 
 HTTPS_PORT = 8443
@@ -57,11 +57,9 @@ LOGIN_PORT = 8080
 LOGIN_HEALTH_URL = f"http://127.0.0.1:{LOGIN_PORT}/healthz"
 """Answered by the login's nginx, inside its container."""
 
-_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_NAME = f"{_COMPONENT}(?:/{_COMPONENT})*"
-_REPOSITORY = f"/v2/(?<repository>{_NAME})"
+_REPOSITORY = f"/v2/(?<repository>{REPOSITORY_NAME})"
 _BLOB = (
-    f"(GET|HEAD) /v2/(?<blob_repository>{_NAME})"
+    f"(GET|HEAD) /v2/(?<blob_repository>{REPOSITORY_NAME})"
     "/blobs/sha256:(?<blob_digest>(?<blob_folder>[0-9a-f]{2})[0-9a-f]{62})"
 )
 _TAG = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
@@ -122,7 +120,7 @@ def access_script(reference: str, login: str) -> str:
         reference: HOST[:PORT], as clients call the registry.
         login: The name of the container that checks passwords.
     """
-    name = _NAME.replace("/", "\\/")
+    name = REPOSITORY_NAME.replace("/", "\\/")
     return render("access.js.j2", root=ROOT, reference=reference, login=login, login_port=LOGIN_PORT, name=name)
 
 

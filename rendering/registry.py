@@ -5,6 +5,11 @@ from rendering.templates import render
 PORT = 5000
 """Where the registry listens on the internal network."""
 
+_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+
+REPOSITORY_NAME = f"{_COMPONENT}(?:/{_COMPONENT})*"
+"""A regular expression of what a repository may be called
+(https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests)."""
 
 DATA = "/var/lib/registry"
 """Where the registry keeps its data, as its container and nginx's see it. What lies below is laid out as in

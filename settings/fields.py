@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo
 
 from rendering.htpasswd import MAX_PASSWORD_BYTES, bcrypt_cost
+from rendering.registry import REPOSITORY_NAME
 from settings import provided
 
 PROJECT = "project"
 """Key of the validation context: the folder that relative file names start from."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"\*|{_COMPONENT}(?:/{_COMPONENT})*")
+_REPOSITORY = re.compile(rf"\*|{REPOSITORY_NAME}")
 _IMAGE = re.compile(r"(?:[a-z0-9][a-zA-Z0-9._/:-]*@)?sha256:[0-9a-f]{64}")
 _HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}( .*)?")
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
