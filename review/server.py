@@ -1,6 +1,6 @@
 """What happens on the server: nginx, the registry, and what Docker keeps for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
 from review.certificates import has_gap
 from review.command import changed_files, placement
@@ -31,6 +31,7 @@ _CHECKS = {
     "retire": "whether an older registry is left",
     "end": "how the registry ends",
 }
+_CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER = ":Container"
 _IMAGE = ":RemoteImage"
 
@@ -72,37 +73,28 @@ def registry(step: Step, preview: Preview) -> Iterator[Consequence]:
     proxy = preview.find(_CONTAINER, "registry-proxy-container")
     served = "" if proxy and proxy.op in ("create", "replace") else "; no request is dropped"
     effects = {
-        "create": "starts for the first time",
         "replace": f"the new one starts beside the old one, nginx moves over, then the old one ends{served}",
-        "update": "changed while it runs; nothing restarts",
         "delete": "stopped; nobody pushes or pulls any more",
     }
-    change = f"registry: {_difference(step, preview)}"
-    yield Consequence(name(preview), change, effects[step.op], alarm=step.op == "delete")
+    yield _container(step, preview, "registry", effects, alarms={"delete"})
 
 
 def proxy(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say how nginx's container changes."""
     effects = {
-        "create": "starts for the first time",
         "replace": "stopped and started again: nobody is served for some seconds",
-        "update": "changed while it runs; nothing restarts",
         "delete": "stopped; nobody is served any more",
     }
-    change = f"nginx: {_difference(step, preview)}"
-    yield Consequence(name(preview), change, effects[step.op], alarm=step.op in ("replace", "delete"))
+    yield _container(step, preview, "nginx", effects, alarms={"replace", "delete"})
 
 
 def login(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say how the container that checks passwords changes."""
     effects = {
-        "create": "starts for the first time",
         "replace": "stopped and started again: whoever is not remembered waits for some seconds",
-        "update": "changed while it runs; nothing restarts",
         "delete": "stopped; nobody can log in any more",
     }
-    change = f"nginx that checks passwords: {_difference(step, preview)}"
-    yield Consequence(name(preview), change, effects[step.op], alarm=step.op == "delete")
+    yield _container(step, preview, "nginx that checks passwords", effects, alarms={"delete"})
 
 
 def image(step: Step, preview: Preview) -> Iterator[Consequence]:
@@ -156,6 +148,12 @@ def check(step: Step, preview: Preview) -> Iterator[Consequence]:
 def provider(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say how the way to the server's Docker changes."""
     yield Consequence(name(preview), f"the way to its Docker: {DONE[step.op]}", "nothing on the server changes by that")
+
+
+def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, str], alarms: Set[str]) -> Consequence:
+    """Say how a container changes: ``effects`` where it is replaced or deleted, else what is so for each of them."""
+    effect = {**_CONTAINER_EFFECTS, **effects}[step.op]
+    return Consequence(name(preview), f"{what}: {_difference(step, preview)}", effect, alarm=step.op in alarms)
 
 
 def _container_of(preview: Preview, step: Step) -> Step | None:
