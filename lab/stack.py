@@ -13,6 +13,7 @@ from lab import engine
 from lab.engine import environment
 from lab.places import PROJECT, STATE
 from lab.run import LabError, run, say, succeeds
+from settings import User
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -85,7 +86,7 @@ def _alive(pid: int) -> bool:
 def users() -> list[dict[str, str]]:
     """Return ``name``, ``passwordFile`` (relative to the project) and ``access`` of the dev stack's users."""
     listed = yaml.safe_load(_CONFIG.read_text())["config"]["private-registry:users"]
-    return [{"access": "push", **user} for user in listed if "passwordFile" in user]
+    return [{"access": User.model_fields["access"].default, **user} for user in listed if "passwordFile" in user]
 
 
 def draw_passwords() -> None:
