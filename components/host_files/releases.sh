@@ -50,7 +50,7 @@ clean_up() {
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
 	rm -rf "$new" "$directory/.current.$$"
-	end_turn
+	end_turn "$$"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
 		[ -n "$(live)" ] || leave_directory
@@ -69,7 +69,7 @@ take_turn() {
 			[ "$waited" -lt 5 ] || fail "$said"
 		elif ! kill -0 "$other" 2> /dev/null; then
 			# Since it was read, its owner may have ended it and somebody else begun.
-			[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$other" ] || rm -f "$directory/.turn"
+			end_turn "$other"
 		else
 			[ "$waited" -lt 120 ] || fail "process $other still works on $directory: end it, or remove $directory/.turn"
 			sleep 1
@@ -77,8 +77,9 @@ take_turn() {
 	done
 }
 
+# Argument: the process that the turn has to be of.
 end_turn() {
-	[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$$" ] || rm -f "$directory/.turn"
+	[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$1" ] || rm -f "$directory/.turn"
 }
 
 # Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
@@ -267,7 +268,7 @@ main() {
 	delete)
 		take_turn
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
-		end_turn
+		end_turn "$$"
 		leave_directory
 		;;
 	check) look ;;
