@@ -104,6 +104,7 @@ def nginx_config(domain: str, reference: str, upstream: str, upstream_port: int,
         "errors": {
             "bad_request": _error("UNKNOWN", "bad request"),
             "blob_unknown": _error("BLOB_UNKNOWN", "the repository has no such blob"),
+            "not_allowed": _error("UNSUPPORTED", "no such request is answered here"),
             "not_found": _error("UNSUPPORTED", "only /v2/ is served here"),
             "unavailable": _error("UNAVAILABLE", "the registry does not answer, try again"),
         },

@@ -50,7 +50,6 @@ clean_up() {
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
 	rm -rf "$new" "$directory/.current.$$"
-	end_turn "$$"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
 		rm -rf "${directory:?}/releases/$release"
 		[ -n "$(live)" ] || leave_directory
@@ -58,28 +57,27 @@ clean_up() {
 	exit "$status"
 }
 
-# What a killed update started may still be at work, and must not have the last word.
+# What a killed update started may still be at work, and must not have the last word: it holds the lock as long as one
+# of its processes is there, and no longer.
 take_turn() {
-	(umask 022 && mkdir -p "$directory")
+	command -v flock > /dev/null || fail "flock is missing: install util-linux"
 	waited=0
-	until said=$(ln -s "$$" "$directory/.turn" 2>&1); do
+	until has_turn; do
 		waited=$((waited + 1))
-		other=$(readlink "$directory/.turn" 2> /dev/null) || other=''
-		if [ -z "$other" ]; then
-			[ "$waited" -lt 5 ] || fail "$said"
-		elif ! kill -0 "$other" 2> /dev/null; then
-			# Since it was read, its owner may have ended it and somebody else begun.
-			end_turn "$other"
-		else
-			[ "$waited" -lt 120 ] || fail "process $other still works on $directory: end it, or remove $directory/.turn"
-			sleep 1
-		fi
+		[ "$waited" -lt 120 ] ||
+			fail "another update still works on $directory: wait for it, or end it ('fuser $directory' names its processes)"
+		sleep 1
 	done
 }
 
-# Argument: the process that the turn has to be of.
-end_turn() {
-	[ "$(readlink "$directory/.turn" 2> /dev/null)" != "$1" ] || rm -f "$directory/.turn"
+# The lock is on the folder itself, which whoever had it before may have taken away.
+has_turn() {
+	(umask 022 && mkdir -p "$directory") || exit 1
+	command exec 9< "$directory" && flock -n 9 && [ "$(inode "$directory")" = "$(inode "/proc/$$/fd/9")" ]
+}
+
+inode() {
+	stat -L -c %i "$1" 2> /dev/null
 }
 
 # Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
@@ -268,7 +266,6 @@ main() {
 	delete)
 		take_turn
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
-		end_turn "$$"
 		leave_directory
 		;;
 	check) look ;;

@@ -64,3 +64,8 @@ def containers(prefix: str = "") -> dict[str, str]:
             name, *rest = run(["docker", "inspect", "--format", form, identity]).removeprefix("/").split()
             found[name] = " ".join(rest)
     return {name: value for name, value in found.items() if name.startswith(prefix)}
+
+
+def logs(container: str) -> str:
+    """Return all that a container has printed, on both of its streams."""
+    return run(["sh", "-c", 'docker logs "$0" 2>&1', container])

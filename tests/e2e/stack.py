@@ -33,6 +33,8 @@ PROGRAM = (
 )
 PASSPHRASE = "Marker-Passphrase-77aa"
 NAMESPACE = "private-registry"
+SERVER_FILES = Path("/var/lib/private-registry")
+"""Where the server keeps the files of each stack."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,19 @@ def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Map
     process.wait()
 
 
+def clear(name: str) -> None:
+    """Remove what an earlier run, killed before its end, left of a stack of this name on this machine."""
+    named = ["--quiet", "--filter", f"name=^private-registry-{name}-"]
+    for kind, everything, along in (
+        ("container", ["--all"], ["--force", "--volumes"]),
+        ("network", [], []),
+        ("volume", [], []),
+    ):
+        if found := run(["docker", kind, "ls", *everything, *named]).split():
+            run(["docker", kind, "rm", *along, *found])
+    shutil.rmtree(SERVER_FILES / name, ignore_errors=True)
+
+
 class Stack:
     """One stack: its settings are a mapping, changed between updates."""
 
@@ -77,6 +92,7 @@ class Stack:
         self.name = name
         self.folder = folder
         self.settings: dict[str, Any] = dict(settings)
+        clear(name)
         for entry in PROGRAM:
             source = PROJECT / entry
             if source.is_dir():

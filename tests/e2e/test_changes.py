@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ import pytest
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts, containers
 from tests.e2e.load import Connection, Load, docker_load
-from tests.e2e.stack import Stack
+from tests.e2e.stack import SERVER_FILES, Stack
 
 NAME = "changes"
 CA = "/etc/docker/certs.d/registry.test/ca.crt"
@@ -67,7 +66,7 @@ def digests(client_hosts: Hosts) -> dict[tuple[str, str], str]:
         for line in client_hosts.inside(host, "find /etc/docker /etc/hosts -type f -exec sha256sum {} +").splitlines():
             digest, file = line.split()
             found[host, file] = digest
-    folder = Path(f"/var/lib/private-registry/{NAME}")
+    folder = SERVER_FILES / NAME
     for path in folder.glob("*/*/current/*"):
         bundle = f"{path.parts[-4]}/{path.parts[-3]}/{path.name}"
         found["server", bundle] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -364,14 +364,14 @@ def test_a_container_that_was_removed_comes_back(world: World) -> None:
 def test_what_others_made_is_neither_used_nor_removed(
     world: World, tmp_path_factory: pytest.TempPathFactory, kind: str
 ) -> None:
+    foreign = Stack(
+        tmp_path_factory.mktemp(kind), "foreign", {**world.stack.settings, "clients": [], "httpsPort": 8444}
+    )
     name = {"network": "backend", "volume": "data", "container": "proxy"}[kind]
     name = f"private-registry-foreign-{name}"
     image = [world.images["nginx"], "true"] if kind == "container" else []
     run(["docker", kind, "create", *(["--name"] if image else []), name, *image])
     before = run(["docker", kind, "inspect", name])
-    foreign = Stack(
-        tmp_path_factory.mktemp(kind), "foreign", {**world.stack.settings, "clients": [], "httpsPort": 8444}
-    )
     try:
         said = foreign.fails()
         assert f"a {kind} named {name} is there and was not made by this stack; it was left as it is" in said

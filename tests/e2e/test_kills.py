@@ -21,14 +21,14 @@ from lab import engine
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.load import Load
-from tests.e2e.stack import Stack
+from tests.e2e.stack import SERVER_FILES, Stack
 
 KILLS = int(os.environ.get("KILLS", "4"))
 SEED = int(os.environ.get("SEED", "7"))
 NAME = "kills"
 PASSWORD = "correct horse battery"
 CA = "/etc/docker/certs.d/registry.test/ca.crt"
-FOLDER = Path(f"/var/lib/private-registry/{NAME}")
+FOLDER = SERVER_FILES / NAME
 HELPERS = ("pulumi-language-", "pulumi-resource-")
 """What the engine starts and, when it is killed itself, does not end."""
 
@@ -167,7 +167,7 @@ def test_a_killed_update_is_repaired_by_the_next(
             stack.up(refresh=True)
             assert stack.preview() == [], number
             after = containers(f"private-registry-{NAME}")
-            assert len(after) == 2, after
+            assert len(after) == 3, after
             if not is_other_image:
                 assert after == before, "no container was replaced without need"
             assert left_behind(client_hosts) == []

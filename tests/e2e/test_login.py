@@ -17,14 +17,14 @@ import pytest
 
 from lab.run import run
 from tests.e2e.conftest import settings
-from tests.e2e.hosts import Hosts, containers
+from tests.e2e.hosts import Hosts, containers, logs
 from tests.e2e.stack import Stack
 from tests.e2e.test_roles import Client, basic
 
 NAME = "login"
 LOGIN, PROXY = f"private-registry-{NAME}-login", f"private-registry-{NAME}-proxy"
 PASSWORD, BEFORE, OTHERS = "planted marker one", "planted marker two", "planted marker three"
-REST = [{"name": name, "password": OTHERS} for name in ("dev", "eve")]
+REST = [{"name": name, "password": OTHERS} for name in ("dev", "eve", "fay")]
 WAIT = 0.05
 GUESSES = 10
 """So many wrong passwords of one name from one address are looked at within a minute."""
@@ -86,6 +86,15 @@ def test_a_password_ends_with_the_update_that_changes_it(stack: Stack, client: C
     assert set(others) == {200}
 
 
+def test_two_passwords_of_a_user_are_accepted_that_nobody_has_used_before(stack: Stack, client: Client) -> None:
+    users = stack.settings["users"]
+    stack.configure(users=[*users, {"name": "moved", "password": PASSWORD, "previousPassword": BEFORE}])
+    stack.up()
+    assert [ping(client, "moved", password) for password in (BEFORE, PASSWORD, OTHERS)] == [200, 200, 401]
+    stack.configure(users=users)
+    stack.up()
+
+
 def test_a_password_is_made_where_none_is_given(stack: Stack, client: Client) -> None:
     users = [{"name": "ci", "password": PASSWORD}, *REST, {"name": "robot"}]
     stack.configure(users=users)
@@ -128,7 +137,7 @@ def test_guesses_hold_up_nobody_but_who_guesses(client: Client) -> None:
     refused = client.send("eve", "GET", "/v2/", Authorization=basic("eve", "guess"))
     assert (refused.codes, refused.headers["Retry-After"]) == (["TOOMANYREQUESTS"], "60")
     assert ping(client, "eve", OTHERS) == 200, "who has proved the password is not held up"
-    assert ping(client, "ci", PASSWORD) == 200, "nor is another user of the address"
+    assert ping(client, "fay", OTHERS) == 200, "nor is another user of the address who logs in for the first time"
 
 
 def test_a_wrong_password_takes_as_long_as_a_wrong_name(client: Client) -> None:
@@ -145,7 +154,7 @@ def test_each_request_is_a_line_of_json_without_a_credential(client: Client) -> 
     client.send("dev", "GET", "/v2/team/app/tags/list?q=marker-in-a-query", Authorization=basic("dev", OTHERS))
     client.send("dev", "GET", "/v2/", Authorization=basic("marker-as-a-name", "x"))
     time.sleep(2)
-    lines = [line for line in run(["docker", "logs", PROXY]).splitlines() if line.startswith("{")]
+    lines = [line for line in logs(PROXY).splitlines() if line.startswith("{")]
     entries = [json.loads(line) for line in lines]
     keys = {"time", "address", "user", "repository", "action", "method", "status", "received", "sent", "seconds"}
     assert all(set(entry) == keys for entry in entries)
@@ -161,22 +170,61 @@ def test_no_password_is_at_rest(client: Client) -> None:
     wanted = [*plain, *(b64encode(text) for text in logins), *(text.hex().encode() for text in plain)]
     found = list(containers(f"private-registry-{NAME}-"))
     assert len(found) == 3
-    searched = 0
     for name in found:
-        texts = [run(["docker", "inspect", name]).encode(), run(["docker", "logs", name]).encode()]
-        # Mounts, volumes and memory file systems are no part of an export, but of what the container sees.
-        texts += files_of(["docker", "export", name])
-        for folder in ("/tmp", "/etc/private-registry", "/var/lib/registry"):  # noqa: S108 - the containers' own
-            texts += files_of(["docker", "exec", name, "sh", "-c", f"busybox tar -chf - {folder} 2>/dev/null || true"])
-        searched += len(texts)
-        assert not [text for text in wanted for content in texts if text in content]
-    assert searched > 100
+        control = f"control of {name}"
+        run(["docker", "exec", name, "sh", "-c", 'printf %s "$0" > /tmp/control', control])
+        places = places_of(name)
+        assert [place for place, content in places.items() if control.encode() in content] == ["/tmp tmp/control"]  # noqa: S108
+        assert b"level=info" in places["logs"] or b"nginx" in places["logs"], "what it says on its error stream"
+        assert not [place for place, content in places.items() if any(text in content for text in wanted)]
 
 
-def files_of(command: list[str]) -> list[bytes]:
-    """Return the contents of the files of an archive that a command prints."""
+def places_of(name: str) -> dict[str, bytes]:
+    """Return all that a container has: what Docker tells, what it printed, and its files."""
+    places = {"inspect": run(["docker", "inspect", name]).encode(), "logs": logs(name).encode()}
+    # Mounts, volumes and memory file systems are no part of an export, but of what the container sees.
+    archives = {"export": ["docker", "export", name]}
+    for folder in ("/tmp", "/etc/private-registry", "/var/lib/registry"):  # noqa: S108 - the containers' own
+        packed = f"busybox tar -chf - {folder} 2>/dev/null || true"
+        archives[folder] = ["docker", "exec", name, "sh", "-c", packed]
+    for archive, command in archives.items():
+        places |= {f"{archive} {file}": content for file, content in files_of(command).items()}
+    return places
+
+
+def files_of(command: list[str]) -> dict[str, bytes]:
+    """Return name -> content of the files of an archive that a command prints."""
     archive = subprocess.run(command, capture_output=True, check=True).stdout
     if not archive.strip(b"\0"):
-        return []
+        return {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return [tar.extractfile(member).read() for member in tar if member.isfile()]  # type: ignore[union-attr]
+        return {
+            member.name: tar.extractfile(member).read()  # type: ignore[union-attr]
+            for member in tar
+            if member.isfile()
+        }
+
+
+def test_what_is_remembered_and_what_a_token_proves_come_to_an_end(stack: Stack, client: Client) -> None:
+    def with_token(token: str) -> int:
+        return client.send("", "GET", "/v2/team/app/tags/list", Authorization=f"Bearer {token}").status
+
+    script = "rendering/templates/access.js.j2"
+    stack.configure(anonymousPull=["public"])
+    with (
+        stack.edited(script, "FRESH_MS = 300000", "FRESH_MS = 2000"),
+        stack.edited(script, "TOKEN_S = 300", "TOKEN_S = 4"),
+    ):
+        stack.up()
+        token = json.loads(client.send("ci", "GET", "/token", Authorization=basic("ci", PASSWORD)).body)["token"]
+        assert with_token(token) == 404
+        run(["docker", "stop", LOGIN])
+        try:
+            assert ping(client, "ci", PASSWORD) == 200
+            time.sleep(2)
+            assert ping(client, "ci", PASSWORD) == 503, "another look is due"
+        finally:
+            run(["docker", "start", LOGIN])
+        time.sleep(2)
+        assert with_token(token) == 401
+        assert ping(client, "ci", PASSWORD) == 200

@@ -132,11 +132,11 @@ def client(stack: Stack) -> Client:
     return client
 
 
-EVERYBODY = " ".join(USERS)
+EVERYBODY, NOBODY = " ".join(USERS), "nobody"
 ALL_PULL, TEAM_PULL = "puller pusher admin", EVERYBODY
 ALL_PUSH, TEAM_PUSH = "pusher admin", "pusher admin team-pusher team-admin"
 ALL_DELETE, TEAM_DELETE = "admin", "admin team-admin"
-TEAM_LAYER = digest_of(layer("team/app"))
+TEAM_LAYER, PUBLIC = digest_of(layer("team/app")), digest_of(layer("public/app"))
 MOUNT = "/v2/{to}/blobs/uploads/?mount={digest}&from={source}"
 
 MATRIX = [
@@ -174,7 +174,16 @@ MATRIX = [
     ("DELETE", f"/v2/secret/app/manifests/{ABSENT}", 404, ALL_DELETE),
     ("DELETE", f"/v2/team/app/blobs/{ABSENT}", 404, TEAM_DELETE),
     ("DELETE", f"/v2/secret/app/blobs/{ABSENT}", 404, ALL_DELETE),
+    # Nobody pulls from here without a login, until that is declared.
+    ("GET", "/v2/public/app/tags/list", 200, ALL_PULL),
+    ("GET", "/v2/public/app/manifests/v1", 200, ALL_PULL),
+    ("GET", f"/v2/public/app/blobs/{PUBLIC}", 200, ALL_PULL),
+    ("GET", f"/v2/public/app/referrers/{ABSENT}", 404, ALL_PULL),
+    ("PUT", "/v2/public/app/manifests/broken", 400, ALL_PUSH),
+    ("POST", "/v2/public/new/blobs/uploads/", 202, ALL_PUSH),
+    ("DELETE", f"/v2/public/app/manifests/{ABSENT}", 404, ALL_DELETE),
     # A mount reads where it comes from.
+    ("POST", MOUNT.format(to="team/copy", digest=PUBLIC, source="public/app"), 201, ALL_PUSH),
     ("POST", MOUNT.format(to="team/copy", digest=TEAM_LAYER, source="team/app"), 201, TEAM_PUSH),
     ("POST", MOUNT.format(to="team/copy", digest=SECRET, source="secret/app"), 201, ALL_PUSH),
     ("POST", MOUNT.format(to="team/copy", digest=SECRET, source="secret%2Fapp"), 201, ALL_PUSH),
@@ -182,18 +191,31 @@ MATRIX = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("user", [*USERS, ""])
-@pytest.mark.parametrize(("method", "target", "status", "allowed"), MATRIX)
-def test_a_role_may_do_what_it_says(
-    client: Client, user: str, method: str, target: str, status: int, allowed: str
-) -> None:
+def once_public_is_open(method: str, target: str, status: int, allowed: str) -> tuple[str, str, int, str]:
+    """Return a row of the matrix as it is when everybody may pull ``public``."""
+    if "public" in target and allowed == ALL_PULL:
+        return method, target, status, f"{EVERYBODY} {NOBODY}"
+    if "from=public" in target:
+        return method, target, status, TEAM_PUSH
+    return method, target, status, allowed
+
+
+def judged(client: Client, user: str, method: str, target: str, status: int, allowed: str) -> None:
     answer = client.send(user, method, target)
-    if user in allowed.split():
+    if (user or NOBODY) in allowed.split():
         assert (answer.status, set(answer.codes) & {"DENIED", "UNAUTHORIZED"}) == (status, set())
     else:
         assert answer.status == (403 if user else 401)
         if method != "HEAD":
             assert answer.codes == ["DENIED" if user else "UNAUTHORIZED"]
+
+
+@pytest.mark.parametrize("user", [*USERS, ""])
+@pytest.mark.parametrize(("method", "target", "status", "allowed"), MATRIX)
+def test_a_role_may_do_what_it_says(
+    client: Client, user: str, method: str, target: str, status: int, allowed: str
+) -> None:
+    judged(client, user, method, target, status, allowed)
 
 
 UPLOADS = "/v2/team/attempt/blobs/uploads/"
@@ -220,6 +242,9 @@ HOSTILE = [
     ("GET", "/blob"),
     ("GET", "/access"),
     ("GET", "/token/../v2/secret/app/manifests/v1"),
+    ("POST", "/token"),
+    ("CONNECT", "registry.test:443"),
+    ("CONNECT", "/v2/secret/app/manifests/v1"),
     ("get", "/v2/secret/app/manifests/v1"),
     ("OPTIONS", "/v2/secret/app/manifests/v1"),
     ("TRACE", "/v2/secret/app/manifests/v1"),
@@ -235,6 +260,7 @@ HOSTILE = [
 def test_a_detour_leads_nowhere(client: Client, method: str, target: str) -> None:
     answer = client.send("team-admin", method, target)
     assert 400 <= answer.status < 500
+    assert answer.codes, "an error as the specification has it"
     assert SECRET.encode() not in answer.body
     assert client.send("team-admin", "GET", f"/v2/team/attempt/blobs/{SECRET}").status == 404
 
@@ -307,9 +333,29 @@ def test_who_has_to_log_in_is_told_how(client: Client) -> None:
     assert client.send("", "GET", "/v2/").headers["WWW-Authenticate"] == 'Basic realm="registry.test"'
 
 
-def test_everybody_may_pull_where_that_is_declared(stack: Stack, client: Client, client_hosts: Hosts) -> None:
+def test_a_path_without_its_slash_is_put_right(client: Client) -> None:
+    redirected = client.send("puller", "GET", "/v2")
+    assert (redirected.status, redirected.headers["Location"]) == (301, "/v2/")
+
+
+@pytest.fixture(scope="module")
+def opened(stack: Stack, client: Client) -> Client:
+    """The same once everybody may pull ``public``."""
     stack.configure(anonymousPull=["public"])
     stack.up()
+    return client
+
+
+@pytest.mark.parametrize("user", [*USERS, ""])
+@pytest.mark.parametrize(("method", "target", "status", "allowed"), [once_public_is_open(*row) for row in MATRIX])
+def test_a_role_may_do_what_it_says_where_everybody_may_pull(
+    opened: Client, user: str, method: str, target: str, status: int, allowed: str
+) -> None:
+    judged(opened, user, method, target, status, allowed)
+
+
+def test_everybody_may_pull_where_that_is_declared(opened: Client, client_hosts: Hosts) -> None:
+    client = opened
     asked = client.send("", "GET", "/v2/")
     realm = 'Bearer realm="https://registry.test/token",service="registry.test"'
     assert (asked.status, asked.headers["WWW-Authenticate"]) == (401, realm)
@@ -331,7 +377,6 @@ def test_everybody_may_pull_where_that_is_declared(stack: Stack, client: Client,
     assert with_token("puller", "POST", "/v2/secret/app/blobs/uploads/") == 403
     assert with_token("pusher", "POST", "/v2/secret/app/blobs/uploads/") == 202
     assert client.send("", "GET", "/token", Authorization=basic("puller", "wrong")).codes == ["UNAUTHORIZED"]
-    assert client.send("", "POST", "/token").status == 405
 
     public = layer("public/app")
     url = f"https://registry.test/v2/public/app/blobs/{digest_of(public)}"

@@ -16,8 +16,8 @@ import yaml
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.conftest import settings
-from tests.e2e.hosts import Hosts, containers
-from tests.e2e.stack import PASSPHRASE, Stack, write_secret
+from tests.e2e.hosts import Hosts, containers, logs
+from tests.e2e.stack import PASSPHRASE, SERVER_FILES, Stack, write_secret
 from tests.unit.authority import Pair, issue
 
 PASSWORD, NEXT_PASSWORD = "Marker-Password-4f1c", "Marker-Password-9d2e"
@@ -110,7 +110,7 @@ def inspected(prefix: str) -> dict[str, str]:
     places = {}
     for name in containers(prefix):
         places[f"docker inspect {name}"] = run(["docker", "inspect", name])
-        places[f"docker logs {name}"] = run(["docker", "logs", name])
+        places[f"docker logs {name}"] = logs(name)
         image = run(["docker", "inspect", "--format", "{{.Image}}", name])
         places[f"docker history of {name}"] = run(["docker", "history", "--no-trunc", image])
     return places
@@ -217,6 +217,6 @@ def test_no_secret_that_the_stack_draws_itself_is_anywhere(drawn: Stack) -> None
     for name, pem in drawn.private_keys().items():
         markers[f"the key {name}"] = key_line(pem)
     assert len(markers) == 6, "two authorities, the server, the seed"
-    config = Path("/var/lib/private-registry/drawn/registry/config/current/config.yml").read_text()
+    config = (SERVER_FILES / "drawn/registry/config/current/config.yml").read_text()
     markers["the registry's http.secret"] = str(yaml.safe_load(config)["http"]["secret"])
     assert "\n".join(find(markers, places)) == ""

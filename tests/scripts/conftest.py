@@ -48,4 +48,8 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     tools = tmp_path_factory.mktemp("busybox")
     for applet in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
         (tools / applet).symlink_to(busybox)
+    # Alpine's BusyBox has this one, Debian's is built without.
+    flock = shutil.which("flock")
+    assert flock, "flock is missing; on Debian: apt-get install util-linux"
+    (tools / "flock").symlink_to(flock)
     return Shell((str(tools / "sh"),), str(tools))

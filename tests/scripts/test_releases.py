@@ -1,7 +1,9 @@
 """releases.sh: a bundle changes as a whole or not at all. Its check by nginx is tested with the real one, in e2e."""
 
+import fcntl
 import os
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +62,22 @@ def test_updates_at_the_same_time_take_turns(shell: Shell, directory: Path) -> N
                 assert len({text.split()[1] for text in texts}) == 1, "never another's key"
     assert [run.result().stderr for run in runs] == [""] * 8
     assert len(list((directory / "releases").iterdir())) <= 2
+
+
+def test_an_update_waits_as_long_as_another_is_at_work(shell: Shell, directory: Path) -> None:
+    shell.run(SCRIPT, "create", *place(directory, "a"), payload=bundle("a"))
+    other = os.open(directory, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(shell.run, SCRIPT, "update", *place(directory, "b"), payload=bundle("b"))
+        try:
+            time.sleep(1.5)
+            assert not run.done()
+            assert (directory / "current/server.crt").read_text() == "certificate a\n"
+        finally:
+            os.close(other)
+        assert run.result().stderr == ""
+    assert (directory / "current/server.crt").read_text() == "certificate b\n"
 
 
 def test_the_rest_of_a_killed_update_is_replaced(shell: Shell, directory: Path) -> None:
