@@ -1,31 +1,45 @@
-"""``python -m bench``: all measures, the contestants in turn, medians of ``ROUNDS`` (5) with the raw figures."""
+"""``python -m bench``: all measures, the contestants in turn, medians of ``ROUNDS`` (5) with the raw figures.
+
+``LARGE=1`` pushes 10 GiB instead, and prints how much memory that took.
+"""
 
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
 from bench import measures
-from bench.contestants import FILE_BYTES, Contestant, running
+from bench.contestants import FILE_BYTES, PREFIX, Contestant, running
 from lab import debian
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 Figures = dict[tuple[str, str], list[float]]
 """Measure and contestant -> one figure for each round."""
 
+PING, PING_99 = "GET /v2/ per second", "GET /v2/ p99 ms"
+PULL, PULL_2, IMAGES, PUSH = "pull MB/s", "pull MB/s, HTTP/2", "16 images MB/s", "push MB/s"
+ATTACKED = ", 4 guess"
+ATTACKED_64 = ", 64 guess"
+CONNECTIONS = {"recipe": 4}
+"""The recipe at cost 10 would leave more than these waiting longer than it answers; the others get 16."""
+
 _AIMS = (
     # measure, contestant, beside which measure and contestant, aim, at most instead of at least
-    ("GET /v2/ per second", "ours", "GET /v2/ per second", "ours, no login", 0.9, False),
-    ("GET /v2/ per second", "ours", "GET /v2/ per second", "recipe", 50, False),
-    ("GET /v2/ per second, attacked", "ours", "GET /v2/ per second", "ours", 0.5, False),
-    ("GET /v2/ p99 ms, attacked", "ours", "GET /v2/ p99 ms", "ours", 3, True),
-    ("GET /v2/ per second, attacked", "recipe, cost 4", "GET /v2/ per second", "recipe, cost 4", 0.5, False),
-    ("pull MB/s", "ours", "pull MB/s", "recipe, cost 4", 1.3, False),
-    ("pull MB/s", "ours", "pull MB/s", "static file", 0.8, False),
-    ("push MB/s", "ours", "push MB/s", "recipe, cost 4", 1.35, False),
-    ("push MB/s", "ours", "push MB/s", "registry alone", 0.85, False),
+    (PING, "ours", PING, "ours, no login", 0.9, False),
+    (PING, "ours", PING, "recipe", 50, False),
+    (PING + ATTACKED, "ours", PING, "ours", 0.5, False),
+    (PING_99 + ATTACKED, "ours", PING_99, "ours", 3, True),
+    (PING + ATTACKED_64, "ours", PING, "ours", None, False),
+    (PING + ATTACKED, "recipe, cost 4", PING, "recipe, cost 4", None, False),
+    (PULL, "ours", PULL, "recipe, cost 4", 1.3, False),
+    (PULL, "ours", PULL, "static file", 0.8, False),
+    (PULL_2, "ours", PULL_2, "recipe, cost 4", None, False),
+    (IMAGES, "ours", IMAGES, "recipe, cost 4", None, False),
+    (PUSH, "ours", PUSH, "recipe, cost 4", 1.35, False),
+    (PUSH, "ours", PUSH, "registry alone", 0.85, False),
+    (PUSH, "ours", PUSH, "registry, own TLS", None, False),
 )
 
 
@@ -33,36 +47,52 @@ def main() -> None:
     """Measure and print."""
     debian.install("wrk", "wrk")
     with tempfile.TemporaryDirectory() as folder, running() as contestants:
+        if os.environ.get("LARGE"):
+            _large(contestants["ours"])
+            return
         file = Path(folder) / "layer"
-        file.write_bytes(os.urandom(FILE_BYTES))
-        digest = measures.prepare(contestants["registry alone"], file)
+        registry = contestants["registry alone"]
+        layers = [
+            measures.prepare(registry, file, measures.LAYER_BYTES) for _ in range(measures.IMAGES * measures.LAYERS)
+        ]
+        digest = measures.prepare(registry, file, FILE_BYTES)
         figures: Figures = defaultdict(list)
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", flush=True)
-            _round(contestants, file, digest, figures)
+            _Round(contestants, figures, backwards=number % 2 == 1).measure(file, digest, layers)
     _print(figures)
 
 
-def _round(contestants: dict[str, Contestant], file: Path, digest: str, figures: Figures) -> None:
-    def each(names: tuple[str, ...], measure: str, once: Callable[[Contestant], float]) -> None:
-        for name in names:
-            figures[measure, name].append(once(contestants[name]))
+class _Round:
+    """Each contestant once in each measure; every other round in the opposite order."""
 
-    for name in ("ours", "ours, no login", "recipe, cost 4", "recipe"):
-        # The recipe at cost 10 would leave more connections waiting than it answers.
-        answers = measures.ping(contestants[name], 4 if name == "recipe" else 16)
-        figures["GET /v2/ per second", name].append(answers.per_second)
-        figures["GET /v2/ p99 ms", name].append(answers.p99_ms)
-    for name in ("ours", "recipe, cost 4"):
-        answers = measures.attacked_ping(contestants[name])
-        figures["GET /v2/ per second, attacked", name].append(answers.per_second)
-        figures["GET /v2/ p99 ms, attacked", name].append(answers.p99_ms)
-    each(("ours", "recipe, cost 4", "registry alone"), "push MB/s", lambda one: measures.push(one, file))
-    each(
-        ("ours", "recipe, cost 4", "static file", "registry alone"),
-        "pull MB/s",
-        lambda one: measures.pull(one, digest),
-    )
+    def __init__(self, contestants: dict[str, Contestant], figures: Figures, *, backwards: bool) -> None:
+        self._contestants, self._figures, self._backwards = contestants, figures, backwards
+
+    def measure(self, file: Path, digest: str, layers: list[str]) -> None:
+        self._pings("", ("ours", "ours, no login", "recipe, cost 4", "recipe"), measures.ping)
+        for words, attackers in ((ATTACKED, 4), (ATTACKED_64, 64)):
+            self._pings(
+                words,
+                ("ours", "recipe, cost 4") if attackers == 4 else ("ours",),
+                lambda one, own, attackers=attackers: measures.attacked_ping(one, own, attackers),  # type: ignore[misc]
+            )
+        pulling = ("ours", "recipe, cost 4", "static file", "registry alone")
+        self._each(PULL, pulling, lambda one: measures.pull(one, digest))
+        self._each(PULL_2, pulling[:3], lambda one: measures.pull(one, digest, "--http2"))
+        self._each(IMAGES, ("ours", "recipe, cost 4", "registry alone"), lambda one: measures.pull_images(one, layers))
+        pushing = ("ours", "recipe, cost 4", "registry alone", "registry, own TLS")
+        self._each(PUSH, pushing, lambda one: measures.push(one, file))
+
+    def _each(self, measure: str, names: Sequence[str], once: Callable[[Contestant], float]) -> None:
+        for name in reversed(names) if self._backwards else names:
+            self._figures[measure, name].append(once(self._contestants[name]))
+
+    def _pings(self, words: str, names: Sequence[str], once: Callable[[Contestant, int], measures.Answers]) -> None:
+        for name in reversed(names) if self._backwards else names:
+            answers = once(self._contestants[name], CONNECTIONS.get(name, 16))
+            self._figures[PING + words, name].append(answers.per_second)
+            self._figures[PING_99 + words, name].append(answers.p99_ms)
 
 
 def _print(figures: Figures) -> None:
@@ -73,7 +103,18 @@ def _print(figures: Figures) -> None:
     for measure, name, other_measure, other, aim, at_most in _AIMS:
         ratio = median(figures[measure, name]) / median(figures[other_measure, other])
         words = f"{measure}, {name} / {other_measure}, {other}"
-        print(f"{words:<84}{ratio:>8.2f}  {'at most' if at_most else 'at least'} {aim}")
+        wanted = f"{'at most' if at_most else 'at least'} {aim}" if aim else "-"
+        print(f"{words:<84}{ratio:>8.2f}  {wanted}")
+
+
+def _large(ours: Contestant) -> None:
+    memory = measures.push_large(ours, [f"{PREFIX}-ours", f"{PREFIX}-registry"])
+    print(f"\n{measures.LARGE_BYTES >> 30} GiB, resident memory in MiB, sampled each second")
+    for container, raw in memory.items():
+        tenths = [raw[len(raw) * part // 10] for part in range(10)]
+        print(
+            f"{container:<32}peak {max(raw):>7.1f}  every tenth of the time {' '.join(f'{one:.1f}' for one in tenths)}"
+        )
 
 
 if __name__ == "__main__":

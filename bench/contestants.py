@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bcrypt
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +24,8 @@ from rendering.registry import DATA, PORT, registry_config
 PREFIX = "private-registry-bench"
 NAME = "registry.test"
 USER, PASSWORD = "ci", "correct horse battery"
+VICTIMS = 2000
+"""Users whose passwords are guessed, ``user0`` and so on: nobody's limit of guesses is reached soon."""
 FILE_BYTES = 100_000_000
 _USER_ID = "10001:10001"
 _ASK = "            auth_request /access;\n"
@@ -41,7 +45,7 @@ def running() -> Iterator[dict[str, Contestant]]:
 
     Returns:
         Name -> contestant: ``ours``, ``ours, no login``, ``recipe`` (bcrypt at cost 10, as ours), ``recipe, cost 4``,
-        ``registry alone`` (plain HTTP), ``static file``.
+        ``registry alone`` (plain HTTP), ``registry, own TLS``, ``static file``.
     """
     _remove()
     found = images.ensure()
@@ -50,24 +54,34 @@ def running() -> Iterator[dict[str, Contestant]]:
         root.chmod(0o755)
         try:
             run(["docker", "network", "create", PREFIX])
-            _registry(root, found["registry"])
-            yield dict(_proxies(root, found["nginx"]))
+            tls = _certificate()
+            _registry(root, found["registry"], tls)
+            yield dict(_proxies(root, found["nginx"], tls))
         finally:
             _remove()
 
 
-def _registry(root: Path, image: str) -> None:
-    (root / "config.yml").write_text(registry_config("0" * 64, 1))
+def _registry(root: Path, image: str, tls: dict[str, str]) -> None:
     run(["docker", "volume", "create", f"{PREFIX}-data"])
     data = ["--volume", f"{PREFIX}-data:{DATA}"]
     # Docker gives an empty volume to root at every start.
     own = f"mkdir {DATA}/docker && chown -R {_USER_ID} {DATA}"
     run(["docker", "run", "--rm", *data, "--entrypoint", "sh", image, "-c", own])
-    options = ["--volume", f"{root}/config.yml:/config.yml:ro", "--env", "OTEL_TRACES_EXPORTER=none", *data]
-    _start("registry", image, ["registry", "serve", "/config.yml"], options)
+    config = yaml.safe_load(registry_config("0" * 64, 1))
+    _serve(root, "registry", image, config, data)
+    files = _bundle(root / "own-tls", "tls", tls)
+    config["http"]["tls"] = {"certificate": "/tls/current/server.crt", "key": "/tls/current/server.key"}
+    _serve(root, "registry-tls", image, config, [*data, "--volume", f"{files}:/tls:ro"])
 
 
-def _proxies(root: Path, image: str) -> Iterator[tuple[str, Contestant]]:
+def _serve(root: Path, name: str, image: str, config: dict[str, Any], options: list[str]) -> None:
+    file = root / f"{name}.yml"
+    file.write_text(yaml.safe_dump(config))
+    mounted = ["--volume", f"{file}:/config.yml:ro", "--env", "OTEL_TRACES_EXPORTER=none"]
+    _start(name, image, ["registry", "serve", "/config.yml"], [*mounted, *options])
+
+
+def _proxies(root: Path, image: str, tls: dict[str, str]) -> Iterator[tuple[str, Contestant]]:
     script = access_script(NAME, f"{PREFIX}-login")
     ours = nginx_config(NAME, NAME, f"{PREFIX}-registry", PORT, script)
     texts = {
@@ -77,7 +91,6 @@ def _proxies(root: Path, image: str) -> Iterator[tuple[str, Contestant]]:
         "recipe, cost 4": RECIPE.replace("htpasswd", "htpasswd-4"),
         "static file": STATIC,
     }
-    tls = _certificate()
     for name, text in texts.items():
         folder = root / name.replace(", ", "-").replace(" ", "-")
         _bundle(folder, "tls", {**tls, "listen.conf": tls_listener()})
@@ -90,26 +103,33 @@ def _proxies(root: Path, image: str) -> Iterator[tuple[str, Contestant]]:
         _nginx(folder.name, image, folder, "nginx.conf")
         yield name, Contestant(name, f"https://{_address(folder.name)}:{HTTPS_PORT}")
     _nginx("login", image, root / "ours", "login.conf", "--cpu-shares", "64")
-    yield "registry alone", Contestant("registry alone", f"http://{_address('registry')}:{PORT}")
+    for name, scheme, container in (
+        ("registry alone", "http", "registry"),
+        ("registry, own TLS", "https", "registry-tls"),
+    ):
+        yield name, Contestant(name, f"{scheme}://{_address(container)}:{PORT}")
 
 
-def _bundle(folder: Path, name: str, files: dict[str, str]) -> None:
+def _bundle(folder: Path, name: str, files: dict[str, str]) -> Path:
     release = folder / name / "releases/one"
     release.mkdir(parents=True)
     (folder / name / "current").symlink_to("releases/one")
     for file, text in files.items():
         (release / file).write_text(text)
+    return folder / name
 
 
 def _users(cost: int) -> str:
-    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(cost)).decode()
-    return htpasswd({USER: Login([hashed], "admin", ["*"])})
+    """Render a user with a hash of that cost among others at cost 10."""
+    own, others = (bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds)).decode() for rounds in (cost, 10))
+    hashes = {USER: own, **{f"user{number}": others for number in range(VICTIMS)}}
+    return htpasswd({name: Login([hashed], "admin", ["*"]) for name, hashed in hashes.items()})
 
 
 def _nginx(name: str, image: str, folder: Path, config: str, *options: str) -> None:
     mounts = ["--volume", f"{folder}:/etc/private-registry:ro", "--volume", f"{PREFIX}-data:{DATA}:ro"]
     command = ["nginx", "-c", f"/etc/private-registry/site/current/{config}", "-g", "daemon off;"]
-    _start(name, image, command, ["--memory", "256m", *mounts, *options])
+    _start(name, image, command, [*mounts, *options])
 
 
 def _start(name: str, image: str, command: list[str], options: list[str]) -> None:

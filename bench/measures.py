@@ -1,21 +1,32 @@
 """What is measured: each function does it once and returns a figure."""
 
+import hashlib
+import http.client
 import os
+import random
 import re
+import ssl
 import subprocess
+import tempfile
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bench.contestants import FILE_BYTES, PASSWORD, USER, Contestant
+from bench.contestants import FILE_BYTES, PASSWORD, USER, VICTIMS, Contestant
+from lab.run import run
 
 CLIENTS = 4
+IMAGES, LAYERS, LAYER_BYTES = 16, 10, 5_000_000
+LARGE_BYTES = 10 * 2**30
 _SECONDS = 3
-_CURL = ["curl", "--silent", "--show-error", "--fail", "--insecure", "--http1.1", "--max-time", "120"]
+_ATTACK_SECONDS = 20
+_CHUNK = 2**20
+_CURL = ["curl", "--silent", "--show-error", "--fail", "--insecure", "--no-progress-meter", "--max-time", "120"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +37,8 @@ class Answers:
     p99_ms: float
 
 
-def _login(password: str = PASSWORD) -> str:
-    return f"Authorization: Basic {b64encode(f'{USER}:{password}'.encode()).decode()}"
+def _login(user: str = USER, password: str = PASSWORD) -> str:
+    return f"Authorization: Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def ping(contestant: Contestant, connections: int = 16) -> Answers:
@@ -48,61 +59,136 @@ def _number(pattern: str, text: str) -> float:
 
 
 @contextmanager
-def attack(contestant: Contestant) -> Iterator[None]:
-    """Keep four connections busy with wrong passwords of a user that there is."""
-    command = ["wrk", "--threads", "1", "--connections", "4", "--duration", "20s", "--timeout", "30s"]
-    command += ["--header", _login("wrong"), f"{contestant.url}/v2/"]
-    attacker = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    time.sleep(1)
-    try:
-        yield
-    finally:
-        attacker.terminate()
-        attacker.wait()
+def attack(contestant: Contestant, connections: int) -> Iterator[None]:
+    """Keep connections busy with wrong passwords, each time of another user."""
+    names = [f"user{number}" for number in random.sample(range(VICTIMS), VICTIMS)]
+    headers = ", ".join(f'"{_login(name, "wrong").partition(": ")[2]}"' for name in names)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(
+            f"local logins = {{{headers}}}\nlocal next = 0\nrequest = function()\nnext = next % {VICTIMS} + 1\n"
+        )
+        script.write('return wrk.format("GET", "/v2/", {["Authorization"] = logins[next]})\nend\n')
+        script.flush()
+        command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{_ATTACK_SECONDS}s"]
+        command += ["--timeout", "30s", "--script", script.name, f"{contestant.url}/v2/"]
+        attacker = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(2)
+        try:
+            yield
+        finally:
+            attacker.terminate()
+            attacker.wait()
 
 
-def attacked_ping(contestant: Contestant) -> Answers:
+def attacked_ping(contestant: Contestant, own: int, attackers: int) -> Answers:
     """Ask as ``ping`` does while somebody else guesses."""
-    with attack(contestant):
-        return ping(contestant)
+    with attack(contestant, attackers):
+        return ping(contestant, own)
 
 
 def push(contestant: Contestant, file: Path) -> float:
     """Push new random content; return MB per second."""
-    head = os.urandom(64)
     with file.open("r+b") as content:
-        content.write(head)
-    digest = sha256(file.read_bytes()).hexdigest()
-    uploads = f"{contestant.url}/v2/bench/push/blobs/uploads/"
+        content.write(os.urandom(64))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     started = time.monotonic()
-    location = _location(contestant, ["--request", "POST", uploads])
-    location = _location(contestant, ["--request", "PATCH", "--upload-file", str(file), location])
-    _location(contestant, ["--request", "PUT", f"{location}&digest=sha256:{digest}"])
+    _upload(contestant, "bench/push", file, digest)
     return FILE_BYTES / 1e6 / (time.monotonic() - started)
 
 
+def _upload(contestant: Contestant, repository: str, file: Path, digest: str) -> None:
+    location = _location(contestant, ["--request", "POST", f"{contestant.url}/v2/{repository}/blobs/uploads/"])
+    location = _location(contestant, ["--request", "PATCH", "--upload-file", str(file), location])
+    _location(contestant, ["--request", "PUT", f"{location}&digest=sha256:{digest}"])
+
+
 def _location(contestant: Contestant, words: list[str]) -> str:
-    command = [*_CURL, "--header", _login(), "--output", "/dev/null", "--dump-header", "-", *words]
+    command = [*_CURL, "--http1.1", "--header", _login(), "--output", "/dev/null", "--dump-header", "-", *words]
     headers = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    path = re.findall(r"(?im)^location: (\S+)", headers)[-1]
-    return path if path.startswith("http") else f"{contestant.url}{path}"
+    path = str(re.findall(r"(?im)^location: (\S+)", headers)[-1])
+    # A registry that is asked directly names itself as it does behind a proxy.
+    return contestant.url + path.removeprefix("https://registry.test").removeprefix(contestant.url)
 
 
-def pull(contestant: Contestant, digest: str) -> float:
-    """Pull a layer with four clients at once; return MB per second of all."""
-    url = f"{contestant.url}/v2/bench/pull/blobs/{digest}"
-    command = [*_CURL, "--header", _login(), "--output", "/dev/null", url]
+def pull(contestant: Contestant, digest: str, version: str = "--http1.1") -> float:
+    """Pull a layer with four clients at once, over HTTP/1.1 as Docker does or ``--http2``; return MB per second."""
+    url = f"{contestant.url}/v2/bench/pull/blobs/sha256:{digest}"
+    return _pulled(contestant, [[version, "--output", "/dev/null", url]] * CLIENTS, CLIENTS * FILE_BYTES)
+
+
+def pull_images(contestant: Contestant, layers: list[str]) -> float:
+    """Pull images at once, each with three layers at a time as Docker does; return MB per second of all."""
+    commands = []
+    for image in range(IMAGES):
+        words = ["--http1.1", "--parallel", "--parallel-max", "3"]
+        for digest in layers[image * LAYERS : (image + 1) * LAYERS]:
+            words += ["--output", "/dev/null", f"{contestant.url}/v2/bench/pull/blobs/sha256:{digest}"]
+        commands.append(words)
+    return _pulled(contestant, commands, IMAGES * LAYERS * LAYER_BYTES)
+
+
+def _pulled(contestant: Contestant, commands: list[list[str]], size: int) -> float:
     started = time.monotonic()
-    clients = [subprocess.Popen(command) for _ in range(CLIENTS)]
-    if any(client.wait() for client in clients):
+    clients = [subprocess.Popen([*_CURL, "--header", _login(), *words]) for words in commands]
+    # All of them are waited for, also when one has failed.
+    if sum(client.wait() for client in clients):
         raise RuntimeError(f"{contestant.name}: a pull failed")
-    return CLIENTS * FILE_BYTES / 1e6 / (time.monotonic() - started)
+    return size / 1e6 / (time.monotonic() - started)
 
 
-def prepare(registry: Contestant, file: Path) -> str:
-    """Push the layer that is pulled; return its digest."""
-    digest = f"sha256:{sha256(file.read_bytes()).hexdigest()}"
-    location = _location(registry, ["--request", "POST", f"{registry.url}/v2/bench/pull/blobs/uploads/"])
-    location = _location(registry, ["--request", "PATCH", "--upload-file", str(file), location])
-    _location(registry, ["--request", "PUT", f"{location}&digest={digest}"])
+def prepare(registry: Contestant, file: Path, size: int) -> str:
+    """Push a new layer that is to be pulled; return its digest."""
+    file.write_bytes(os.urandom(size))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    _upload(registry, "bench/pull", file, digest)
     return digest
+
+
+def push_large(contestant: Contestant, containers: list[str]) -> dict[str, list[float]]:
+    """Push new random content as a stream; return container -> memory of its processes in MiB, once a second."""
+    place = urlsplit(contestant.url)
+    context = ssl._create_unverified_context()  # noqa: S323 - to a container of the bench's own
+    connection = http.client.HTTPSConnection(str(place.hostname), place.port, context=context, timeout=900)
+    name, _, value = _login().partition(": ")
+    digest = hashlib.sha256()
+
+    def content() -> Iterator[bytes]:
+        for _ in range(LARGE_BYTES // _CHUNK):
+            chunk = os.urandom(_CHUNK)
+            digest.update(chunk)
+            yield chunk
+
+    def send(method: str, path: str, body: Iterator[bytes] | None = None, length: int = 0) -> str:
+        headers = {name: value, "Content-Length": str(length), "Content-Type": "application/octet-stream"}
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{contestant.name}: {method} got {answer.status}")
+        return str(answer.headers["Location"])
+
+    with _sampled(containers) as memory:
+        location = send("POST", "/v2/bench/large/blobs/uploads/")
+        location = send("PATCH", location, content(), LARGE_BYTES)
+        send("PUT", f"{location}&digest=sha256:{digest.hexdigest()}")
+    return memory
+
+
+@contextmanager
+def _sampled(containers: list[str]) -> Iterator[dict[str, list[float]]]:
+    memory: dict[str, list[float]] = {container: [] for container in containers}
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(1):
+            for container, figures in memory.items():
+                lines = run(["docker", "top", container, "-o", "pid,rss"]).splitlines()[1:]
+                figures.append(sum(int(line.split()[1]) for line in lines) / 1024)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield memory
+    finally:
+        stop.set()
+        thread.join()
