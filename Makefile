@@ -27,12 +27,12 @@ down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushe
 
 test: lint unit ## run all the tests, on the real engine, Docker and SSH
 	@$(BIN)/python -m lab prepare-tests
-	@$(BIN)/pytest -n 2 --dist loadfile tests/scripts tests/e2e
+	@$(BIN)/pytest -n 3 --dist loadfile tests/scripts tests/e2e
 
 unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
 	@$(BIN)/pytest -n 2 tests/unit
 
-bench: $(VENV)/ready ## measure beside what you would use instead: [ROUNDS=5]
+bench: $(VENV)/ready ## measure beside what you would use instead: [ROUNDS=5] [LARGE=1]
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/python -m bench
 

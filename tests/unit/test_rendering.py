@@ -44,6 +44,11 @@ def test_a_hash_is_the_same_every_time_and_verifies() -> None:
     assert first != bcrypt_hash("password", SALT[::-1], 4)
 
 
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-Host", "Authorization"])
+def test_no_client_tells_the_registry_who_or_where_it_is(header: str) -> None:
+    assert f'proxy_set_header {header} "";' in nginx_config("registry.test", "registry.test", "registry", 5000, "")
+
+
 def test_a_salt_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         bcrypt_hash("password", b"short", 4)
