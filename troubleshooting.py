@@ -290,6 +290,16 @@ PROBLEMS = (
     ),
     # The engine.
     Problem(
+        "protected",
+        r"marked for protection|because it is protected",
+        "… as it is currently marked for protection",
+        "The change would take away what can't be made again: the images, the authority that signs, or what made "
+        "passwords come from.",
+        "An authority is replaced in three updates (docs/rotate.md). To take it away after all, set "
+        "private-registry:protect to false, update, and change the rest after that.",
+        by_engine=True,
+    ),
+    Problem(
         "locked",
         r"the stack is currently locked by",
         "the stack is currently locked by 1 lock(s)",

@@ -40,12 +40,22 @@ class SelfSignedCertificate(Certificate):
 
     The keys are ECDSA P-256. The authorities may sign certificates and revocation lists and nothing else; the server
     certificate is for server authentication and names the domain as DNS name or IP address.
+
+    With ``protect`` the engine does not remove the first authority, which signs: the others are on their way in or out.
+    So is that one when it is said from whom the certificate will come instead.
     """
 
     def __init__(
-        self, name: str, domain: str, certificate: settings.Certificate, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        domain: str,
+        certificate: settings.Certificate,
+        protect: bool = False,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
+        leaves = certificate.provided_authorities is not None
+        self._protected = certificate.authorities[0] if protect and not leaves else None
         self._name = name
         self._settings = certificate
         authorities = {authority: self._authority(authority) for authority in certificate.authorities}
@@ -86,7 +96,8 @@ class SelfSignedCertificate(Certificate):
 
     def _authority(self, authority: str) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
         name = f"{self._name}-authority-{authority}"
-        key = tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
+        opts = self.child(protect=authority == self._protected)
+        key = tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve="P256", opts=opts)
         certificate = tls.SelfSignedCert(
             name,
             private_key_pem=key.private_key_pem,
@@ -96,6 +107,6 @@ class SelfSignedCertificate(Certificate):
             set_subject_key_id=True,
             set_authority_key_id=True,
             validity_period_hours=self._settings.authority_validity_days * _HOURS,
-            opts=self.child(),
+            opts=opts,
         )
         return key, certificate

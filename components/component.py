@@ -17,6 +17,7 @@ class Component(pulumi.ComponentResource):
         depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]] | None = None,
         delete_before_replace: bool | None = None,
         retain_on_delete: bool | None = None,
+        protect: bool | None = None,
     ) -> pulumi.ResourceOptions:
         """Return the options of a child resource."""
         return pulumi.ResourceOptions(
@@ -24,4 +25,5 @@ class Component(pulumi.ComponentResource):
             depends_on=depends_on,
             delete_before_replace=delete_before_replace,
             retain_on_delete=retain_on_delete,
+            protect=protect,
         )

@@ -35,7 +35,7 @@ class PrivateRegistry(Component):
         prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
         directory = f"{settings.directory}/{pulumi.get_stack()}"
 
-        self._seed = Seed(f"{name}-seed", opts=self.child())
+        self._seed = Seed(f"{name}-seed", settings.protect, opts=self.child())
         certificate = self._certificate(f"{name}-certificate")
         registry = Registry(
             f"{name}-registry",
@@ -47,6 +47,7 @@ class PrivateRegistry(Component):
                 user=settings.container_user,
                 memory=settings.limits.registry_memory,
                 delete_data=settings.delete_data,
+                protect=settings.protect,
                 seed=self._seed,
             ),
             opts=on_server,
@@ -127,7 +128,9 @@ class PrivateRegistry(Component):
     def _certificate(self, name: str) -> Certificate:
         certificate = self._settings.certificate
         if certificate.source == "self-signed":
-            return SelfSignedCertificate(name, self._settings.domain, certificate, opts=self.child())
+            return SelfSignedCertificate(
+                name, self._settings.domain, certificate, self._settings.protect, opts=self.child()
+            )
         if certificate.public:
             pulumi.log.info("certificate.public is set: clients trust the issuer already, nothing is distributed", self)
         return ProvidedCertificate(name, certificate, opts=self.child())

@@ -75,7 +75,8 @@ class Proxy(Component):
         self.address_refused = failed([address], provided=image)
 
         # nginx reads the users at every request.
-        users = self._bundle("users", {"htpasswd": File(pulumi.Output.secret(args.users), mode="0600")}, None)
+        users_file = File(pulumi.Output.secret(args.users), mode="0600")
+        users = self._bundle("users", {"htpasswd": users_file}, None, [network])
         script = access_script(args.reference, login_name(args.prefix))
         config = pulumi.Output.from_input(args.upstream).apply(
             lambda name: nginx_config(args.domain, args.reference, name, PORT, script)

@@ -27,6 +27,8 @@ class RegistryArgs(ContainerArgs):
     """What a registry is made of."""
 
     delete_data: bool
+    protect: bool
+    """Whether the engine refuses to remove the volume."""
 
 
 class Registry(Component):
@@ -35,12 +37,13 @@ class Registry(Component):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         image = pinned_image(f"{name}-image", args.image, self.child())
+        # First of all: whoever has another state for a stack of this name on this host is stopped here.
         network = owned_network(f"{name}-network", args, "backend", self.child(), internal=True)
         volume = docker.Volume(
             f"{name}-data",
             name=f"{args.prefix}-data",
             labels=[docker.VolumeLabelArgs(label=STACK, value=args.prefix)],
-            opts=self.child(retain_on_delete=not args.delete_data),
+            opts=self.child(depends_on=[network], retain_on_delete=not args.delete_data, protect=args.protect),
         )
         config = ReleasedFiles(
             f"{name}-config",
@@ -55,6 +58,7 @@ class Registry(Component):
             },
             args.seed,
             host_files.Registry(image, f"http://127.0.0.1:{PORT}/"),
+            depends_on=[network],
             opts=self.child(),
         )
         owned = self._give_volume(name, args, image, volume)

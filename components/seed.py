@@ -14,9 +14,9 @@ from components.component import Component
 class Seed(Component):
     """A private key that serves as the source of every other secret that the stack makes up."""
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, protect: bool = False, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        key = tls.PrivateKey(name, algorithm="ED25519", opts=self.child())
+        key = tls.PrivateKey(name, algorithm="ED25519", opts=self.child(protect=protect))
         self._material: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
         self.register_outputs({})
 

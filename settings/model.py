@@ -220,6 +220,8 @@ class Settings(Section):
     """Whether each client proves that it can log in, push and pull."""
     delete_data: bool = False
     """Whether a destroy deletes the images too. Takes effect with the update after the change."""
+    protect: bool = False
+    """Whether what can't be made again may not be removed: data volume, signing authority, source of made passwords."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -228,6 +230,12 @@ class Settings(Section):
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
                 raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+        return self
+
+    @model_validator(mode="after")
+    def _protected_data_stay(self) -> Self:
+        if self.protect and self.delete_data:
+            raise ValueError("protect and deleteData exclude each other; to delete the images, set protect to false")
         return self
 
     @model_validator(mode="after")

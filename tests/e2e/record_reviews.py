@@ -32,6 +32,7 @@ from tests.e2e.stack import Stack
 
 RECORDED = PROJECT / "tests/unit/review"
 NAME = "review"
+FAILING = ("invalid", "protected")
 OTHER = f"@sha256:{'b' * 64}"
 """Of images that nobody pulls: a preview does not look at them."""
 
@@ -66,7 +67,7 @@ def main() -> None:
         try:
             _record_life(stack, client_hosts)
         finally:
-            stack.configure(deleteData=True)
+            stack.configure(deleteData=True, protect=None)
             stack.up()
             stack.destroy()
 
@@ -101,6 +102,9 @@ def _record_life(stack: Stack, client_hosts: Hosts) -> None:
     record(stack, "authority-dropped", certificate=_signed_by("2026"))
     record(stack, "authority-first-dropped", certificate=_signed_by("2027"))
     record(stack, "destroy-data", command=("destroy", "--preview-only"))
+    stack.configure(deleteData=None, protect=True)
+    stack.up()
+    record(stack, "protected", certificate=_signed_by("2028"))
 
 
 def _record_server(stack: Stack) -> None:
@@ -121,6 +125,8 @@ def _record_server(stack: Stack) -> None:
 def _record_clients(stack: Stack, client_hosts: Hosts) -> None:
     one, two = stack.settings["clients"]
     record(stack, "client-added", clients=[one, two, dict(client_hosts.clients["three"])])
+    many = [{**one, "host": f"10.9.{number // 100}.{number % 100}"} for number in range(200)]
+    record(stack, "many-clients", clients=[one, two, *many])
     record(stack, "client-removed", clients=[one])
     record(stack, "client-user", clients=[one, {**two, "user": "root"}])
     record(stack, "hosts-entry", clients=[{**one, "hostsEntry": f"{PREFIX}.9"}, two])
@@ -164,7 +170,7 @@ def record(stack: Stack, kind: str, command: Sequence[str] = ("preview",), **cha
         place = ["--stack", NAME, "--cwd", str(stack.folder), "--non-interactive", "--event-log", str(written)]
         # Without the variable the command line knows no --event-log.
         env = {**stack.env, "PULUMI_DEBUG_COMMANDS": "true"}
-        if succeeds([engine.pulumi(), *command, *place], timeout=300, env=env) == (kind == "invalid"):
+        if succeeds([engine.pulumi(), *command, *place], timeout=300, env=env) == (kind in FAILING):
             raise LabError(f"the preview of {kind} ended otherwise than it should")
         lines = written.read_text().splitlines()
     events = RECORDED / f"{kind}.jsonl"

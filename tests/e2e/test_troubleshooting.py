@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pulumi.automation as auto
 import pytest
 
 from lab import engine, hosts
@@ -353,6 +354,18 @@ def test_the_server_is_another_machine(make: Callable[..., Stack], client_hosts:
     said = stack.fails()
     client_hosts.inside("server", "userdel --remove nodocker")
     advised(said, key, "registry-registry-network")
+
+
+def test_what_is_protected_is_not_taken_away(server: Stack) -> None:
+    server.configure(protect=True, deleteData=None)
+    server.up()
+    server.configure(certificate={"authorities": ["another"]})
+    with pytest.raises(auto.CommandError) as refused:
+        server.preview()
+    advised(str(refused.value), "protected")
+    server.configure(protect=False, deleteData=True, certificate=None)
+    server.up()
+    assert server.preview() == []
 
 
 def test_a_killed_run_leaves_a_lock(server: Stack) -> None:

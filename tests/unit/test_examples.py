@@ -11,10 +11,12 @@ from settings import Settings
 from tests.unit.conftest import SSH_KEY
 from tests.unit.test_settings import read
 
+OF_THE_PROJECT = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """A project with the files that the example names."""
+    """A project with the files that the examples name."""
     (tmp_path / "keys").mkdir()
     for name, text in (("ops", SSH_KEY), ("ci.password", "one"), ("kube.password", "another")):
         (tmp_path / "keys" / name).touch(mode=0o600)
@@ -22,21 +24,37 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def example() -> dict[str, Any]:
-    content = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
+def example(stack: str) -> dict[str, Any]:
+    content = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
     return {key.removeprefix("private-registry:"): value for key, value in content.items()}
 
 
 def test_the_example_for_production_is_valid(keys: Path) -> None:
-    settings = read(example(), keys)
+    settings = read(example("prod"), keys)
     assert settings.reference == "registry.example.com"
     assert [client.host for client in settings.all_clients] == ["build-1.example.com", "10.20.0.7"]
-    assert settings.delete_data is False
+    assert (settings.protect, settings.delete_data) == (True, False)
 
 
-def test_the_example_for_production_has_every_key_but_the_files_that_hold_more() -> None:
-    known = {str(field.alias) for field in Settings.model_fields.values()}
-    assert set(example()) == known - {"clientsFile", "imagesFile"}
+def test_the_example_for_staging_is_valid(keys: Path) -> None:
+    settings = read(example("staging"), keys)
+    assert settings.reference == "registry.staging.example.com"
+    assert settings.certificate.validity_days - settings.certificate.renewal_days == 30
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_what_environments_share_stands_once(stack: str) -> None:
+    shared = {
+        key.removeprefix("private-registry:"): declared.get("default") for key, declared in OF_THE_PROJECT.items()
+    }
+    assert [key for key, value in example(stack).items() if value == shared[key]] == []
+
+
+def test_an_image_is_promoted_by_one_line() -> None:
+    staging, prod = ((PROJECT / f"Pulumi.{stack}.yaml").read_text().splitlines() for stack in ("staging", "prod"))
+    for name in ("registry", "nginx"):
+        [line] = [line for line in staging if line.startswith(f"    {name}: {name}:")]
+        assert line in prod, "the same line, so that it is copied as it is"
 
 
 def test_no_example_holds_a_secret() -> None:
@@ -48,7 +66,6 @@ def test_no_example_holds_a_secret() -> None:
 
 
 def test_the_command_line_knows_every_key() -> None:
-    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
     known = {f"private-registry:{field.alias}" for field in Settings.model_fields.values()}
-    assert set(declared) == known
-    assert all("description" in key for key in declared.values())
+    assert set(OF_THE_PROJECT) == known
+    assert all("description" in key for key in OF_THE_PROJECT.values())

@@ -1,0 +1,82 @@
+"""Two stacks on one Docker host, with a client in common: each lives and ends apart from the other.
+
+The tests are one story and run in this order.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import pytest
+
+from lab.run import run
+from tests.e2e.conftest import settings
+from tests.e2e.hosts import Hosts, containers
+from tests.e2e.stack import SERVER_FILES, Stack
+
+PORTS = {"blue": 443, "green": 8443}
+CERTS = "/etc/docker/certs.d"
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Stack]]:
+    made = {}
+    for name, port in PORTS.items():
+        stack = Stack(tmp_path_factory.mktemp(name), name, settings(found_images, client_hosts, "one"))
+        stack.configure(domain=f"{name}.test", httpsPort=port, deleteData=True)
+        made[name] = stack
+    yield made
+    for stack in made.values():
+        stack.destroy()
+
+
+def kept(name: str) -> dict[str, str]:
+    """Return what a stack has on the server: its containers with their start, its files with their digest."""
+    files = {
+        str(path): sha256(path.read_bytes()).hexdigest() for path in (SERVER_FILES / name).rglob("*") if path.is_file()
+    }
+    assert files
+    return {**containers(f"private-registry-{name}-"), **files}
+
+
+def test_both_serve_their_clients(stacks: dict[str, Stack], client_hosts: Hosts) -> None:
+    for stack in stacks.values():
+        stack.up()
+        assert all("pulled sha256:" in proof for proof in stack.outputs()["verification"].values())
+    assert client_hosts.inside("one", f"ls {CERTS}").split() == ["blue.test", "green.test:8443"]
+    assert all(stack.preview() == [] for stack in stacks.values())
+
+
+def test_a_change_of_one_does_not_touch_the_other(stacks: dict[str, Stack]) -> None:
+    before = kept("green")
+    blue = stacks["blue"]
+    blue.configure(users=[{"name": "new", "password": "another good one"}], limits={"registryMemory": 300})
+    blue.up()
+    assert kept("green") == before
+    assert stacks["green"].preview() == []
+
+
+def test_another_state_with_the_same_name_gets_nothing(
+    stacks: dict[str, Stack], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = kept("green")
+    users = [{"name": "stranger", "password": "another good one"}]
+    known = {**stacks["green"].settings, "clients": [], "users": users}
+    other = Stack(tmp_path_factory.mktemp("other"), "green", known, beside=True)
+    assert "a network named private-registry-green-backend is there and was not made by this stack" in other.fails()
+    assert kept("green") == before
+    other.destroy()
+    assert kept("green") == before
+    assert "private-registry-green-data" in run(["docker", "volume", "ls", "--quiet"]).split()
+    assert stacks["green"].preview(refresh=True) == []
+
+
+def test_the_end_of_one_is_not_that_of_the_other(stacks: dict[str, Stack], client_hosts: Hosts) -> None:
+    before = kept("green")
+    stacks["blue"].destroy()
+    assert kept("green") == before
+    assert client_hosts.inside("one", f"ls {CERTS}").split() == ["green.test:8443"]
+    client_hosts.inside("one", f"curl -sf --cacert {CERTS}/green.test:8443/ca.crt https://green.test:8443/healthz")
+    stacks["green"].destroy()
+    assert containers("private-registry-green-") == {}
