@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -51,17 +52,28 @@ def environment_of(name: str) -> dict[str, str]:
 def ensure() -> None:
     """Draw the users' passwords and create the stack, once."""
     draw_passwords()
-    # The command line would write the stack's salt into the committed file, so it works on a copy.
+    if not _salt().exists():
+        # No update runs without it, so a stack that is there is the rest of a run that was killed here.
+        shutil.rmtree(STATE / "backend", ignore_errors=True)
     if not succeeds(_command("stack", "select", STACK), env=pulumi_environment()):
-        before = _CONFIG.read_text()
-        try:
-            pulumi("stack", "init", STACK)
-            salt = yaml.safe_load(_CONFIG.read_text())["encryptionsalt"]
-        finally:
-            _CONFIG.write_text(before)
-        (STATE / f"Pulumi.{STACK}.salt").write_text(salt)
+        _create()
     _write_config()
     _unlock()
+
+
+def _create() -> None:
+    """Create the stack in a folder of its own: the command line would write the salt into the committed file."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(PROJECT / "Pulumi.yaml", folder)
+        run([engine.pulumi(), "stack", "init", STACK, "--cwd", folder], env=pulumi_environment())
+        salt = yaml.safe_load(Path(folder, f"Pulumi.{STACK}.yaml").read_text())["encryptionsalt"]
+    whole = _salt().with_suffix(".new")
+    whole.write_text(salt)
+    whole.rename(_salt())
+
+
+def _salt() -> Path:
+    return STATE / f"Pulumi.{STACK}.salt"
 
 
 def _unlock() -> None:
@@ -101,8 +113,7 @@ def draw_passwords() -> None:
 
 def _write_config() -> None:
     """Write the stack's file as it is committed, with the salt of this machine's stack."""
-    salt = (STATE / f"Pulumi.{STACK}.salt").read_text()
-    _local_config().write_text(f"encryptionsalt: {salt}\n{_CONFIG.read_text()}")
+    _local_config().write_text(f"encryptionsalt: {_salt().read_text()}\n{_CONFIG.read_text()}")
 
 
 def _local_config() -> Path:
@@ -122,7 +133,7 @@ def show(*arguments: str) -> int:
 
 def exists() -> bool:
     """Tell whether the dev stack was created here."""
-    return (STATE / f"Pulumi.{STACK}.salt").exists() and bool(shutil.which("pulumi", path=environment()["PATH"]))
+    return _salt().exists() and bool(shutil.which("pulumi", path=environment()["PATH"]))
 
 
 def _command(*arguments: str) -> list[str]:

@@ -98,6 +98,20 @@ def test_every_command_stands_on_a_page_that_is_followed() -> None:
     assert with_commands == {*LAB, *OWN}
 
 
+@pytest.mark.usefixtures("found_images")
+def test_a_kill_while_the_lab_creates_its_stack_leaves_nothing_to_mend(tmp_path: Path) -> None:
+    copy_of_the_project(tmp_path, {})
+    committed = (tmp_path / "Pulumi.dev.yaml").read_text()
+    ensure = [".venv/bin/python", "-c", "from lab import stack; stack.ensure()"]
+    run(ensure, cwd=tmp_path)
+    # Killed between the two, a run leaves the stack and not its salt.
+    (tmp_path / ".lab/Pulumi.dev.salt").unlink()
+    run(ensure, cwd=tmp_path)
+    salt = (tmp_path / ".lab/Pulumi.dev.salt").read_text()
+    assert (tmp_path / ".lab/Pulumi.dev.yaml").read_text() == f"encryptionsalt: {salt}\n{committed}"
+    assert (tmp_path / "Pulumi.dev.yaml").read_text() == committed
+
+
 @pytest.mark.usefixtures("client_hosts")  # they keep make down from stopping Docker
 def test_the_lab(tmp_path: Path) -> None:
     replacements = {
