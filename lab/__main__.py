@@ -11,7 +11,7 @@ from pathlib import Path
 
 import drift
 import review
-from lab import docker, engine, hosts, images, stack, summary
+from lab import docker, engine, hosts, images, s3, stack, summary
 from lab import forget as forgetting
 from lab.debian import install
 from lab.places import STATE
@@ -29,6 +29,7 @@ def prepare() -> dict[str, str]:
 def prepare_tests() -> int:
     """Make everything ready that the tests need."""
     prepare()
+    s3.ensure()
     for shell, package in (("dash", "dash"), ("busybox", "busybox-static")):
         install(shell, package)
     return 0

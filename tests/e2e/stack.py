@@ -1,5 +1,6 @@
 """A stack of this project on the real engine, in a folder of its own."""
 
+import copy
 import json
 import os
 import shutil
@@ -55,8 +56,10 @@ def write_secret(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Mapping[str, str] | None = None) -> None:
-    """Run an update and kill it, with all that it started, when its lock is there."""
+def once_locked(
+    command: Sequence[str], folder: Path, locks: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start an update in a process group of its own and return when its lock is there."""
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
         command, cwd=folder, env={**os.environ, **(env or {})}, stdout=quiet, stderr=quiet, start_new_session=True
@@ -66,8 +69,24 @@ def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Map
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return process
+
+
+def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run an update and kill it, with all that it started, when its lock is there."""
+    process = once_locked(command, folder, locks, env)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def copy_program(folder: Path) -> None:
+    """Put the program into a folder, as a checkout does."""
+    for entry in PROGRAM:
+        source = PROJECT / entry
+        if source.is_dir():
+            shutil.copytree(source, folder / entry, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / entry)
 
 
 def clear(name: str) -> None:
@@ -87,28 +106,60 @@ class Stack:
     """One stack: its settings are a mapping, changed between updates."""
 
     def __init__(
-        self, folder: Path, name: str, settings: Mapping[str, Any], env: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        name: str,
+        settings: Mapping[str, Any],
+        env: Mapping[str, str] | None = None,
+        backend: str | None = None,
+        *,
+        beside: bool = False,
     ) -> None:
+        """Make a stack; ``beside`` what another state has of the same name, which otherwise is removed."""
         self.name = name
         self.folder = folder
         self.settings: dict[str, Any] = dict(settings)
-        clear(name)
-        for entry in PROGRAM:
-            source = PROJECT / entry
-            if source.is_dir():
-                shutil.copytree(source, folder / entry, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / entry)
+        if not beside:
+            clear(name)
+        copy_program(folder)
         (folder / "backend").mkdir()
         self.env = {
-            "PULUMI_BACKEND_URL": f"file://{folder}/backend",
+            "PULUMI_BACKEND_URL": backend or f"file://{folder}/backend",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             **(env or {}),
         }
-        workspace = auto.LocalWorkspace(work_dir=str(folder), env_vars=self.env)
-        self._stack = auto.Stack.create(name, workspace)
-        self._salt = yaml.safe_load(self._config.read_text())["encryptionsalt"]
+        self._stack = auto.Stack.create(name, self._workspace())
+        self._salt = self._read_salt()
         self.log = ""
+
+    def _workspace(self) -> auto.LocalWorkspace:
+        return auto.LocalWorkspace(work_dir=str(self.folder), env_vars=self.env)
+
+    def _read_salt(self) -> str:
+        return str(yaml.safe_load(self._config.read_text())["encryptionsalt"])
+
+    def checkout(self, folder: Path, **env: str) -> "Stack":
+        """Return the same stack as a checkout in another folder sees it, with more in its environment."""
+        other = copy.copy(self)
+        other.folder, other.settings, other.log = folder, dict(self.settings), ""
+        copy_program(folder)
+        other.write()
+        other.use(**env)
+        return other
+
+    def change_passphrase(self, passphrase: str) -> None:
+        """Encrypt the secrets of the state and of the stack's file with another passphrase."""
+        self.write()
+        command = [engine.pulumi(), "stack", "change-secrets-provider", "passphrase", "--stack", self.name]
+        run(command, env=self.env, cwd=self.folder, stdin=passphrase)
+        self._salt = self._read_salt()
+        self._read_settings()
+        self.use(PULUMI_CONFIG_PASSPHRASE=passphrase)
+
+    def use(self, **variables: str) -> None:
+        """Change the environment of the command line from here on."""
+        self.env = {**self.env, **variables}
+        self._stack = auto.Stack.select(self.name, self._workspace())
 
     @property
     def _config(self) -> Path:
@@ -156,6 +207,24 @@ class Stack:
         seen: list[events.EngineEvent] = []
         self._stack.preview(refresh=refresh, on_event=seen.append, on_output=self._record)
         return steps(seen)
+
+    def judged(self, config: Mapping[str, Any]) -> str:
+        """Preview with the rules of ``policies`` and return all that it printed; an error says what they refused.
+
+        Args:
+            config: Of the policy pack: rule -> its configuration.
+
+        Raises:
+            pulumi.automation.CommandError: The preview failed, or a rule is broken.
+        """
+        self.write()
+        self.log = ""
+        file = self.folder / "policies.json"
+        file.write_text(json.dumps(config))
+        # Started without the language host, as the lab's is older than the engine.
+        pack = str(PROJECT / "policies/run")
+        self._stack.preview(policy_packs=[pack], policy_pack_configs=[str(file)], on_output=self._record)
+        return self.log
 
     def up(self, refresh: bool = False) -> list[Step]:
         """Update and return what was done."""
@@ -269,6 +338,9 @@ class Stack:
         """Set a secret as somebody at the command line does; it stands encrypted in the stack's file."""
         self.write()
         self._stack.set_config(f"{NAMESPACE}:{path}", auto.ConfigValue(value, secret=True), path=True)
+        self._read_settings()
+
+    def _read_settings(self) -> None:
         config = yaml.safe_load(self._config.read_text())["config"]
         self.settings = {key.removeprefix(f"{NAMESPACE}:"): entry for key, entry in config.items()}
 
