@@ -1,6 +1,8 @@
 """One recording engine: a program runs on Pulumi mocks, and what it registered can be read afterwards."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +57,15 @@ BASE: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the engine is told besides a resource's inputs, and mocks are not."""
+
+    parent: str
+    """The type of the resource that it is below, or nothing."""
+    protect: bool
+
+
+@dataclass(frozen=True)
 class Resource:
     """What was registered of one resource."""
 
@@ -79,6 +90,8 @@ class Recorder(pulumi.runtime.Mocks):
 
     def __init__(self) -> None:
         self.resources: list[Resource] = []
+        self.options: dict[tuple[str, str], Options] = {}
+        """By type and name."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.resources.append(Resource(args.typ, args.name, dict(args.inputs), args.provider or ""))
@@ -109,6 +122,33 @@ class Recorder(pulumi.runtime.Mocks):
         return found
 
 
+@contextmanager
+def event_loop() -> Iterator[None]:
+    """Give a thread a loop that is closed in the end; the SDK leaves its own open, and pytest blames a later test."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+class Monitor(pulumi.runtime.mocks.MockMonitor):
+    """Lets a recorder know the options of what is registered too."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:
+        parent = request.parent.split("::")[2].rpartition("$")[2] if request.parent else ""
+        self._recorder.options[request.type, request.name] = Options(parent, request.protect)
+        # In a thread of its own, in which the mocks would leave a loop open.
+        with event_loop():
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
 Declare = Callable[..., Recorder]
 
 
@@ -118,14 +158,16 @@ def declare() -> Declare:
 
     def run(**changes: Any) -> Recorder:
         recorder = Recorder()
-        pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test")
+        monitor = Monitor(recorder)
         settings = Settings.model_validate({**BASE, **changes})
 
         @pulumi.runtime.test
         def program() -> None:
             PrivateRegistry("registry", settings)
 
-        program()
+        with event_loop():
+            pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=monitor)
+            program()
         return recorder
 
     return run

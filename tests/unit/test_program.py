@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from lab.places import PROJECT
-from tests.unit.conftest import BASE, Recorder
+from tests.unit.conftest import BASE, Monitor, Recorder, event_loop
 
 
 def run(config: dict[str, Any], recorder: Recorder) -> None:
@@ -16,14 +16,15 @@ def run(config: dict[str, Any], recorder: Recorder) -> None:
         f"private-registry:{key}": value if isinstance(value, str) else json.dumps(value)
         for key, value in config.items()
     }
-    pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test")
-    pulumi.runtime.set_all_config(texts)
 
     @pulumi.runtime.test
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"))
 
-    program()
+    with event_loop():
+        pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=Monitor(recorder))
+        pulumi.runtime.set_all_config(texts)
+        program()
 
 
 def test_the_program_declares_a_registry() -> None:

@@ -1,0 +1,435 @@
+"""The rules, as functions over what is declared. Nothing here knows how it was found: the engine's pack and mocks do.
+
+A rule says what is wrong and how to mend it. It quotes names of resources, files, settings and images, and never
+content: that may be secret. What is not known yet, as in a preview before the first update, is not judged.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from policies import commands, nginx
+
+UNKNOWN = object()
+"""Stands for a value that a preview can't know."""
+
+CONTAINER, IMAGE, VOLUME = (
+    "docker:index/container:Container",
+    "docker:index/remoteImage:RemoteImage",
+    "docker:index/volume:Volume",
+)
+DOCKER = "pulumi:providers:docker"
+REMOTE = "command:remote:Command"
+
+HTTPS_PORT = 8443
+"""Where nginx listens in its container: the only port that is published."""
+
+SERVER_SIDE = ("Registry", "Proxy", "ReleasedFiles")
+"""The components whose commands run on the server. All others count as run on a client."""
+
+VERIFICATION_USER = "verification"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What is declared of one resource."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    """In the clear; ``UNKNOWN`` where it is not known yet."""
+    parent: str = ""
+    """The class of the component that it is declared by."""
+    protect: bool = False
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the rules have to know of the whole."""
+
+    name: str
+    protected: Sequence[str] = ("prod",)
+    """The names of the stacks whose data has to be protected."""
+    anonymous_pull: Sequence[str] | None = ()
+    """The setting ``anonymousPull``; None where it can't be read."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is wrong with a resource."""
+
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What has to be so, and what finds where it is not."""
+
+    name: str
+    description: str
+    check: Callable[[Resource, Stack], Iterator[Violation]]
+    configured: bool = False
+    """Whether it depends on ``Stack.protected``, which the pack's configuration may change."""
+
+    def judge(self, resource: Resource, stack: Stack) -> list[str]:
+        """Return a message for each violation, which names the resource and the mend."""
+        return [f"{resource.name}: {found.what}. {found.mend}." for found in self.check(resource, stack)]
+
+
+@dataclass(frozen=True)
+class WholeRule:
+    """What shows when all resources are seen together."""
+
+    name: str
+    description: str
+    check: Callable[[Sequence[Resource]], Iterator[tuple[Resource, Violation]]]
+
+    def judge(self, resources: Sequence[Resource]) -> list[tuple[Resource, str]]:
+        """Return each resource that is wrong, and a message that names it and the mend."""
+        return [(one, f"{one.name}: {found.what}. {found.mend}.") for one, found in self.check(resources)]
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+# What tools write beside certificates: blank lines, comments, and `subject=` or `issuer=`.
+_BESIDE = re.compile(r"\s*(?:#.*|(?:subject|issuer)=.*)?")
+_SECRET = re.compile(r"PRIVATE KEY-----|\$2[aby]\$[0-9]{2}\$")
+"""A private key, or a password's hash."""
+_MADE_PASSWORD = re.compile(r"[0-9a-f]{64}\n")
+_NOT_SENT = ("connection", "logging", "addPreviousOutputInEnv", "triggers")
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What the commands of a component may carry to a client."""
+
+    files: frozenset[str]
+    words: frozenset[str]
+
+
+_CARRIED = {
+    "HostFiles": _Carried(
+        frozenset({"ca.crt"}),
+        frozenset({"create", "update", "delete", "directory", "entry", "marker", "registry", "file"}),
+    ),
+    "Verification": _Carried(
+        frozenset({"password", "image"}), frozenset({"registry", "repository", "user", "authority", "generation"})
+    ),
+}
+
+
+def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type not in commands.TYPES or resource.parent in SERVER_SIDE:
+        return
+    carried = _CARRIED.get(resource.parent)
+    if carried is None:
+        yield Violation(
+            "this command runs on a client and is neither its trust nor its verification",
+            "Declare it below the registry or the proxy, or add to policies/rules.py what it may carry",
+        )
+        return
+    sent = {key: value for key, value in resource.inputs.items() if key not in _NOT_SENT}
+    yield from _not_carried(sent, carried)
+    yield from _unlike_its_name(commands.files(sent), dict(commands.words(sent)))
+    if any(_SECRET.search(text) for text in commands.texts(sent)):
+        yield Violation(
+            "a private key or a password's hash goes to a client", "Take it out: clients need certificates alone"
+        )
+
+
+def _not_carried(sent: Mapping[str, Any], carried: _Carried) -> Iterator[Violation]:
+    """Find what a command has besides what it may carry."""
+    names = [f"the input {name}" for name in sorted(sent.keys() - {*commands.LINES, "stdin"})]
+    names += [f"the file {name}" for name in sorted(commands.files(sent).keys() - carried.files)]
+    # The word itself may be the secret.
+    if not {key for key, _ in commands.words(sent)} <= carried.words:
+        names.append(f"an argument other than {', '.join(sorted(carried.words))}")
+    for name in names:
+        yield Violation(f"{name} goes to a client", "Send it certificates and a hosts entry, and nothing else")
+    if commands.starts_otherwise(sent):
+        yield Violation("a line runs on a client as it stands", "Send a script on standard input, by Host.run")
+
+
+def _unlike_its_name(files: Mapping[str, str], words: Mapping[str, str]) -> Iterator[Violation]:
+    """Find files that hold something else than they are there for."""
+    rest = _CERTIFICATE.sub("", files.get("ca.crt", ""))
+    if not all(_BESIDE.fullmatch(line) for line in rest.splitlines()):
+        yield Violation("ca.crt holds something else than certificates", "Leave in it what clients are to trust alone")
+    # A password that somebody chose looks otherwise; this one is good for the verification's repository alone.
+    if words.get("user", VERIFICATION_USER) != VERIFICATION_USER or not _MADE_PASSWORD.fullmatch(
+        files.get("password", "0" * 64 + "\n")
+    ):
+        yield Violation(
+            "a user's password goes to a client", f"Verify as the user {VERIFICATION_USER}, whose password is made"
+        )
+
+
+def _registry_asks_who(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    if resource.type not in commands.TYPES:
+        return
+    files = commands.files(resource.inputs)
+    for location in _open_locations(nginx.parsed(files.get("nginx.conf", ""))):
+        yield Violation(
+            f"nginx.conf serves {location} to everybody",
+            "Put 'auth_request /access;' there, and the repositories that everybody may pull into anonymousPull",
+        )
+    undeclared = _anonymous(files.get("htpasswd", "")) - set(stack.anonymous_pull or ())
+    if undeclared and stack.anonymous_pull is not None:
+        yield Violation(
+            f"everybody may pull {', '.join(sorted(undeclared))}",
+            "Name it in the setting private-registry:anonymousPull, or take it out of the users file",
+        )
+
+
+def _open_locations(conf: Sequence[nginx.Directive]) -> Iterator[str]:
+    """Find what is served without a question to ``access.js``."""
+    for server in nginx.walk(conf, "server"):
+        if not server.block or _is_internal(server):
+            continue
+        if not _asks(server):
+            yield "all of it"
+        for location in nginx.walk(server.block, "location"):
+            serves = any(location.values(name) for name in ("proxy_pass", "alias", "root"))
+            if (serves and location.values("auth_request") != [("/access",)]) or location.values("satisfy"):
+                yield " ".join(location.words[1:])
+
+
+def _asks(server: nginx.Directive) -> bool:
+    """Tell whether the location that is asked decides by ``access.js``."""
+    asked = [found for found in server.block if found.words == ("location", "=", "/access")]
+    return [found.values("js_content") for found in asked] == [[("access.authorize",)]]
+
+
+def _is_internal(server: nginx.Directive) -> bool:
+    """Tell whether only the container itself gets there."""
+    listens = server.values("listen")
+    return bool(listens) and not server.values("include") and all(_is_own(words[0]) for words in listens)
+
+
+def _is_own(address: str) -> bool:
+    return address.startswith(("127.0.0.1:", "[::1]:", "unix:"))
+
+
+def _anonymous(users: str) -> set[str]:
+    """Return the repositories that the users file lets everybody pull."""
+    return {
+        repository
+        for line in users.splitlines()
+        if line.startswith("~anonymous:")
+        for repository in line.rpartition(":")[2].split()[1:]
+    }
+
+
+def _only_nginx_is_published(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type != CONTAINER:
+        return
+    mend = f"Let the proxy publish {HTTPS_PORT}, and reach all else on the internal networks"
+    for port in _known_list(resource.inputs.get("ports")):
+        internal = port.get("internal") if isinstance(port, Mapping) else UNKNOWN
+        if not resource.name.endswith("-proxy-container"):
+            yield Violation(f"publishes the port {_shown(internal)}, and is not the proxy", mend)
+        elif internal not in (HTTPS_PORT, UNKNOWN):
+            yield Violation(f"publishes the port {_shown(internal)}", mend)
+    if resource.inputs.get("publishAllPorts") is True:
+        yield Violation("publishes all its ports", mend)
+    if resource.inputs.get("networkMode") == "host":
+        yield Violation("listens on the server's own network", mend)
+
+
+def _images(resource: Resource) -> Iterator[str]:
+    if resource.type == IMAGE:
+        named = [resource.inputs.get("name")]
+    elif resource.type == CONTAINER:
+        named = [resource.inputs.get("image")]
+    elif resource.type in commands.TYPES:
+        named = [value for key, value in commands.words(resource.inputs) if key == "image"]
+    else:
+        named = []
+    return (name for name in named if isinstance(name, str))
+
+
+_DIGEST = re.compile(r"(?:.+@)?sha256:[0-9a-f]{64}")
+
+
+def _images_are_pinned(resource: Resource, _: Stack) -> Iterator[Violation]:
+    for image in _images(resource):
+        if not _DIGEST.fullmatch(image):
+            yield Violation(
+                f"the image {image} has no digest", "Name it as IMAGE:TAG@sha256:DIGEST in the setting images"
+            )
+
+
+def _no_image_is_latest(resource: Resource, _: Stack) -> Iterator[Violation]:
+    for image in _images(resource):
+        name, _at, digest = image.partition("@")
+        tag = name.rpartition("/")[2].partition(":")[2]
+        if tag == "latest" or not (tag or digest):
+            yield Violation(f"the image {image} is whatever is latest", "Name the version, and the digest with it")
+
+
+_PROTOCOLS = {"TLSv1.2", "TLSv1.3"}
+
+
+def _tls_is_modern(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type not in commands.TYPES:
+        return
+    mend = f"Render 'ssl_protocols {' '.join(sorted(_PROTOCOLS))};'"
+    for file, text in commands.files(resource.inputs).items():
+        if file not in ("nginx.conf", "listen.conf"):
+            continue
+        conf = nginx.parsed(text)
+        offered = [words for found in nginx.walk(conf, "ssl_protocols") for words in found.words[1:]]
+        for protocol in sorted(set(offered) - _PROTOCOLS):
+            yield Violation(f"{file} offers {protocol}", mend)
+        if file == "nginx.conf" and not offered:
+            yield Violation(f"{file} leaves the versions of TLS to nginx", mend)
+        for listen in nginx.walk(conf, "listen"):
+            if "ssl" not in listen.words and not _is_own(listen.words[1]):
+                yield Violation(f"{file} listens on {listen.words[1]} without TLS", "Write 'ssl' after the port")
+
+
+def _data_is_protected(resource: Resource, stack: Stack) -> Iterator[Violation]:
+    if resource.type == VOLUME and stack.name in stack.protected and not resource.protect:
+        yield Violation(
+            f"the volume with the images is not protected in the stack {stack.name}",
+            "Set private-registry:protect to true and run an update",
+        )
+
+
+def _host_keys_are_pinned(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type == REMOTE:
+        yield from _unpinned(resource.inputs.get("connection"), "the host", "")
+    if resource.type == DOCKER and _text(resource.inputs.get("host")).startswith("ssh://"):
+        yield from _unpinned_options(resource.inputs.get("sshOpts"))
+
+
+def _unpinned(connection: Any, what: str, path: str) -> Iterator[Violation]:
+    if not isinstance(connection, Mapping):
+        return
+    if not connection.get("hostKey"):
+        yield Violation(
+            f"{what} {_shown(connection.get('host'))} may present any key",
+            f"Set its {path}hostKey to what 'ssh-keyscan HOST' prints, compared on the host",
+        )
+    yield from _unpinned(connection.get("proxy"), "the bastion", "bastion.")
+
+
+def _unpinned_options(options: Any) -> Iterator[Violation]:
+    if options is UNKNOWN:
+        return
+    given = json.loads(options) if isinstance(options, str) else options or []
+    through = [option for option in given if option.startswith("ProxyCommand=")]
+    direct = " ".join(option for option in given if option not in through)
+    for what, text in (("the server", direct), *(("the bastion", option) for option in through)):
+        if "StrictHostKeyChecking=yes" not in text or "KnownHostsCommand=" not in text:
+            yield Violation(f"{what} may present any key to Docker", "Set hostKey in dockerHostAccess and its bastion")
+
+
+_PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml")
+"""Files with a private key, with hashes of passwords, with the registry's secret."""
+
+
+def _key_files_are_private(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type not in commands.TYPES:
+        return
+    files = commands.files(resource.inputs)
+    secret = {name for name, text in files.items() if _SECRET.search(text)}
+    placed = {tuple(value.split(":")[:2]) for key, value in commands.words(resource.inputs) if key == "file"}
+    for name, *mode in sorted(placed):
+        if (name in secret or _PRIVATE_NAMES.fullmatch(name)) and mode != ["0600"]:
+            yield Violation(f"{name} is placed with the mode {''.join(mode)}", 'Declare it as File(..., mode="0600")')
+
+
+def _containers_are_locked_down(resource: Resource, _: Stack) -> Iterator[Violation]:
+    if resource.type != CONTAINER:
+        return
+    inputs = resource.inputs
+    capabilities = inputs.get("capabilities")
+    drops, adds = (_part(capabilities, name) for name in ("drops", "adds"))
+    if drops not in (["ALL"], UNKNOWN) or adds not in (None, [], UNKNOWN):
+        yield Violation("keeps capabilities", 'Drop them: capabilities drops ["ALL"], without adds')
+    if inputs.get("user") is not UNKNOWN and _text(inputs.get("user")).partition(":")[0] in ("", "0", "root"):
+        yield Violation("runs as root", "Give it the user of the settings, UID:GID")
+    if inputs.get("readOnly") not in (True, UNKNOWN):
+        yield Violation("may write to its root file system", "Set read_only=True; /tmp is a tmpfs")
+    options = inputs.get("securityOpts") or []
+    if not any(option in (UNKNOWN, "no-new-privileges:true") for option in (options, *_known_list(options))):
+        yield Violation("may gain privileges", 'Add "no-new-privileges:true" to security_opts')
+    if inputs.get("privileged") is True:
+        yield Violation("is privileged", "Take privileged out")
+
+
+def _no_registry_is_insecure(resource: Resource, _: Stack) -> Iterator[Violation]:
+    for key, value in resource.inputs.items():
+        if any("insecure-registr" in text.lower() for text in commands.texts(value)):
+            yield Violation(
+                f"{key} speaks of insecure-registries, with which Docker does without TLS",
+                "Take it out: ca.crt in certs.d is what clients need",
+            )
+
+
+def _part(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else value
+
+
+def _known_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _shown(value: Any) -> str:
+    """Return a name or a number for a message; the engine's numbers are floating."""
+    if value is UNKNOWN:
+        return "(not known yet)"
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+def _server_is_one_host(resources: Sequence[Resource]) -> Iterator[tuple[Resource, Violation]]:
+    """Find commands that count as the server's, and so may carry secrets, but run somewhere else."""
+    servers = [(one, _host(one)) for one in resources if one.type in commands.TYPES and one.parent in SERVER_SIDE]
+    usual = Counter(host for _, host in servers if host is not UNKNOWN).most_common(1)
+    for one, host in servers:
+        if usual and host not in (usual[0][0], UNKNOWN):
+            what = f"a command of the server's runs on {host}, and most others on {usual[0][0]}"
+            yield one, Violation(what, "Give it the server as its host")
+
+
+def _host(resource: Resource) -> Any:
+    if resource.type != REMOTE:
+        return "this machine"
+    return _part(resource.inputs.get("connection"), "host")
+
+
+RULES = (
+    Rule(
+        "no-secret-on-clients",
+        "Clients get certificates and a hosts entry, no key and no password.",
+        _clients_get_no_secret,
+    ),
+    Rule(
+        "registry-asks-who", "Nothing below /v2/ is open to everybody but what anonymousPull names.", _registry_asks_who
+    ),
+    Rule("only-nginx-is-published", "Only the proxy publishes a port, that of HTTPS.", _only_nginx_is_published),
+    Rule("images-by-digest", "Images are named by digest.", _images_are_pinned),
+    Rule("no-latest", "No image is whatever is latest.", _no_image_is_latest),
+    Rule("modern-tls", "nginx offers TLS 1.2 and newer, and nothing without TLS.", _tls_is_modern),
+    Rule("protected-data", "The images pushed are protected in production.", _data_is_protected, configured=True),
+    Rule(
+        "pinned-host-keys", "Each SSH connection has its host key pinned, that of a bastion too.", _host_keys_are_pinned
+    ),
+    Rule("private-key-files", "Files with secrets have the mode 0600.", _key_files_are_private),
+    Rule(
+        "locked-down-containers",
+        "Containers have no root, no capability and nothing to write to.",
+        _containers_are_locked_down,
+    ),
+    Rule("no-insecure-registries", "No Docker is told to do without TLS.", _no_registry_is_insecure),
+)
+
+WHOLE_RULES = (WholeRule("server-is-one-host", "What is for the server stays on the server.", _server_is_one_host),)

@@ -1,0 +1,129 @@
+"""The rules as a policy pack, asked by the real engine: what is declared passes, what breaks a rule does not.
+
+What nginx reads is known after an update alone, so the server is there. Clients are previewed, and not contacted.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pulumi.automation as auto
+import pytest
+
+from policies.rules import RULES, WHOLE_RULES
+from tests.e2e.stack import Stack
+from tests.unit.conftest import HOST_KEY, SSH_KEY
+
+NAME = "policies"
+PASSWORD = "correct horse battery"
+CLIENT = {"host": "10.255.255.1", "user": "ops", "privateKey": SSH_KEY, "hostKey": HOST_KEY, "hostsEntry": "10.0.0.2"}
+ASKED = "✅ private-registry@"
+"""What the engine prints of a pack that refuses nothing."""
+
+PRODUCTION = {"protected-data": {"stacks": [NAME]}}
+
+ON_SERVER = """self._args.host,
+            f"{self._args.directory}/proxy/{bundle}","""
+ON_CLIENT = ON_SERVER.replace(
+    "self._args.host",
+    """replace(
+                self._args.host,
+                connection=__import__("pulumi_command").remote.ConnectionArgs(host="10.255.255.1", host_key="pinned"),
+            ) if bundle == "users" else self._args.host""",
+)
+FILES = (
+    ("components/proxy.py", ON_SERVER, ON_CLIENT),
+    (
+        "components/client_trust.py",
+        "File(ca_certificate)}",
+        'File(ca_certificate), "a.key": File("PRIVATE KEY-----\\n")}',
+    ),
+    ("rendering/templates/nginx.conf.j2", "auth_request /access;", "auth_request off;"),
+    ("components/private_registry.py", ", settings.anonymous_pull", ', ["everything"]'),
+    ("rendering/nginx.py", '("TLSv1.2", "TLSv1.3")', '("TLSv1.1", "TLSv1.2")'),
+    ("components/ssh.py", '"host_key": login.host_key', '"host_key": ""'),
+    ("components/proxy.py", 'untracked(key), mode="0600"', "untracked(key)"),
+    ("components/host_files/files.sh", "set -eu", "set -eu\n: insecure-registries"),
+)
+REFUSED_FILES = (
+    "server-is-one-host|registry-proxy-users: a command of the server's runs on 10.255.255.1, and most others on this",
+    "no-secret-on-clients|registry-trust-10.255.255.1: the file a.key goes to a client. Send it certificates",
+    "no-secret-on-clients|registry-trust-10.255.255.1: a private key or a password's hash goes to a client. Take",
+    "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ to everybody. Put 'auth_request /access;' there",
+    "registry-asks-who|registry-proxy-users: everybody may pull everything. Name it in the setting",
+    "modern-tls|registry-proxy-site: nginx.conf offers TLSv1.1. Render 'ssl_protocols TLSv1.2 TLSv1.3;'",
+    "pinned-host-keys|registry-trust-10.255.255.1: the host 10.255.255.1 may present any key. Set its hostKey",
+    "private-key-files|registry-proxy-tls: server.key is placed with the mode 0644. Declare it as File(",
+    "no-insecure-registries|registry-trust-10.255.255.1: stdin speaks of insecure-registries",
+)
+CONTAINERS = (
+    ("components/registry.py", "wait=False,", "ports=[docker.ContainerPortArgs(internal=5000)], wait=False,"),
+    ("components/container.py", "image=image,", 'image="nginx:latest",'),
+    ("components/container.py", 'drops=["ALL"]', 'drops=["ALL"], adds=["CHOWN"]'),
+    ("components/container.py", "user=args.user", 'user="0:0"'),
+    ("components/container.py", "read_only=True,\n", "read_only=False,\n"),
+    ("components/container.py", '["no-new-privileges:true"]', "[]"),
+)
+REFUSED_CONTAINERS = (
+    f"only-nginx-is-published|private-registry-{NAME}-registry: publishes the port 5000, and is not the proxy. Let",
+    "images-by-digest|registry-proxy-container: the image nginx:latest has no digest. Name it as IMAGE:TAG@",
+    "no-latest|registry-proxy-login-container: the image nginx:latest is whatever is latest. Name the version",
+    "protected-data|registry-registry-data: the volume with the images is not protected in the stack policies. Set",
+    "locked-down-containers|registry-proxy-container: keeps capabilities. Drop them",
+    "locked-down-containers|registry-proxy-container: runs as root. Give it the user of the settings",
+    f"locked-down-containers|private-registry-{NAME}-registry: may write to its root file system. Set read_only=True",
+    f"locked-down-containers|private-registry-{NAME}-registry: may gain privileges. Add",
+)
+
+
+@pytest.fixture(scope="module")
+def stack(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {
+        "domain": "registry.test",
+        "bindAddress": "127.0.0.1",
+        "httpsPort": 18443,
+        "images": {"registry": found_images["registry"], "nginx": found_images["nginx"]},
+        "users": [{"name": "ci", "password": PASSWORD}],
+        "anonymousPull": ["public"],
+        "deleteData": True,
+    }
+    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings)
+    yield stack
+    stack.destroy()
+
+
+def test_what_is_not_known_before_the_first_update_is_not_judged(stack: Stack) -> None:
+    stack.configure(clients=[CLIENT])
+    assert ASKED in stack.judged({})
+
+
+def test_what_is_declared_passes(stack: Stack) -> None:
+    stack.configure(clients=[])
+    stack.up()
+    stack.configure(clients=[CLIENT], protect=True, deleteData=None)
+    said = stack.judged(PRODUCTION)
+    stack.configure(protect=None, deleteData=True)
+    assert ASKED in said
+    assert "mandatory" not in said
+
+
+@pytest.mark.parametrize(("edits", "refused"), [(FILES, REFUSED_FILES), (CONTAINERS, REFUSED_CONTAINERS)])
+def test_what_breaks_a_rule_is_refused_with_its_mend(
+    stack: Stack, edits: tuple[tuple[str, str, str], ...], refused: tuple[str, ...]
+) -> None:
+    with ExitStack() as broken:
+        for file, old, new in edits:
+            broken.enter_context(stack.edited(file, old, new))
+        with pytest.raises(auto.CommandError):
+            stack.judged(PRODUCTION)
+    said = " ".join(stack.log.split())
+    for line in refused:
+        name, message = line.split("|")
+        assert f"{name} " in said
+        assert " ".join(message.split()) in said
+    assert PASSWORD not in stack.log
+    assert "PRIVATE KEY" not in stack.log
+
+
+def test_every_rule_is_refused_once() -> None:
+    refused = {line.partition("|")[0] for line in REFUSED_FILES + REFUSED_CONTAINERS}
+    assert refused == {rule.name for rule in (*RULES, *WHOLE_RULES)}
