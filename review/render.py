@@ -48,7 +48,7 @@ def markdown(preview: Preview) -> str:
     files = [
         line
         for file in file_differences(preview)
-        for line in ["", f"`{file.file}`", "", *_fenced("diff", map(_plain, file.lines))]
+        for line in ["", f"`{file.file}`", "", *_fenced("diff", map(plain, file.lines))]
     ]
     return "\n".join([*table, *files, *(line for sentence in _closing(preview, rows) for line in ("", sentence))])
 
@@ -71,7 +71,7 @@ def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _errors(preview: Preview) -> tuple[str, ...]:
-    return tuple(map(_plain, preview.errors)) or ("The engine ended without saying why; see what it printed.",)
+    return tuple(map(plain, preview.errors)) or ("The engine ended without saying why; see what it printed.",)
 
 
 def _advice(preview: Preview) -> str:
@@ -95,14 +95,14 @@ def _text_table(rows: Sequence[Row], width: int) -> Iterator[str]:
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
-    return textwrap.wrap(_plain(cell), width, break_on_hyphens=False) or [""]
+    return textwrap.wrap(plain(cell), width, break_on_hyphens=False) or [""]
 
 
 def _text_files(preview: Preview) -> Iterator[str]:
     for file in file_differences(preview):
         yield ""
         yield file.file
-        yield from (f"  {_plain(line)}" for line in file.lines)
+        yield from (f"  {plain(line)}" for line in file.lines)
 
 
 def _markdown_table(rows: Iterable[Row]) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _markdown_table(rows: Iterable[Row]) -> Iterator[str]:
 
 def _escaped(cell: str) -> str:
     """Return a cell in which nothing is read as Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(_plain(cell).split()))
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(plain(cell).split()))
 
 
 def _fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
@@ -125,6 +125,6 @@ def _fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
     return iter([f"{fence}{language}", *body, fence])
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     """Return a text without what a terminal would act on."""
     return _CONTROL.sub("", line)
