@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview drift forget down test unit lint bench
+.PHONY: help up preview drift forget down test unit lint bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,16 +36,24 @@ bench: $(VENV)/ready ## measure beside what you would use instead: [ROUNDS=5] [L
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/python -m bench
 
-lint: $(VENV)/ready ## ruff, mypy and shellcheck
+lint: $(VENV)/ready ## ruff, mypy, shellcheck, and what reads workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck --shell=sh components/*.sh components/host_files/*.sh drift/*.sh lab/images/*.sh lab/images/start-host .ci/run
+	@$(BIN)/shellcheck --shell=sh components/*.sh components/host_files/*.sh drift/*.sh lab/images/*.sh lab/images/start-host policies/run .ci/run .ci/preview .ci/watch
+	@$(BIN)/zizmor --offline --quiet .
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
-$(VENV)/ready: requirements.txt requirements-dev.txt
+lock: $(VENV)/ready ## fix all packages by their hashes, after a change of requirements.txt or requirements-dev.txt
+	@for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" $$name.txt --output-file $$name.lock; done
+
+$(VENV)/ready: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "  Python packages: installing into $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
