@@ -92,6 +92,11 @@ def copy_of_the_project(folder: Path, replacements: Mapping[str, str]) -> None:
     (folder / ".venv").symlink_to(PROJECT / ".venv")
 
 
+def create_the_stack(folder: Path) -> None:
+    """Create the stack of the lab that a copy of the project has."""
+    run([".venv/bin/python", "-c", "from lab import stack; stack.ensure()"], cwd=folder)
+
+
 def test_every_command_stands_on_a_page_that_is_followed() -> None:
     pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
     with_commands = {str(page.relative_to(PROJECT)) for page in pages if BLOCK.search(page.read_text())}
@@ -102,11 +107,10 @@ def test_every_command_stands_on_a_page_that_is_followed() -> None:
 def test_a_kill_while_the_lab_creates_its_stack_leaves_nothing_to_mend(tmp_path: Path) -> None:
     copy_of_the_project(tmp_path, {})
     committed = (tmp_path / "Pulumi.dev.yaml").read_text()
-    ensure = [".venv/bin/python", "-c", "from lab import stack; stack.ensure()"]
-    run(ensure, cwd=tmp_path)
+    create_the_stack(tmp_path)
     # Killed between the two, a run leaves the stack and not its salt.
     (tmp_path / ".lab/Pulumi.dev.salt").unlink()
-    run(ensure, cwd=tmp_path)
+    create_the_stack(tmp_path)
     salt = (tmp_path / ".lab/Pulumi.dev.salt").read_text()
     assert (tmp_path / ".lab/Pulumi.dev.yaml").read_text() == f"encryptionsalt: {salt}\n{committed}"
     assert (tmp_path / "Pulumi.dev.yaml").read_text() == committed
@@ -124,6 +128,8 @@ def test_the_lab(tmp_path: Path) -> None:
     copy_of_the_project(tmp_path, replacements)
     (tmp_path / "Pulumi.dev.yaml").rename(tmp_path / "Pulumi.docs.yaml")
     reader = Reader(tmp_path, {}, replacements)
+    # Creating it takes a lock too: a run killed there has none to leave.
+    create_the_stack(tmp_path)
     kill_once_locked(["make", "up"], tmp_path, tmp_path / ".lab/backend/.pulumi/locks")
     try:
         printed = "".join(map(reader.follow, LAB))
