@@ -16,6 +16,8 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SECRET = "[secret]"  # noqa: S105 - what the engine writes instead of one
 _REPLACING = ("create-replacement", "replace", "delete-replaced")
 _LOOKING = ("refresh", "read", "read-replacement")
+_LAST_WORDS = "preview failed"
+"""What the engine says at the end of each preview that failed, whatever it was."""
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 
 
@@ -68,12 +70,23 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Violation:
+    """What a policy pack refuses."""
+
+    rule: str
+    message: str
+    """Names the resource and the mend."""
+
+
+@dataclass(frozen=True)
 class Preview:
     """One run of the engine."""
 
     steps: tuple[Step, ...]
     errors: tuple[str, ...]
-    succeeded: bool
+    violations: tuple[Violation, ...]
+    is_complete: bool
+    """Whether all that it would change is known; also of one that a policy pack refuses."""
     unchanged: int
     """How many resources stay as they are."""
     time: datetime
@@ -92,11 +105,13 @@ def parse(lines: Iterable[str]) -> Preview:
     """Read the events of one preview; of one that was killed, those that it wrote."""
     events = list(_events(lines))
     summary: Mapping[str, Any] = next((event["summaryEvent"] for event in events if "summaryEvent" in event), {})
-    errors = tuple(_errors(events))
+    errors, violations = tuple(_errors(events)), tuple(_violations(events))
+    failed = summary.get("result") == "failed" and not violations
     return Preview(
         steps=tuple(_steps(events)),
         errors=errors,
-        succeeded=bool(summary) and summary.get("result") != "failed" and not errors,
+        violations=violations,
+        is_complete=bool(summary) and not failed and not errors,
         unchanged=int((summary.get("resourceChanges") or {}).get("same", 0)),
         time=datetime.fromtimestamp(max((event.get("timestamp", 0) for event in events), default=0), UTC),
     )
@@ -116,8 +131,18 @@ def _events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for event in events:
         diagnostic = event.get("diagnosticEvent") or {}
-        if diagnostic.get("severity") == "error":
-            yield _COLOUR.sub("", diagnostic.get("message", "")).strip()
+        message = _COLOUR.sub("", diagnostic.get("message", "")).strip()
+        if diagnostic.get("severity") == "error" and message != _LAST_WORDS:
+            yield message
+
+
+def _violations(events: Iterable[Mapping[str, Any]]) -> Iterator[Violation]:
+    for event in events:
+        violation = event.get("policyEvent") or {}
+        if violation.get("enforcementLevel") == "mandatory":
+            # The first line says what the rule is for.
+            message = _COLOUR.sub("", violation.get("message", "")).strip().partition("\n")
+            yield Violation(violation.get("policyName", ""), message[2] or message[0])
 
 
 def _steps(events: Iterable[Mapping[str, Any]]) -> Iterator[Step]:

@@ -17,6 +17,8 @@ _NOTHING = "Nothing changes: what is there is what the configuration says."
 _FAILED = "The preview failed; nothing was changed, and what it would have changed is not known."
 _UNFORESEEN = "Mend what the message names and run the preview again; docs/troubleshooting.md has the known failures."
 _HOST_WIDTH = 24
+_REFUSED = "The rules of this project refuse this; no update will be made of it."
+_MEND = "Mend what is named; docs/policies.md says what each rule is for."
 _MARK = "! "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -31,18 +33,22 @@ class Row:
 
 def text(preview: Preview, width: int = 120) -> str:
     """Return the review for a terminal that is so wide."""
-    if not preview.succeeded:
-        return "\n\n".join([_FAILED, *(textwrap.indent(error, "  ") for error in _errors(preview)), _advice(preview)])
+    refusal = [_REFUSED, "", *(f"  {one}" for one in _violations(preview)), "", _MEND, ""] if preview.violations else []
+    if not preview.is_complete:
+        errors = (textwrap.indent(error, "  ") for error in _errors(preview))
+        return "\n".join([*refusal, "\n\n".join([_FAILED, *errors, _advice(preview)])])
     rows = _rows(consequences(preview))
     table = ["What follows from this", "", *_text_table(rows, width)] if rows else [_NOTHING]
-    return "\n".join([*table, *_text_files(preview), "", *_closing(preview, rows)])
+    return "\n".join([*refusal, *table, *_text_files(preview), "", *_closing(preview, rows)])
 
 
 def markdown(preview: Preview) -> str:
     """Return the review as Markdown."""
-    if not preview.succeeded:
+    listed = (f"- {_escaped(one)}" for one in _violations(preview))
+    refusal = [f"**{_REFUSED}**", "", *listed, "", _MEND, ""] if preview.violations else []
+    if not preview.is_complete:
         blocks = (line for error in _errors(preview) for line in ["", *_fenced("", error.splitlines())])
-        return "\n".join([f"**{_FAILED}**", *blocks, "", _advice(preview)])
+        return "\n".join([*refusal, f"**{_FAILED}**", *blocks, "", _advice(preview)])
     rows = _rows(consequences(preview))
     table = ["### What follows from this", "", *_markdown_table(rows)] if rows else [_NOTHING]
     files = [
@@ -50,7 +56,8 @@ def markdown(preview: Preview) -> str:
         for file in file_differences(preview)
         for line in ["", f"`{file.file}`", "", *_fenced("diff", map(plain, file.lines))]
     ]
-    return "\n".join([*table, *files, *(line for sentence in _closing(preview, rows) for line in ("", sentence))])
+    closing = (line for sentence in _closing(preview, rows) for line in ("", sentence))
+    return "\n".join([*refusal, *table, *files, *closing])
 
 
 def _rows(found: Iterable[Consequence]) -> list[Row]:
@@ -72,6 +79,10 @@ def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
 
 def _errors(preview: Preview) -> tuple[str, ...]:
     return tuple(map(plain, preview.errors)) or ("The engine ended without saying why; see what it printed.",)
+
+
+def _violations(preview: Preview) -> Iterator[str]:
+    return (f"{violation.rule}: {violation.message}" for violation in preview.violations)
 
 
 def _advice(preview: Preview) -> str:

@@ -32,7 +32,7 @@ from tests.e2e.stack import Stack
 
 RECORDED = PROJECT / "tests/unit/review"
 NAME = "review"
-FAILING = ("invalid", "protected")
+FAILING = ("invalid", "protected", "rule-broken")
 OTHER = f"@sha256:{'b' * 64}"
 """Of images that nobody pulls: a preview does not look at them."""
 
@@ -117,6 +117,8 @@ def _record_server(stack: Stack) -> None:
     record(stack, "registry-image", images={**stack.settings["images"], "registry": f"registry:3.0.0{OTHER}"})
     with stack.edited("rendering/templates/nginx.conf.j2", "proxy_read_timeout 900s", "proxy_read_timeout 800s"):
         record(stack, "nginx-setting")
+    with stack.edited("rendering/templates/nginx.conf.j2", "auth_request /access;", "auth_request off;"):
+        record(stack, "rule-broken", command=("preview", "--policy-pack", str(PROJECT / "policies/run")))
     record(stack, "domain", domain="hub.test")
     record(stack, "port", httpsPort=8443)
     record(stack, "server-directory", serverDirectory="/srv/other")
@@ -196,6 +198,8 @@ def trimmed(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
             kept = {"metadata": _metadata(metadata)} if _is_read(metadata) else None
         elif "summaryEvent" in event:
             kept = _only(event["summaryEvent"], "resourceChanges", "result")
+        elif "policyEvent" in event:
+            kept = _only(event["policyEvent"], "enforcementLevel", "message", "policyName")
         elif event.get("diagnosticEvent", {}).get("severity") == "error":
             kept = _only(event["diagnosticEvent"], "message", "severity")
         else:

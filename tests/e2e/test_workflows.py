@@ -27,6 +27,7 @@ from tests.e2e.test_documentation import copy_of_the_project
 from tests.githost import TOKEN, GitHost, running
 
 PORTS = {"staging": 8443, "prod": 443}
+OWN = {"staging": {"deleteData": True}, "prod": {"protect": True}}
 PASSWORD = "Marker-Password-of-a-workflow"
 PASSPHRASE = "Marker-Passphrase-of-a-workflow"
 NOWHERE = {"DOCKER_HOST": "unix:///run/nobody-listens.sock"}
@@ -69,7 +70,9 @@ class Team:
 
     def change(self, branch: str, stack: str, **settings: Any) -> None:
         """Commit other settings of a stack to a branch, which is made from main."""
-        self.git("checkout", "--quiet", "-B", branch)
+        if not self.git("branch", "--list", branch):
+            self.git("branch", branch, "main")
+        self.git("checkout", "--quiet", branch)
         file = self.repository / f"Pulumi.{stack}.yaml"
         content = yaml.safe_load(file.read_text())
         content["config"] |= {f"private-registry:{key}": value for key, value in settings.items()}
@@ -99,7 +102,7 @@ def team(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: py
                 "domain": NETWORK.gateway,
                 "bindAddress": NETWORK.gateway,
                 "httpsPort": port,
-                "deleteData": True,
+                **OWN[stack],
                 "images": {name: found_images[name] for name in ("registry", "nginx")},
                 "users": [{"name": "ci"}],
             }
@@ -121,7 +124,9 @@ def team(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: py
         team.git("commit", "--quiet", "--message", "Declare two registries")
         yield team
         for stack in PORTS:
+            team.pulumi("state", "unprotect", "--all", "--yes", "--stack", stack)
             team.pulumi("destroy", "--yes", "--skip-preview", "--stack", stack)
+            clear(stack)
 
 
 def test_a_merge_updates_staging_and_then_production(team: Team) -> None:
@@ -159,6 +164,19 @@ def test_a_mistake_fails_the_check_and_is_told_in_the_comment(team: Team) -> Non
     [comment] = team.host.bodies("comments")
     assert "The preview failed; nothing was changed" in comment.partition("## Preview of `prod`")[2]
     assert "private-registry:httpsPort" in comment
+
+
+def test_what_a_rule_refuses_is_told_in_the_comment_and_never_applied(team: Team) -> None:
+    team.change("unprotected", "prod", protect=False)
+    assert team.runner("unprotected", NOWHERE).workflow("preview") == {"preview": "failure", "comment": "success"}
+    [comment] = team.host.bodies("comments")
+    staging, prod = comment.partition("## Preview of `prod`")[::2]
+    assert "refuse" not in staging
+    assert "- protected-data: registry-registry-data: the volume with the images is not protected" in prod
+    runner = team.runner("unprotected")
+    assert runner.workflow("deploy") == {"staging": "success", "prod": "failure"}
+    assert "protected-data" in runner.printed
+    assert '"protect": true' in team.pulumi("stack", "export", "--stack", "prod")
 
 
 def test_a_fork_gets_no_preview(team: Team) -> None:
@@ -208,7 +226,6 @@ def test_the_watch_opens_an_issue_and_closes_it(team: Team) -> None:
 
 def test_a_merge_request_of_gitlab_gets_one_comment_too(team: Team, tmp_path: Path) -> None:
     before = len(team.host.bodies("comments"))
-    team.git("checkout", "--quiet", "main")
     for memory in (650, 660):
         team.change("on-gitlab", "prod", limits={"registryMemory": memory})
         runner = Runner(team.repository, tmp_path, "on-gitlab", {}, NOWHERE)
