@@ -113,7 +113,7 @@ PROBLEMS = (
     ),
     Problem(
         "container-ends",
-        r"container \S+ did not get healthy|container failed to be in healthy state",
+        r"container \S+ did not get healthy",
         "container … did not get healthy",
         "A new container started and does not work; the registry before it still serves.",
         "Its last words, or docker logs NAME on the server, tell why. Mend it and run the update again, which takes it "

@@ -1,14 +1,21 @@
 """What the stack's two containers have in common: where they run, and that they may do nothing they need not."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
 
+from components.gate import Command
 from components.host_files import Host
+from components.host_files.host import words
+from components.host_files.script import with_payload
 from components.leftovers import OWNER
 from components.seed import Seed
+
+_HEALTHY = Path(__file__).parent / "healthy.sh"
 
 GRACE_SECONDS = 60
 """How long a request in flight may take to end when a container stops."""
@@ -73,11 +80,10 @@ def locked_down(
     envs: Sequence[str] | None = None,
     labels: Mapping[str, pulumi.Input[str]] | None = None,
     stop_signal: str | None = None,
-    wait: bool = True,
     grace_seconds: int = GRACE_SECONDS,
     cpu_shares: int | None = None,
 ) -> docker.Container:
-    """Declare a container without root, capabilities or a file system to write to, healthy unless ``wait`` is off."""
+    """Declare a container without root, capabilities or a file system to write to; ``healthy`` waits for it."""
     program, *arguments = command
     return docker.Container(
         resource_name,
@@ -112,8 +118,8 @@ def locked_down(
         restart="unless-stopped",
         stop_signal=stop_signal,
         destroy_grace_seconds=grace_seconds,
-        wait=wait,
-        wait_timeout=START_SECONDS,
+        # It would wait for Docker's own check, the first of which comes after an interval.
+        wait=False,
         opts=pulumi.ResourceOptions.merge(
             opts,
             # The provider takes note of a change of the first three and applies it to nothing. A container that could
@@ -121,3 +127,17 @@ def locked_down(
             pulumi.ResourceOptions(replace_on_changes=["healthcheck", "mounts", "tmpfs", "networkDatas"]),
         ),
     )
+
+
+def healthy(
+    resource_name: str,
+    host: Host,
+    container: docker.Container,
+    probe: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> Command:
+    """Declare a command that ends well as soon as ``probe``, run inside a container, does."""
+    create = pulumi.Output.all(container.name, container.id).apply(
+        lambda parts: words(container=parts[0], id=parts[1][:12], seconds=str(START_SECONDS), probe=shlex.join(probe))
+    )
+    return host.run(resource_name, with_payload(_HEALTHY, {}), create, opts=opts)

@@ -1,4 +1,5 @@
-# Waits until a container is healthy, or says why it is not. Called as: container=NAME id=ID seconds=NUMBER
+# Waits until a container is healthy, or says why it is not.
+# Called as: container=NAME id=ID seconds=NUMBER probe='WORD...', the command that asks in it; Docker asks only each 5 s.
 
 main() {
 	for argument; do
@@ -8,14 +9,16 @@ main() {
 		# Only there to make the command another one when the container is another one.
 		id=*) ;;
 		seconds=*) seconds=$value ;;
+		probe=*) probe=$value ;;
 		esac
 	done
 	while [ "$seconds" -gt 0 ]; do
-		state=$(docker container inspect --format '{{.State.Status}}, {{.State.Health.Status}}' "$container")
-		[ "$state" != 'running, healthy' ] || return 0
+		# shellcheck disable=SC2086 # its words
+		! timeout 5 docker container exec "$container" $probe >/dev/null 2>&1 || return 0
 		seconds=$((seconds - 1))
 		sleep 1
 	done
+	state=$(docker container inspect --format '{{.State.Status}}, {{.State.Health.Status}}' "$container")
 	printf '%s: container %s did not get healthy (%s). Its last words:\n' "$(uname -n)" "$container" "$state" >&2
 	docker container logs --tail 5 "$container" >&2
 	return 1

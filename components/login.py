@@ -7,9 +7,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.container import ContainerArgs, locked_down, owned_network
+from components.container import ContainerArgs, healthy, locked_down, owned_network
 from components.host_files import ReleasedFiles
 from rendering.nginx import LOGIN_HEALTH_URL, ROOT, login_config
+
+_PROBE = ["curl", "-sf", "-o", "/dev/null", LOGIN_HEALTH_URL]
+"""What asks it, in its container, whether it is healthy."""
 
 _SHARES = 64
 """Of the processor, where a container has 1024: it takes what serving leaves."""
@@ -37,7 +40,7 @@ class Login(Component):
     def __init__(self, name: str, args: LoginArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         network = owned_network(f"{name}-network", args.container, "login", self.child(), internal=True)
-        locked_down(
+        container = locked_down(
             f"{name}-container",
             args.container,
             name=login_name(args.container.prefix),
@@ -55,12 +58,13 @@ class Login(Component):
             ],
             # It reads the users at every request, and its configuration only when it starts.
             labels={"private-registry.config": hashlib.sha256(login_config().encode()).hexdigest()[:12]},
-            health=["CMD-SHELL", f"curl -sf -o /dev/null {LOGIN_HEALTH_URL}"],
+            health=["CMD", *_PROBE],
             stop_signal="SIGQUIT",
             cpu_shares=_SHARES,
             opts=self.child(depends_on=[args.users, args.site], delete_before_replace=True),
         )
         self.network = network.name
+        self.healthy = healthy(f"{name}-healthy", args.container.host, container, _PROBE, self.child())
         self.register_outputs({})
 
 

@@ -1,5 +1,6 @@
 """nginx in front of the registry: TLS, users, and the only published port."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.component import Component
-from components.container import ContainerArgs, locked_down, owned_network
+from components.container import ContainerArgs, healthy, locked_down, owned_network
 from components.gate import Command, failed, untracked
 from components.host_files import File, Nginx, ReleasedFiles
 from components.host_files.host import words
@@ -30,6 +31,9 @@ from rendering.nginx import (
 from rendering.registry import DATA, PORT
 
 _PUBLISH = Path(__file__).parent / "publish.sh"
+_PROBE = ["curl", "-sf", "-o", "/dev/null", HEALTH_URL]
+"""What asks nginx, in its container, whether it gets through to the registry."""
+
 _GRACE_SECONDS = 10
 """How long nginx may finish what it has begun before it is replaced: meanwhile nobody new is served."""
 
@@ -83,7 +87,7 @@ class Proxy(Component):
         )
         site = {"nginx.conf": File(config), "access.js": File(script), "login.conf": File(login_config())}
         self.site = self._bundle("site", site, self._nginx)
-        login = Login(
+        self._login = Login(
             f"{name}-login",
             LoginArgs(container=replace(args, memory=args.login_memory), image_id=image, users=users, site=self.site),
             opts=self.child(),
@@ -95,7 +99,7 @@ class Proxy(Component):
             name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
-            networks=[network.name, args.network, login.network],
+            networks=[network.name, args.network, self._login.network],
             ports=[docker.ContainerPortArgs(internal=HTTPS_PORT, external=args.https_port, ip=args.bind_address)],
             mounts=[
                 docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True),
@@ -104,13 +108,14 @@ class Proxy(Component):
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
             health=[
                 "CMD-SHELL",
-                f"curl -sf -o /dev/null {HEALTH_URL} || {{ nginx -c {config_file} -s reload; exit 1; }}",
+                f"{shlex.join(_PROBE)} || {{ nginx -c {config_file} -s reload; exit 1; }}",
             ],
             stop_signal="SIGQUIT",
             # From the signal on nobody new is served.
             grace_seconds=_GRACE_SECONDS,
             opts=self.child(depends_on=[users, self.site, address], delete_before_replace=True),
         )
+        self._healthy = healthy(f"{name}-healthy", args.host, self._container, _PROBE, self.child())
         self.register_outputs({})
 
     def serve(
@@ -126,9 +131,11 @@ class Proxy(Component):
             "server.crt": File(untracked(certificate)),
             "server.key": File(untracked(key), mode="0600"),
         }
-        awaited = failed(trusted_by).apply(lambda refused: [self._container, *refused])
+        awaited = failed(trusted_by).apply(lambda refused: [self._healthy, *refused])
         tls = self._bundle("tls", files, self._nginx, awaited)
-        return pulumi.Output.all(self._container.id, tls.release, self.site.release).apply(_generation)
+        return pulumi.Output.all(
+            self._container.id, tls.release, self.site.release, self._healthy.stdout, self._login.healthy.stdout
+        ).apply(_generation)
 
     def _check_address(self, image: pulumi.Output[str]) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
@@ -163,5 +170,5 @@ class Proxy(Component):
 
 
 def _generation(parts: list[str]) -> str:
-    container, tls, site = parts
+    container, tls, site, *_ = parts
     return f"{container[:12]}-{tls}-{site}"

@@ -8,7 +8,7 @@ import pulumi_docker as docker
 
 from components import host_files
 from components.component import Component
-from components.container import GRACE_SECONDS, START_SECONDS, ContainerArgs, locked_down, owned_network
+from components.container import GRACE_SECONDS, ContainerArgs, healthy, locked_down, owned_network
 from components.host_files import File, ReleasedFiles
 from components.host_files.host import words
 from components.host_files.script import with_payload
@@ -16,10 +16,11 @@ from components.images import pinned_image
 from components.leftovers import STACK
 from rendering.registry import DATA, PORT, registry_config
 
-_HEALTHY = Path(__file__).parent / "healthy.sh"
 _RETIRE = Path(__file__).parent / "retire.sh"
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"
 _CONFIG = "/etc/private-registry"
+_PROBE = ["wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"]
+"""What asks the registry, in its container, whether it is healthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +83,16 @@ class Registry(Component):
             ],
             # The registry reads its configuration only when it starts.
             labels={"private-registry.registry": args.owner, "private-registry.config": config.release},
-            health=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{PORT}/"],
-            wait=False,
+            health=["CMD", *_PROBE],
             # The commands `end` and `retire` end the containers, this one and those before it.
             opts=self.child(depends_on=[config, end], delete_before_replace=False, retain_on_delete=True),
         )
         self.network = network.name
         self.data = volume.name
         self.container_id = container.id
-        self.container = self._healthy(name, args, container)
+        alive = healthy(f"{name}-healthy", args.host, container, _PROBE, self.child())
+        # Nothing uses it before it is healthy.
+        self.container = pulumi.Output.all(container.name, alive.stdout).apply(lambda parts: str(parts[0]))
         self._name, self._args = name, args
         self.register_outputs({})
 
@@ -106,14 +108,6 @@ class Registry(Component):
         self._args.host.run(
             f"{self._name}-retire", with_payload(_RETIRE, {}), create, opts=self.child(depends_on=[served])
         )
-
-    def _healthy(self, name: str, args: RegistryArgs, container: docker.Container) -> pulumi.Output[str]:
-        """Return the container's name once it is healthy: nothing uses it before that."""
-        create = pulumi.Output.all(container.name, container.id).apply(
-            lambda parts: words(container=parts[0], id=parts[1][:12], seconds=str(START_SECONDS))
-        )
-        healthy = args.host.run(f"{name}-healthy", with_payload(_HEALTHY, {}), create, opts=self.child())
-        return pulumi.Output.all(container.name, healthy.stdout).apply(lambda parts: str(parts[0]))
 
     def _give_volume(
         self, name: str, args: RegistryArgs, image: pulumi.Output[str], volume: docker.Volume

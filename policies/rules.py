@@ -27,7 +27,7 @@ REMOTE = "command:remote:Command"
 HTTPS_PORT = 8443
 """Where nginx listens in its container: the only port that is published."""
 
-SERVER_SIDE = ("Registry", "Proxy", "ReleasedFiles")
+SERVER_SIDE = ("Registry", "Proxy", "Login", "ReleasedFiles")
 """The components whose commands run on the server. All others count as run on a client."""
 
 VERIFICATION_USER = "verification"

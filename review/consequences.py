@@ -16,7 +16,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r"docker:\S+:Container \S+-registry", server.registry),
     (r"docker:\S+:RemoteImage registry-(proxy|registry)-image", server.image),
     (r"command:\S+ registry-(proxy-(tls|users|site)|registry-config)", server.bundle),
-    (r"command:\S+ registry-(registry|proxy)-(healthy|data-owner|address|retire|end)", server.check),
+    (r"command:\S+ registry-(registry|proxy|proxy-login)-(healthy|data-owner|address|retire|end)", server.check),
     (r"docker:\S+:Network registry-(proxy|proxy-login|registry)-network", server.network),
     (r"pulumi:providers:docker registry-docker-host", server.provider),
     (r"tls:\S+:SelfSignedCert registry-certificate-authority-.+", certificates.authority),

@@ -51,7 +51,8 @@ def _without_generation(config: str) -> str:
 
 def _authorities(preview: Preview) -> Iterator[FileDifference]:
     hosts: dict[tuple[str, ...], list[str]] = {}
-    for step in preview.changes:
+    # The engine tells of them as they come.
+    for step in sorted(preview.changes, key=lambda step: step.name):
         if step.name.startswith(TRUST) and step.op in ("update", "replace") and "ca.crt" in changed_files(step):
             gained, lost = trust_changes(step, preview)
             lines = (*(f"-{one}" for one in lost), *(f"+{one}" for one in gained))

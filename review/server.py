@@ -25,7 +25,9 @@ _NEW_CERTIFICATE = {
 }
 _KEPT = "nginx keeps the one it has, since the clients refuse"
 _CHECKS = {
-    "healthy": "whether the registry is healthy",
+    "registry-healthy": "whether the registry is healthy",
+    "proxy-healthy": "whether nginx is healthy",
+    "login-healthy": "whether the nginx that checks passwords is healthy",
     "data-owner": "whose the volume is",
     "address": "whether nginx can have its address and port",
     "retire": "whether an older registry is left",
@@ -33,6 +35,12 @@ _CHECKS = {
 }
 _CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER = ":Container"
+_CONTAINERS = {
+    "registry-proxy-login-": "registry-proxy-login-container",
+    "registry-proxy-": "registry-proxy-container",
+    "registry-registry-": "-registry",
+}
+"""How the names of what is there for a container start -> how that of the container ends."""
 _IMAGE = ":RemoteImage"
 
 
@@ -141,8 +149,8 @@ def check(step: Step, preview: Preview) -> Iterator[Consequence]:
     """Say what a command sees to, unless the container that it does it for changes too."""
     container = _container_of(preview, step)
     if step.op != "delete" and (container is None or container.op == "same"):
-        what = step.name.removeprefix("registry-registry-").removeprefix("registry-proxy-")
-        yield Consequence(name(preview), _CHECKS[what], "the server sees to it again; nothing else changes")
+        what = next(what for end, what in _CHECKS.items() if step.name.endswith(f"-{end}"))
+        yield Consequence(name(preview), what, "the server sees to it again; nothing else changes")
 
 
 def provider(step: Step, preview: Preview) -> Iterator[Consequence]:
@@ -158,8 +166,8 @@ def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, st
 
 def _container_of(preview: Preview, step: Step) -> Step | None:
     """Return the container that another resource of the server is there for."""
-    is_proxy = step.name.startswith("registry-proxy-")
-    return preview.find(_CONTAINER, "registry-proxy-container" if is_proxy else "-registry")
+    container = next(container for start, container in _CONTAINERS.items() if step.name.startswith(start))
+    return preview.find(_CONTAINER, container)
 
 
 def _starts(preview: Preview, step: Step) -> bool:

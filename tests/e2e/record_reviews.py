@@ -1,6 +1,6 @@
 """Records what the engine says of each kind of change, for tests/unit/test_review.py.
 
-Run by hand where the components have changed; it takes five to ten minutes::
+Run by hand where the components have changed; it takes two to five minutes::
 
     python -m tests.e2e.record_reviews
 

@@ -149,7 +149,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
     ),
 }
 NGINX = (
-    {("update", f"registry-proxy-{bundle}") for bundle in ("site", "tls", "address")}
+    {("update", f"registry-proxy-{command}") for command in ("site", "tls", "address", "healthy", "login-healthy")}
     | {("replace", "registry-proxy-container"), ("replace", "registry-proxy-login-container")}
     | PROVED
 )

@@ -48,6 +48,14 @@ def test_a_change_comes_to_what_is_written_beside_it(kind: str) -> None:
     assert f"{markdown(preview(events(kind)))}\n" == golden.read_text(), again
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_review_does_not_depend_on_the_order_in_which_the_engine_works(kind: str) -> None:
+    found = events(kind)
+    steps = [event for event in found if "resourcePreEvent" in event]
+    rest = [event for event in found if "resourcePreEvent" not in event]
+    assert markdown(preview([*reversed(steps), *rest])) == markdown(preview(found))
+
+
 def test_a_terminal_gets_a_table_as_wide_as_it_is() -> None:
     shown = text(preview(events("authority-first-dropped")), width=100)
     assert f"{shown}\n" == (RECORDED / "authority-first-dropped.txt").read_text()
@@ -154,10 +162,19 @@ def test_no_text_of_an_event_is_read_as_markup() -> None:
     assert "````\nbefore\n```\n# after\n````" in markdown(preview([failed]))
 
 
-@pytest.mark.parametrize("name", ["registry-healthy", "registry-data-owner", "registry-retire", "proxy-address"])
-def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "container"),
+    [
+        ("registry-healthy", "private-registry-test-registry"),
+        ("registry-data-owner", "private-registry-test-registry"),
+        ("registry-retire", "private-registry-test-registry"),
+        ("proxy-address", "registry-proxy-container"),
+        ("proxy-healthy", "registry-proxy-container"),
+        ("proxy-login-healthy", "registry-proxy-login-container"),
+    ],
+)
+def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(name: str, container: str) -> None:
     check = step("update", "command:local:Command", f"registry-{name}")
-    container = "registry-proxy-container" if name.startswith("proxy") else "private-registry-test-registry"
     replaced = step("replace", "docker:index/container:Container", container, diffs=["image"])
     [alone] = consequences(finished(check))
     assert alone.effect == "the server sees to it again; nothing else changes"
