@@ -25,6 +25,9 @@ NETWORK = Network(
     prefix6=PREFIX6,
 )
 
+LONGEST = ("faults", "drift", "troubleshooting", "documentation", "changes", "workflows", "kills")
+"""The files that take longest, which are begun first: else one would be left alone at the end."""
+
 TABLES = {
     "load": f"{'under load':<28}"
     + "".join(f"{name:>12}" for name in ("requests", "failed", "reconnected", "images", "docker's", "failed")),
@@ -86,6 +89,12 @@ def stack(
     stack = Stack(folder, "test", settings(found_images, client_hosts, "one", "two"))
     yield stack
     stack.destroy()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    names = [f"test_{name}" for name in LONGEST]
+    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

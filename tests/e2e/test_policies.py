@@ -56,7 +56,7 @@ REFUSED_FILES = (
     "no-insecure-registries|registry-trust-10.255.255.1: stdin speaks of insecure-registries",
 )
 CONTAINERS = (
-    ("components/registry.py", "wait=False,", "ports=[docker.ContainerPortArgs(internal=5000)], wait=False,"),
+    ("components/registry.py", "health=", "ports=[docker.ContainerPortArgs(internal=5000)], health="),
     ("components/container.py", "image=image,", 'image="nginx:latest",'),
     ("components/container.py", 'drops=["ALL"]', 'drops=["ALL"], adds=["CHOWN"]'),
     ("components/container.py", "user=args.user", 'user="0:0"'),
