@@ -27,7 +27,7 @@ down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushe
 
 test: lint unit ## run all the tests, on the real engine, Docker and SSH
 	@$(BIN)/python -m lab prepare-tests
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
 
 unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
 	@$(BIN)/pytest -n 2 tests/unit
