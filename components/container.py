@@ -1,4 +1,4 @@
-"""What the stack's two containers have in common: where they run, and that they may do nothing they need not."""
+"""What the stack's containers have in common: where they run, and that they may do nothing they need not."""
 
 import shlex
 from collections.abc import Mapping, Sequence
