@@ -1,4 +1,4 @@
-"""Real hosts for real stacks: one bridge with four hosts, made once."""
+"""Real hosts for real stacks: one bridge with its hosts, new for each file of tests."""
 
 import os
 from collections.abc import Iterator
@@ -60,8 +60,9 @@ def another(found_images: dict[str, str]) -> Iterator[dict[str, str]]:
         run(["docker", "image", "rm", "--force", image])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client_hosts(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """New hosts for each file: what one leaves there is not the next one's."""
     state = tmp_path_factory.mktemp("lab")
     hosts.remove(NETWORK)
     hosts.ensure(NETWORK, found_images["client"], state)
