@@ -10,10 +10,9 @@ import pulumi_docker as docker
 
 from components.gate import Command
 from components.host_files import Host
-from components.host_files.host import words
-from components.host_files.script import with_payload
 from components.leftovers import OWNER
 from components.seed import Seed
+from rendering.script import with_payload, words
 
 _HEALTHY = Path(__file__).parent / "healthy.sh"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 from components.advice import advise
-from components.host_files.script import with_payload
+from rendering.script import with_payload
 
 OWNER, STACK = "private-registry.owner", "private-registry.stack"
 """Labels. The owner is known to one state alone; a data volume outlives it and belongs to any stack of the name."""

@@ -13,8 +13,6 @@ from components.component import Component
 from components.container import ContainerArgs, healthy, locked_down, owned_network
 from components.gate import Command, failed, untracked
 from components.host_files import File, Nginx, ReleasedFiles
-from components.host_files.host import words
-from components.host_files.script import with_payload
 from components.images import pinned_image
 from components.login import Login, LoginArgs, login_name
 from rendering.nginx import (
@@ -29,6 +27,7 @@ from rendering.nginx import (
     tls_listener,
 )
 from rendering.registry import DATA, PORT
+from rendering.script import with_payload, words
 
 _PUBLISH = Path(__file__).parent / "publish.sh"
 _PROBE = ["curl", "-sf", "-o", "/dev/null", HEALTH_URL]

@@ -10,11 +10,10 @@ from components import host_files
 from components.component import Component
 from components.container import GRACE_SECONDS, ContainerArgs, healthy, locked_down, owned_network
 from components.host_files import File, ReleasedFiles
-from components.host_files.host import words
-from components.host_files.script import with_payload
 from components.images import pinned_image
 from components.leftovers import STACK
 from rendering.registry import DATA, PORT, registry_config
+from rendering.script import with_payload, words
 
 _RETIRE = Path(__file__).parent / "retire.sh"
 _OWN_VOLUME = Path(__file__).parent / "own_volume.sh"

@@ -12,8 +12,7 @@ import pulumi
 
 from components.component import Component
 from components.host_files import Host
-from components.host_files.host import words
-from components.host_files.script import with_payload
+from rendering.script import with_payload, words
 from settings.model import VERIFICATION_USER
 
 _SCRIPT = Path(__file__).parent / "verification.sh"

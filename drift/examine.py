@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from components.container import START_SECONDS
-from components.host_files.script import with_payload
 from drift.containers import Seen, container_findings, seen_in, stopped
 from drift.report import Finding, Remedy, Report
 from drift.session import Answer, Run, Unanswered, session
 from drift.state import Containers, Host, export, hosts_of
+from rendering.script import with_payload
 
 _AT_ONCE = 20
 _CONTAINERS = Path(__file__).parent / "containers.sh"

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from components.host_files.script import with_payload
 from components.leftovers import OWNER
 from lab import engine
 from lab.places import PROJECT
 from lab.run import LabError
 from lab.stack import environment_of
+from rendering.script import with_payload
 
 Connection = Mapping[str, Any]
 """How a command of the stack reaches its host, as the state has it."""

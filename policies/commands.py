@@ -1,16 +1,12 @@
 """Reads what a command on a host runs: its lines, their words, and the files in its standard input."""
 
-import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rendering.script import START, read_payload, read_words
+
 TYPES = ("command:local:Command", "command:remote:Command")
 LINES = ("create", "update", "delete")
-
-_START = "sh -s -- "
-# As components/host_files/script.py writes it.
-_FILE = re.compile(r"^([\w.-]+)\) cat <<'END-OF-PAYLOAD'\n(.*?)^END-OF-PAYLOAD$", re.MULTILINE | re.DOTALL)
 
 
 def words(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -18,21 +14,19 @@ def words(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for line in LINES:
         text = inputs.get(line)
         if isinstance(text, str):
-            for word in _split(text.partition(_START)[2]):
-                key, _, value = word.partition("=")
-                yield key, value
+            yield from read_words(text)
 
 
 def starts_otherwise(inputs: Mapping[str, Any]) -> bool:
     """Tell whether a line of the command runs anything but a script from standard input."""
     lines = (inputs.get(line) for line in LINES)
-    return any(isinstance(line, str) and not line.startswith((_START, f"sudo -n {_START}")) for line in lines)
+    return any(isinstance(line, str) and not line.startswith((START, f"sudo -n {START}")) for line in lines)
 
 
 def files(inputs: Mapping[str, Any]) -> dict[str, str]:
     """Return name -> content of the files that the standard input carries."""
     script = inputs.get("stdin")
-    return dict(_FILE.findall(script)) if isinstance(script, str) else {}
+    return read_payload(script) if isinstance(script, str) else {}
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -46,11 +40,3 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from texts(item)
-
-
-def _split(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        # What a shell would not read is still to be judged.
-        return text.split()

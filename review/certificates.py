@@ -6,7 +6,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from review.command import payload
+from review.command import contents
 from review.consequence import DONE, Consequence
 from review.events import Preview, State, Step
 
@@ -86,7 +86,7 @@ def days_left(preview: Preview) -> str | None:
 
 def trust_changes(step: Step, preview: Preview) -> tuple[list[str], list[str]]:
     """Return the authorities that a client's ca.crt gains and loses."""
-    old, new = payload(step.old), payload(step.new)
+    old, new = contents(step.old), contents(step.new)
     if old is not None and new is not None:
         before, after = (_described(files.get("ca.crt", "")) for files in (old, new))
         return [one for one in after if one not in before], [one for one in before if one not in after]

@@ -1,15 +1,10 @@
 """What a command of the stack says: which files it places where, and their content where that is no secret."""
 
-import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rendering.script import read_payload, read_words
 from review.events import State, Step
-
-_FILE = re.compile(
-    r"^(?P<name>[a-zA-Z0-9][a-zA-Z0-9._-]*)\) cat <<'END-OF-PAYLOAD'\n(?P<text>.*?)^END-OF-PAYLOAD\n;;$", re.M | re.S
-)
 
 
 @dataclass(frozen=True)
@@ -51,19 +46,14 @@ def changed_files(step: Step) -> list[str]:
     return sorted(name for name in names if not new.is_known or old.files.get(name) != new.files.get(name))
 
 
-def payload(state: State) -> dict[str, str] | None:
+def contents(state: State) -> dict[str, str] | None:
     """Return name -> content of the files that a command carries; None where it is secret or not known yet."""
     script = state.text("stdin")
-    return None if script is None else {found["name"]: found["text"] for found in _FILE.finditer(script)}
+    return None if script is None else read_payload(script)
 
 
 def _words(line: str) -> dict[str, list[str]]:
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return {}
     values: dict[str, list[str]] = {}
-    for key, separator, value in (word.partition("=") for word in words):
-        if separator:
-            values.setdefault(key, []).append(value)
+    for key, value in read_words(line):
+        values.setdefault(key, []).append(value)
     return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from review.certificates import trust_changes
 from review.clients import TRUST
-from review.command import changed_files, payload
+from review.command import changed_files, contents
 from review.consequence import named
 from review.events import Preview, Step
 
@@ -35,7 +35,7 @@ def _configurations(preview: Preview) -> Iterator[FileDifference]:
 
 
 def _difference(step: Step) -> Iterator[str]:
-    old, new = payload(step.old), payload(step.new)
+    old, new = contents(step.old), contents(step.new)
     if old is None or new is None:
         yield "known only during the update: it names the new registry container"
         return

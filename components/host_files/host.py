@@ -1,10 +1,11 @@
 """A host on which commands run: this machine, or one reached over SSH."""
 
-import shlex
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_command as command
+
+from rendering.script import START
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,4 @@ class Host:
     def _line(self, arguments: pulumi.Input[str] | None) -> pulumi.Output[str] | None:
         if arguments is None:
             return None
-        return pulumi.Output.concat("sudo -n " if self.sudo else "", "sh -s -- ", arguments)
-
-
-def words(**values: str) -> str:
-    """Return ``key=value`` words, quoted for a shell, without the empty ones."""
-    return shlex.join(f"{key}={value}" for key, value in values.items() if value)
+        return pulumi.Output.concat("sudo -n " if self.sudo else "", START, arguments)

@@ -8,9 +8,9 @@ from typing import Any
 import pulumi
 
 from components.component import Component
-from components.host_files.host import Host, words
-from components.host_files.script import with_payload
+from components.host_files.host import Host
 from components.seed import Seed
+from rendering.script import with_payload, words
 
 _FILES = Path(__file__).parent / "files.sh"
 _RELEASES = Path(__file__).parent / "releases.sh"

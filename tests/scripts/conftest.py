@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files.script import with_payload
+from rendering.script import with_payload
 
 SHELLS = ("dash", "busybox")
 

@@ -10,11 +10,10 @@ from hypothesis import assume, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from components.host_files.host import words
-from components.host_files.script import with_payload
 from lab.places import PROJECT
 from rendering.htpasswd import Login, htpasswd
 from rendering.nginx import nginx_config
+from rendering.script import START, read_payload, read_words, with_payload, words
 from settings import InvalidSettings, Settings, load
 from tests.unit.conftest import BASE, HOST_KEY
 
@@ -80,7 +79,8 @@ def test_a_user_is_one_line_of_the_users_file(name: str) -> None:
 
 
 @given(values=st.dictionaries(st.sampled_from(["directory", "marker", "entry"]), HOSTILE.filter(bool)))
-def test_an_argument_is_one_word(values: dict[str, str]) -> None:
+def test_an_argument_is_one_word_and_read_as_such(values: dict[str, str]) -> None:
+    assert read_words(f"{START}{words(**values)}") == list(values.items())
     assert shlex.split(words(**values)) == [f"{key}={value}" for key, value in values.items()]
 
 
@@ -93,3 +93,4 @@ def test_a_payload_comes_out_of_a_real_shell_as_it_went_in(content: str) -> None
         assume(False)
     printed = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, check=True).stdout
     assert printed == f"{content}\n".encode()
+    assert read_payload(script) == {"file": f"{content}\n"}

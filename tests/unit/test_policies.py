@@ -13,10 +13,10 @@ import pulumi
 import pytest
 
 from components import PrivateRegistry
-from components.host_files.script import with_payload
 from lab.places import PROJECT
 from policies import nginx
 from policies.rules import RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
+from rendering.script import with_payload
 from settings import Settings
 from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Monitor, Recorder, event_loop
 

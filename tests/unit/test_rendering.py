@@ -10,12 +10,12 @@ import pytest
 import yaml
 from jinja2 import UndefinedError
 
-from components.host_files.script import with_payload
 from lab.places import PROJECT
 from registry_reference import registry_reference
 from rendering.htpasswd import Login, bcrypt_hash, htpasswd
 from rendering.nginx import nginx_config
 from rendering.registry import registry_config
+from rendering.script import with_payload
 from rendering.templates import render
 
 SALT = bytes(range(16))

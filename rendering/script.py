@@ -1,13 +1,21 @@
-"""A shell script together with the content it places, as one text for the standard input of ``sh -s``."""
+"""A shell script together with the content it places, as one text for the standard input of ``sh -s``, and its words.
+
+What writes them stands beside what reads them again, of a resource in a preview.
+"""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
+
+START = "sh -s -- "
+"""How a command starts a script that comes on standard input; its words follow."""
 
 _END = "END-OF-PAYLOAD"
 # dash loses the first byte of a character of several bytes that follows the first letters of the end mark.
 _LOST_BY_DASH = re.compile(r"^E[A-Z-]*[^\x00-\x7f]", re.MULTILINE)
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
+_CASE = re.compile(rf"^({_NAME.pattern})\) cat <<'{_END}'\n(.*?)^{_END}$", re.MULTILINE | re.DOTALL)
 
 
 def with_payload(script: Path, payload: Mapping[str, str]) -> str:
@@ -25,6 +33,27 @@ def with_payload(script: Path, payload: Mapping[str, str]) -> str:
     cases = [_case(name, text) for name, text in payload.items()]
     payload_function = ["payload() { case $1 in", *cases, "esac; }"] if cases else []
     return "\n".join([*payload_function, _compact(script.read_text(encoding="utf-8"))])
+
+
+def read_payload(script: str) -> dict[str, str]:
+    """Return name -> text of what a script from ``with_payload`` carries."""
+    return dict(_CASE.findall(script))
+
+
+def words(**values: str) -> str:
+    """Return ``key=value`` words, quoted for a shell, without the empty ones."""
+    return shlex.join(f"{key}={value}" for key, value in values.items() if value)
+
+
+def read_words(line: str) -> list[tuple[str, str]]:
+    """Return the keys and values of a command's words; a word without ``=`` is a key with an empty value."""
+    text = line.partition(START)[2]
+    try:
+        found = shlex.split(text)
+    except ValueError:
+        # What a shell would not read is still to be judged.
+        found = text.split()
+    return [(key, value) for key, _, value in (word.partition("=") for word in found)]
 
 
 def _case(name: str, text: str) -> str:
