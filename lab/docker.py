@@ -13,6 +13,8 @@ from lab.run import LabError, run, step, succeeds
 _PID = CACHE / "dockerd.pid"
 _LOG = CACHE / "dockerd.log"
 _START_SECONDS = 60
+_started: list[subprocess.Popen[bytes]] = []
+"""The engine is to outlive this program, and Python complains of a process that runs when nobody knows it any more."""
 
 
 def ensure() -> None:
@@ -60,6 +62,7 @@ def _start() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with _LOG.open("ab") as log:
         daemon = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    _started.append(daemon)
     _PID.write_text(str(daemon.pid))
     deadline = time.monotonic() + _START_SECONDS
     while not _answers():
