@@ -5,8 +5,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from components import PrivateRegistry
-from settings import InvalidSettings, load
+from components import InvalidSettings, PrivateRegistry, load
 
 config = pulumi.Config()
 try:

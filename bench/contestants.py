@@ -2,9 +2,10 @@
 
 import datetime
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,32 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.docker import PREFIX, make_network, remove
 from bench.recipe import RECIPE, STATIC
-from lab import images
-from lab.run import run, succeeds
-from rendering.htpasswd import Login, htpasswd
-from rendering.nginx import HTTPS_PORT, access_script, login_config, nginx_config, tls_listener
-from rendering.registry import DATA, PORT, registry_config
+from components.proxy.config import (
+    CACHE,
+    HTTPS_PORT,
+    CacheConfig,
+    login_config,
+    login_scripts,
+    nginx_config,
+    padding,
+    tls_listener,
+)
+from components.proxy.login.htpasswd import Login, htpasswd
+from components.registry.config import DATA, PORT, registry_config
+from lab import images, s3
+from lab.docker import gateway
+from lab.run import run
+from tests.e2e.bucket import serving
+from tests.scripts.served import own_cache
 
-PREFIX = "private-registry-bench"
 NAME = "registry.test"
 USER, PASSWORD = "ci", "correct horse battery"
 VICTIMS = 2000
 """Users whose passwords are guessed, ``user0`` and so on: nobody's limit of guesses is reached soon."""
-FILE_BYTES = 100_000_000
+FILE_BYTES, LAYER_BYTES = 100_000_000, 5_000_000
+COLD, WARM = CACHES = ("ours, bucket cold", "ours, bucket warm")
 _USER_ID = "10001:10001"
 _ASK = "            auth_request /access;\n"
 
@@ -37,6 +51,8 @@ class Contestant:
 
     name: str
     url: str
+    prepare: Callable[[], object] = lambda: None
+    """Called before each pull from it."""
 
 
 @contextmanager
@@ -45,20 +61,22 @@ def running() -> Iterator[dict[str, Contestant]]:
 
     Returns:
         Name -> contestant: ``ours``, ``ours, no login``, ``recipe`` (bcrypt at cost 10, as ours), ``recipe, cost 4``,
-        ``registry alone`` (plain HTTP), ``registry, own TLS``, ``static file``.
+        ``registry alone`` (plain HTTP), ``registry, own TLS``, ``static file``; with a bucket ``ours, bucket cold`` and
+        ``ours, bucket warm``, of which one has an empty cache at each pull, and ``registry, bucket`` (plain HTTP).
     """
-    _remove()
+    remove()
     found = images.ensure()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
         try:
-            run(["docker", "network", "create", PREFIX])
-            tls = _certificate()
+            make_network(PREFIX)
+            tls = certificate()
             _registry(root, found["registry"], tls)
-            yield dict(_proxies(root, found["nginx"], tls))
+            with _bucket(root, found["registry"]):
+                yield dict(_proxies(root, found["nginx"], tls))
         finally:
-            _remove()
+            remove()
 
 
 def _registry(root: Path, image: str, tls: dict[str, str]) -> None:
@@ -74,6 +92,18 @@ def _registry(root: Path, image: str, tls: dict[str, str]) -> None:
     _serve(root, "registry-tls", image, config, [*data, "--volume", f"{files}:/tls:ro"])
 
 
+@contextmanager
+def _bucket(root: Path, image: str) -> Iterator[None]:
+    """Serve a bucket on this machine, and a registry that has its images there."""
+    (root / "s3").mkdir()
+    with serving(s3.ensure(), root / "s3", gateway(PREFIX)) as bucket:
+        config = yaml.safe_load(registry_config("0" * 64, 1, bucket.driver))
+        _serve(root, "registry-bucket", image, config, [])
+        for number in range(len(CACHES)):
+            own_cache(f"{PREFIX}-cache-{number}", image, _USER_ID)
+        yield
+
+
 def _serve(root: Path, name: str, image: str, config: dict[str, Any], options: list[str]) -> None:
     file = root / f"{name}.yml"
     file.write_text(yaml.safe_dump(config))
@@ -82,10 +112,14 @@ def _serve(root: Path, name: str, image: str, config: dict[str, Any], options: l
 
 
 def _proxies(root: Path, image: str, tls: dict[str, str]) -> Iterator[tuple[str, Contestant]]:
-    script = access_script(NAME, f"{PREFIX}-login")
-    ours = nginx_config(NAME, NAME, f"{PREFIX}-registry", PORT, script)
+    scripts = login_scripts(NAME, f"{PREFIX}-login")
+    ours = nginx_config(NAME, NAME, f"{PREFIX}-registry", PORT, scripts)
+    cached = nginx_config(
+        NAME, NAME, f"{PREFIX}-registry-bucket", PORT, scripts, layers_on_disk=False, cache=CacheConfig(10, "0")
+    )
     texts = {
         "ours": ours,
+        **dict.fromkeys(CACHES, cached),
         "ours, no login": ours.replace(_ASK, ""),
         "recipe": RECIPE,
         "recipe, cost 4": RECIPE.replace("htpasswd", "htpasswd-4"),
@@ -96,16 +130,25 @@ def _proxies(root: Path, image: str, tls: dict[str, str]) -> Iterator[tuple[str,
         _bundle(folder, "tls", {**tls, "listen.conf": tls_listener()})
         users = {"htpasswd": _users(10), "htpasswd-4": _users(4)}
         _bundle(folder, "users", users)
-        _bundle(folder, "site", {"nginx.conf": text, "access.js": script, "login.conf": login_config()})
+        files = {"nginx.conf": text, **scripts, "login.conf": login_config(), "padding": padding()}
+        _bundle(folder, "site", files)
         if name == "static file":
             _bundle(folder, "file", {})
             (folder / "file/releases/one/data").write_bytes(bytes(FILE_BYTES))
-        _nginx(folder.name, image, folder, "nginx.conf")
-        yield name, Contestant(name, f"https://{_address(folder.name)}:{HTTPS_PORT}")
+            (folder / "file/releases/one/layer").write_bytes(bytes(LAYER_BYTES))
+        volume = f"{PREFIX}-cache-{CACHES.index(name)}:{CACHE}" if name in CACHES else f"{PREFIX}-data:{DATA}:ro"
+        _nginx(folder.name, image, folder, "nginx.conf", "--volume", volume)
+        url = f"https://{_address(folder.name)}:{HTTPS_PORT}"
+        if name == COLD:
+            empty = ["docker", "exec", f"{PREFIX}-{folder.name}", "sh", "-c", f"rm -rf {CACHE}/?"]
+            yield name, Contestant(name, url, partial(run, empty))
+        else:
+            yield name, Contestant(name, url)
     _nginx("login", image, root / "ours", "login.conf", "--cpu-shares", "64")
     for name, scheme, container in (
         ("registry alone", "http", "registry"),
         ("registry, own TLS", "https", "registry-tls"),
+        ("registry, bucket", "http", "registry-bucket"),
     ):
         yield name, Contestant(name, f"{scheme}://{_address(container)}:{PORT}")
 
@@ -127,7 +170,7 @@ def _users(cost: int) -> str:
 
 
 def _nginx(name: str, image: str, folder: Path, config: str, *options: str) -> None:
-    mounts = ["--volume", f"{folder}:/etc/private-registry:ro", "--volume", f"{PREFIX}-data:{DATA}:ro"]
+    mounts = ["--volume", f"{folder}:/etc/private-registry:ro"]
     command = ["nginx", "-c", f"/etc/private-registry/site/current/{config}", "-g", "daemon off;"]
     _start(name, image, command, [*mounts, *options])
 
@@ -144,16 +187,8 @@ def _address(name: str) -> str:
     return run(["docker", "inspect", "--format", form, f"{PREFIX}-{name}"]).strip()
 
 
-def _remove() -> None:
-    listed = run(["docker", "ps", "--all", "--quiet", "--filter", f"name=^{PREFIX}-"]).split()
-    if listed:
-        run(["docker", "rm", "--force", "--volumes", *listed])
-    for kind, name in (("volume", f"{PREFIX}-data"), ("network", PREFIX)):
-        if succeeds(["docker", kind, "inspect", name]):
-            run(["docker", kind, "rm", name])
-
-
-def _certificate() -> dict[str, str]:
+def certificate() -> dict[str, str]:
+    """Draw a key and sign a certificate with it; return ``server.crt`` and ``server.key``, PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.UTC)

@@ -11,17 +11,17 @@ import tempfile
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.contestants import FILE_BYTES, PASSWORD, USER, VICTIMS, Contestant
+from bench.contestants import FILE_BYTES, LAYER_BYTES, PASSWORD, USER, VICTIMS, Contestant
 from lab.run import run
 
 CLIENTS = 4
-IMAGES, LAYERS, LAYER_BYTES = 16, 10, 5_000_000
+IMAGES, LAYERS = 16, 10
 LARGE_BYTES = 10 * 2**30
 _SECONDS = 3
 _ATTACK_SECONDS = 20
@@ -122,12 +122,13 @@ def pull_images(contestant: Contestant, layers: list[str]) -> float:
     for image in range(IMAGES):
         words = ["--http1.1", "--parallel", "--parallel-max", "3"]
         for digest in layers[image * LAYERS : (image + 1) * LAYERS]:
-            words += ["--output", "/dev/null", f"{contestant.url}/v2/bench/pull/blobs/sha256:{digest}"]
+            words += ["--output", "/dev/null", f"{contestant.url}/v2/bench/images/blobs/sha256:{digest}"]
         commands.append(words)
     return _pulled(contestant, commands, IMAGES * LAYERS * LAYER_BYTES)
 
 
 def _pulled(contestant: Contestant, commands: list[list[str]], size: int) -> float:
+    contestant.prepare()
     started = time.monotonic()
     clients = [subprocess.Popen([*_CURL, "--header", _login(), *words]) for words in commands]
     # All of them are waited for, also when one has failed.
@@ -136,11 +137,12 @@ def _pulled(contestant: Contestant, commands: list[list[str]], size: int) -> flo
     return size / 1e6 / (time.monotonic() - started)
 
 
-def prepare(registry: Contestant, file: Path, size: int) -> str:
-    """Push a new layer that is to be pulled; return its digest."""
+def prepare(registries: Sequence[Contestant], repository: str, file: Path, size: int) -> str:
+    """Push a new layer that is to be pulled to each registry; return its digest."""
     file.write_bytes(os.urandom(size))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    _upload(registry, "bench/pull", file, digest)
+    for registry in registries:
+        _upload(registry, repository, file, digest)
     return digest
 
 

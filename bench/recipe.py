@@ -56,12 +56,15 @@ STATIC = (
     server {"""
     + _TLS
     + """
+        root /etc/private-registry/file/current;
         location / {
-            root /etc/private-registry/file/current;
             rewrite ^ /data break;
+        }
+        location /v2/bench/images/ {
+            rewrite ^ /layer break;
         }
     }
 }
 """
 )
-"""One file for every request: what nginx and TLS can do at most."""
+"""One file for every request, and a smaller one for a layer of an image: what nginx and TLS can do at most."""

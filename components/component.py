@@ -1,16 +1,24 @@
 """What all components share: the type token, and the options of their children."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 
 class Component(pulumi.ComponentResource):
-    """A component resource whose type token is ``private-registry:index:<Class>``."""
+    """A component resource whose type token is ``private-registry:index:<Class>``.
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(f"private-registry:index:{type(self).__name__}", name, None, opts)
+    ``props`` says what it is: the engine keeps that in the state and shows its difference; a review puts it in words.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        opts: pulumi.ResourceOptions | None = None,
+        props: Mapping[str, pulumi.Input[object]] | None = None,
+    ) -> None:
+        super().__init__(f"private-registry:index:{type(self).__name__}", name, props, opts)
 
     def child(
         self,

@@ -2,13 +2,22 @@
 
 import hashlib
 import hmac
+from functools import partial
+from typing import Protocol
 
 import pulumi
 import pulumi_tls as tls
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from components.component import Component
+from .component import Component
+
+
+class Derive(Protocol):
+    """Returns secret bytes that depend on the seed and the purpose alone (RFC 5869)."""
+
+    def __call__(self, purpose: str, length: int = 32) -> bytes:
+        """Return bytes for a purpose."""
 
 
 class Seed(Component):
@@ -20,6 +29,11 @@ class Seed(Component):
         self._material: pulumi.Output[str] = pulumi.Output.secret(key.private_key_pem)
         self.register_outputs({})
 
+    @property
+    def derivation(self) -> pulumi.Output[Derive]:
+        """What derives from the seed, for whoever needs much of it at once."""
+        return self._material.apply(lambda material: partial(_hkdf, material))
+
     def derive(self, purpose: str, length: int = 32) -> pulumi.Output[bytes]:
         """Return secret bytes that depend on the seed and the purpose alone (RFC 5869)."""
         return self._material.apply(lambda material: _hkdf(material, purpose, length))
@@ -30,13 +44,14 @@ class Seed(Component):
 
     def fingerprint(self, content: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return a short keyed digest: it tells contents apart, and helps nobody to guess a secret one."""
-        digest = pulumi.Output.all(self.derive("fingerprint"), content).apply(lambda parts: _keyed(parts[0], parts[1]))
+        digest = pulumi.Output.all(self.derive("fingerprint"), content).apply(lambda parts: keyed_digest(*parts))
         return pulumi.Output.unsecret(digest)
 
 
-def _hkdf(material: str, purpose: str, length: int) -> bytes:
+def _hkdf(material: str, purpose: str, length: int = 32) -> bytes:
     return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose.encode()).derive(material.encode())
 
 
-def _keyed(key: bytes, content: str) -> str:
+def keyed_digest(key: bytes, content: str) -> str:
+    """Return 12 hexadecimal digits that tell contents apart, and help nobody who lacks the key."""
     return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()[:12]

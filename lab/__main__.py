@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import drift
 import review
 from lab import docker, engine, hosts, images, s3, stack, summary
-from lab import forget as forgetting
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
+from operations import forget as forgetting
+from operations.command_line import OperationError
+from operations.drift import Report, examine
 
 
 def prepare() -> dict[str, str]:
@@ -38,12 +39,14 @@ def prepare_tests() -> int:
 def up() -> int:
     """Bring the dev stack up and say how to use it."""
     started = time.monotonic()
+    _refuse_another_clones()
     found = prepare()
+    _refuse_another_clones()
     hosts.ensure(hosts.DEV, found["client"], STATE)
     again = stack.exists()
     stack.ensure()
     options = _repair() if again else []
-    with step("stack dev") as chosen:
+    with step("stack dev", live=False) as chosen:
         status = stack.show("up", "--yes", "--skip-preview", "--continue-on-error", "--suppress-outputs", *options)
         chosen.append("applied" if status == 0 else "failed")
     if status == 0:
@@ -52,13 +55,19 @@ def up() -> int:
     return status
 
 
+def _refuse_another_clones() -> None:
+    """Stop before anything of another clone's lab is touched; where no Docker runs yet, ask again when it does."""
+    if docker.answers():
+        hosts.refuse_another_clones(hosts.DEV, STATE)
+
+
 def _repair() -> list[str]:
     """Repair what somebody changed by hand, which an update does not see; return the options that it needs now."""
     with step("drift") as chosen:
-        report = drift.examine(stack.STACK, repair=True)
+        report = examine(stack.command_line(), repair=True)
         chosen.append(f"{len(report.repaired)} repaired, {len(report.found)} left")
     if report.repaired or report.found:
-        say(report.text())
+        say(_told(report))
     return ["--refresh"] if report.needs_refresh else []
 
 
@@ -76,18 +85,34 @@ def preview() -> int:
     return status
 
 
+def drift() -> int:
+    """Show what somebody changed by hand on the hosts of STACK, by default the dev stack; REPAIR=1: repair it."""
+    report = examine(stack.command_line(_stack()), repair=bool(os.environ.get("REPAIR")))
+    say(_told(report))
+    return 2 if report.found else 0
+
+
+def _told(report: Report) -> str:
+    return report.text("make up", "make up") if report.stack == stack.STACK else report.text()
+
+
+def _stack() -> str:
+    return os.environ.get("STACK") or stack.STACK
+
+
 def forget() -> int:
     """Take the host CLIENT, which is gone for good, out of the state of STACK, by default the dev stack."""
     client = os.environ.get("CLIENT")
     if not client:
         raise LabError("name the host: make forget CLIENT=10.0.0.7 (and STACK=prod for another stack than dev)")
-    forgetting.forget(client, os.environ.get("STACK") or stack.STACK)
+    say(forgetting.forget(client, stack.command_line(_stack())))
     return 0
 
 
 def down() -> int:
     """Remove all that the lab made, but the images pushed unless PURGE=1."""
     purge = os.environ.get("PURGE") == "1"
+    _refuse_another_clones()
     status = 0
     if stack.exists():
         stack.ensure()
@@ -109,6 +134,7 @@ def main() -> int:
     commands: dict[str, Callable[[], int]] = {
         "up": up,
         "preview": preview,
+        "drift": drift,
         "forget": forget,
         "down": down,
         "prepare-tests": prepare_tests,
@@ -117,7 +143,7 @@ def main() -> int:
     parser.add_argument("command", choices=commands)
     try:
         return commands[parser.parse_args().command]()
-    except LabError as error:
+    except (LabError, OperationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

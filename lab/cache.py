@@ -3,10 +3,12 @@
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.places import CACHE
+from lab.run import LabError, doing
 
 
 def digest_of(sources: Sequence[Path], *more: str) -> str:
@@ -19,6 +21,26 @@ def digest_of(sources: Sequence[Path], *more: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@contextmanager
+def alone(what: str, refusal: str) -> Iterator[None]:
+    """Do something while nobody else on this machine does it, of another clone perhaps.
+
+    Args:
+        what: The name of that.
+        refusal: What is said to whoever comes second.
+
+    Raises:
+        LabError: Somebody does it now.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{what}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(refusal) from None
+        yield
+
+
 def built(name: str, digest: str, build: Callable[[Path], None]) -> Path:
     """Return the folder of a part, after building it where that was not done before.
 
@@ -27,10 +49,15 @@ def built(name: str, digest: str, build: Callable[[Path], None]) -> Path:
         digest: Stands for all that it is built from.
         build: Fills an empty folder.
     """
-    CACHE.mkdir(parents=True, exist_ok=True)
     target = CACHE / "parts" / f"{name}-{digest}"
+    # It gets its name when it is whole, so nobody has to wait here for what others build.
+    if target.is_dir():
+        return target
+    CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
+        doing("waiting for another run of the lab, which builds something")
         fcntl.flock(lock, fcntl.LOCK_EX)
+        doing("")
         if target.is_dir():
             return target
         building = CACHE / "building" / name

@@ -3,7 +3,10 @@
 import os
 import shutil
 
-from lab.run import LabError, run
+from lab.run import LONG_SECONDS, LabError, last_line, run, step
+
+_PATIENCE = ["-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30", "-o", "Acquire::Retries=2"]
+"""A mirror that does not answer is given up after two minutes, not after ten."""
 
 
 def can_install() -> bool:
@@ -23,5 +26,8 @@ def install(program: str, *packages: str) -> None:
         names = " ".join(packages)
         raise LabError(f"{program} is missing. Install it (on Debian: sudo apt-get install {names}) and try again.")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], env=quiet)
-    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=quiet)
+    # -q keeps apt from drawing a bar of its own.
+    with step(f"  {program}") as chosen:
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            run(["apt-get", "-q", *_PATIENCE, *words], env=quiet, timeout=LONG_SECONDS, tell=last_line)
+        chosen.append(f"installed Debian's {' and '.join(packages)}")

@@ -24,7 +24,7 @@ def ensure() -> None:
         LabError: None answers and none could be started; says what to do.
     """
     with step("Docker Engine") as chosen:
-        if _answers():
+        if answers():
             chosen.append(f"{_version()}, already running")
             return
         if not debian.can_install():
@@ -38,7 +38,7 @@ def ensure() -> None:
 
 def stop() -> bool:
     """Stop the engine if the lab started it and it runs nothing else; tell whether it did."""
-    if not _PID.exists() or (_answers() and run(["docker", "ps", "--quiet"])):
+    if not _PID.exists() or (answers() and run(["docker", "ps", "--quiet"])):
         return False
     pid = int(_PID.read_text())
     _PID.unlink()
@@ -50,7 +50,13 @@ def stop() -> bool:
     return True
 
 
-def _answers() -> bool:
+def gateway(network: str) -> str:
+    """Return the address of this machine on a network of Docker's."""
+    return run(["docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network]).strip()
+
+
+def answers() -> bool:
+    """Tell whether a Docker Engine answers."""
     return succeeds(["docker", "version", "--format", "{{.Server.Version}}"])
 
 
@@ -65,7 +71,7 @@ def _start() -> None:
     _started.append(daemon)
     _PID.write_text(str(daemon.pid))
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers():
+    while not answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
             raise LabError(
                 f"Docker did not start; its log is {_LOG}:\n" + "\n".join(_LOG.read_text().splitlines()[-5:])

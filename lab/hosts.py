@@ -1,13 +1,15 @@
 """The lab's client hosts: containers with sshd and a Docker of their own on a bridge of their own."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from lab.debian import install
-from lab.run import LabError, run, step, succeeds
+from lab.places import PROJECT
+from lab.run import LabError, doing, run, step, succeeds
 
 _CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE"]
 _START_SECONDS = 60
@@ -22,6 +24,8 @@ class LabHost:
     user: str = "root"
     listed: bool = True
     """Whether the clients file names it."""
+    containerd: bool = False
+    """Whether its Docker keeps images in containerd's store, as fresh installations do, and not in its own."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,41 @@ DEV = Network(
     "172.30.77",
     (
         LabHost("client-1", "172.30.77.11"),
-        LabHost("client-2", "172.30.77.12", user="ops"),
+        LabHost("client-2", "172.30.77.12", user="ops", containerd=True),
         LabHost("stranger", "172.30.77.13", listed=False),
     ),
 )
-"""The hosts of the dev stack: root on one, an operator with sudo on the other, and one that is not listed."""
+"""The hosts of the dev stack: root on one, an operator with sudo on the other, and one that is not listed.
+
+The first two have Docker's two stores of images."""
 
 
 def container(network: Network, host: LabHost) -> str:
     """Return the name of the container that plays a host."""
     return f"{network.name}-{host.name}"
+
+
+def refuse_another_clones(network: Network, state: Path) -> None:
+    """Refuse to touch hosts that another clone of this project has: its stack still counts on them.
+
+    Raises:
+        LabError: There are such hosts; says where that clone is.
+    """
+    key = state / "ssh/id_ed25519.pub"
+    ours = key.read_text().strip() if key.exists() else ""
+    for host in network.hosts:
+        name = container(network, host)
+        public_key = _label(name, "authorized-key")
+        folder = _label(name, "folder")
+        # This clone's have its key; its key is gone where somebody has removed the clone or its .lab.
+        if not public_key or public_key == ours or folder == str(PROJECT) or (folder and not Path(folder).exists()):
+            continue
+        names = " ".join(container(network, other) for other in network.hosts)
+        raise LabError(
+            f"the lab is up in another clone of this project: {folder or 'an older one, which did not say where'}. "
+            f"There can be one at a time: run 'make down' there first. If that clone is gone, remove its hosts: "
+            f"docker rm --force --volumes {names}"
+        )
 
 
 def ensure(network: Network, image: str, state: Path) -> None:
@@ -75,34 +104,43 @@ def ensure(network: Network, image: str, state: Path) -> None:
         image: The image of a client host.
         state: The folder for ``clients.yaml`` and ``ssh/``.
     """
+    start(network, image, state, network.hosts)
+    write_clients(network, state)
+
+
+def start(network: Network, image: str, state: Path, which: Sequence[LabHost]) -> None:
+    """Start some of the hosts, and wait until their Docker answers."""
     key = _ssh_key(state)
     if not succeeds(["docker", "network", "inspect", network.name]):
         subnets = ["--subnet", f"{network.prefix}.0/24", "--gateway", network.gateway]
         if network.prefix6:
             subnets += ["--ipv6", "--subnet", f"{network.prefix6}::/64", "--gateway", network.gateway6]
         run(["docker", "network", "create", *subnets, network.name])
-    for host in network.hosts:
+    for host in which:
         with step(f"host {host.name}") as chosen:
             chosen.append(_start(network, host, image, key.with_suffix(".pub").read_text().strip()))
-    for host in network.hosts:
-        _wait(network, host)
-    write_clients(network, state)
+    with step("hosts") as chosen:
+        for host in which:
+            doing(f"waiting for Docker on {host.name}")
+            _wait(network, host)
+        chosen.append("Docker answers on each")
 
 
 def write_clients(network: Network, state: Path) -> None:
     """Write the clients file: the listed hosts with the keys that they show."""
-    clients = [
-        {
-            "host": host.address,
-            "user": host.user,
-            "privateKeyFile": str((state / "ssh/id_ed25519").resolve()),
-            "hostKey": host_key(network, host),
-            "hostsEntry": network.gateway,
-        }
-        for host in network.hosts
-        if host.listed
-    ]
+    clients = [client(network, host, state) for host in network.hosts if host.listed]
     (state / "clients.yaml").write_text(f"# Written by the lab.\n{yaml.safe_dump(clients, sort_keys=False)}")
+
+
+def client(network: Network, host: LabHost, state: Path) -> dict[str, str]:
+    """Return how the clients setting names a host that runs."""
+    return {
+        "host": host.address,
+        "user": host.user,
+        "privateKeyFile": str((state / "ssh/id_ed25519").resolve()),
+        "hostKey": host_key(network, host),
+        "hostsEntry": network.gateway,
+    }
 
 
 def host_key(network: Network, host: LabHost) -> str:
@@ -154,6 +192,8 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
     if network.prefix6:
         network_options += ["--ip6", network.address6(host)]
     key = ["--env", f"AUTHORIZED_KEY={public_key}", "--label", f"authorized-key={public_key}"]
+    key += ["--label", f"folder={PROJECT}"]
+    store = ["--env", "CONTAINERD_STORE=yes"] if host.containerd else []
     volume = ["--volume", f"{name}:/var/lib/docker"]
     run(
         [
@@ -166,6 +206,7 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
             *capabilities,
             *unconfined,
             *key,
+            *store,
             *volume,
             image,
         ]
@@ -177,6 +218,13 @@ def _state(name: str) -> str:
     try:
         form = '{{.State.Status}} {{.Image}} {{index .Config.Labels "authorized-key"}}'
         return run(["docker", "container", "inspect", "--format", form, name])
+    except LabError:
+        return ""
+
+
+def _label(name: str, label: str) -> str:
+    try:
+        return run(["docker", "container", "inspect", "--format", f'{{{{index .Config.Labels "{label}"}}}}', name])
     except LabError:
         return ""
 

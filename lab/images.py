@@ -10,12 +10,12 @@ from lab.cache import built, digest_of
 from lab.debian import install
 from lab.engine import go_build
 from lab.places import LAB, STATE
-from lab.run import LabError, run, step, succeeds
+from lab.run import LONG_SECONDS, LabError, doing, last_line, run, say, step, succeeds
 
 _IMAGES = LAB / "images"
 _PULL_SECONDS = 300
 
-OFFICIAL = {"registry": "registry:3.1.1", "nginx": "nginx:1.28-alpine"}
+OFFICIAL = {"registry": "registry:3.1.2", "nginx": "nginx:1.30-alpine"}
 """Name -> tag. The digest is resolved once and kept in the images file."""
 
 
@@ -24,11 +24,15 @@ class Built:
     """How an image is made without a registry."""
 
     sources: tuple[str, ...]
+    """What it is made of; the first writes its root file system to standard output."""
     tools: dict[str, str]
     """Program -> the Debian package that brings it."""
     changes: tuple[str, ...]
     """Dockerfile instructions for ``docker import``."""
     expected: str
+    """How long that takes."""
+    folder: Path = _IMAGES
+    """Where the sources are."""
 
 
 _BUILT = {
@@ -55,13 +59,13 @@ def ensure() -> dict[str, str]:
         ``registry``, ``nginx``, ``client`` -> a pinned reference or an image id.
     """
     kept = _kept()
-    images = {name: _again(name, kept[name]) if name in kept else _pulled(name) or _built(name) for name in OFFICIAL}
+    images = {name: _again(name, kept.get(name, "")) or _pulled(name) or build(name, _BUILT[name]) for name in OFFICIAL}
     if images != kept:
         file = STATE / "images.yaml"
         file.parent.mkdir(exist_ok=True)
         head = "# Written by the lab: what it found or built. Delete it to look again.\n"
         file.write_text(head + yaml.safe_dump(images))
-    return images | {"client": _built("client")}
+    return images | {"client": build("client", _BUILT["client"])}
 
 
 def _kept() -> dict[str, str]:
@@ -69,9 +73,12 @@ def _kept() -> dict[str, str]:
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 
 
-def _again(name: str, image: str) -> str:
+def _again(name: str, image: str) -> str | None:
     """Return an image that was found before: Docker pulls a digest again, and what was built follows its recipe."""
-    return _built(name) if image.startswith("sha256:") else image
+    if image.startswith("sha256:"):
+        return build(name, _BUILT[name])
+    # What was pulled under another tag belongs to another version of this project.
+    return image if image.partition("@")[0] == OFFICIAL[name] else None
 
 
 def _present(image: str) -> bool:
@@ -82,33 +89,39 @@ def _pulled(name: str) -> str | None:
     """Return the digest of the official image, or None where no registry answers."""
     tag = OFFICIAL[name]
     try:
-        run(["docker", "pull", "--quiet", tag], timeout=_PULL_SECONDS)
-        digest = run(["docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", tag]).partition("@")[2]
-    except LabError:
+        with step(f"image {name}") as chosen:
+            doing(f"pulling {tag}")
+            run(["docker", "pull", tag], timeout=_PULL_SECONDS, tell=lambda line: f"pulling {tag}: {line}")
+            digest = run(["docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", tag]).partition("@")[2]
+            chosen.append(f"official {tag}@{digest}")
+    except LabError as error:
+        say(f"  image {name}: {tag} can't be pulled ({str(error).rpartition(': ')[2]}), so it is built")
         return None
-    with step(f"image {name}") as chosen:
-        chosen.append(f"official {tag}@{digest}")
     return f"{tag}@{digest}"
 
 
-def _built(name: str) -> str:
-    recipe = _BUILT[name]
-    digest = digest_of([_IMAGES / source for source in recipe.sources], *recipe.changes)
+def build(name: str, recipe: Built) -> str:
+    """Make sure that Docker has an image, built once for all clones; return its id."""
+    digest = digest_of([recipe.folder / source for source in recipe.sources], *recipe.changes)
     with step(f"image {name}") as chosen:
         folder = built(f"image-{name}", digest, _builder(name, recipe))
         image = (folder / "id").read_text()
         if not _present(image):
+            doing("loading it into Docker")
             run(["docker", "load", "--quiet", "--input", folder / "image.tar"])
+        # An image without a name goes with the removal of one that was made from it, and a name that another recipe
+        # may take leaves it without one.
+        run(["docker", "image", "tag", image, f"private-registry-lab/{name}:{digest}"])
         chosen.append(f"built, {image[:19]}")
     return image
 
 
 def _builder(name: str, recipe: Built) -> Callable[[Path], None]:
-    def build(folder: Path) -> None:
+    def fill(folder: Path) -> None:
         with step(f"  {name}", f"building, about {recipe.expected}"):
             for program, package in recipe.tools.items():
                 install(program, package)
-            command = ["sh", str(_IMAGES / recipe.sources[0])]
+            command = ["sh", str(recipe.folder / recipe.sources[0])]
             if name == "registry":
                 program_file = folder / "registry"
                 go_build(
@@ -119,11 +132,12 @@ def _builder(name: str, recipe: Built) -> Callable[[Path], None]:
                 )
                 command.append(str(program_file))
             with (folder / "root.tar").open("wb") as root:
-                run(command, stdout=root)
+                run(command, stdout=root, timeout=LONG_SECONDS, tell=last_line)
+            doing("importing it into Docker")
             changes = [word for change in recipe.changes for word in ("--change", change)]
-            image = run(["docker", "import", *changes, folder / "root.tar", f"private-registry-lab/{name}"])
+            image = run(["docker", "import", *changes, folder / "root.tar"])
             (folder / "root.tar").unlink()
             run(["docker", "image", "save", "--output", folder / "image.tar", image])
             (folder / "id").write_text(image)
 
-    return build
+    return fill

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import yaml
 
+from components.settings import User
 from lab import engine
 from lab.engine import environment
 from lab.places import PROJECT, STATE
 from lab.run import LabError, run, say, succeeds
-from settings import User
+from operations.command_line import CommandLine
 
 STACK = "dev"
 PASSPHRASE = "lab"  # noqa: S105 - published on purpose: it protects the lab's own throw-away keys
@@ -26,7 +27,7 @@ def pulumi_environment() -> dict[str, str]:
     backend = STATE / "backend"
     backend.mkdir(parents=True, exist_ok=True)
     return environment() | {
-        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_BACKEND_URL": engine.backend(backend),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_STACK": STACK,
         # A bytecode cache beside the program would be the only trace of a preview.
@@ -47,6 +48,15 @@ def environment_of(name: str) -> dict[str, str]:
     if not exists():
         raise LabError(f"there is no {STACK} stack here yet; 'make up' creates it")
     return pulumi_environment()
+
+
+def command_line(name: str = STACK) -> CommandLine:
+    """Return how a stack is asked: with the lab's command line where there is none but that.
+
+    Raises:
+        LabError: There is no dev stack.
+    """
+    return CommandLine(name, PROJECT, environment_of(name))
 
 
 def ensure() -> None:

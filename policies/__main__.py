@@ -23,7 +23,7 @@ from pulumi_policy.proxy import UnknownValueError
 # The engine starts this folder as a program, so that its own modules would be found and the package would not.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from policies.rules import RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack, WholeRule
+from policies.rules import REGISTRY, RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack, WholeRule
 
 _SETTING = "anonymousPull"
 _SCHEMA = PolicyConfigSchema(
@@ -57,8 +57,15 @@ def _item(container: Any, key: Any) -> Any:
 def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
     # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
     types = args.urn.split("::")[2].split("$")
-    parent = types[-2].rpartition(":")[2] if len(types) > 1 else ""
-    return Resource(args.resource_type, args.name, _read(args.props), parent, bool(args.opts.protect))
+    parent = types[-2] if len(types) > 1 else ""
+    return Resource(args.resource_type, args.name, _read(args.props), parent, bool(args.opts.protect), _registry(args))
+
+
+def _registry(args: ResourceValidationArgs | PolicyResource | None) -> str:
+    """Return the name of the registry that a resource is below; only the whole of a stack has its parents."""
+    while args and args.resource_type != REGISTRY:
+        args = args.parent if isinstance(args, PolicyResource) else None
+    return args.name if args else ""
 
 
 def _stack(args: ResourceValidationArgs) -> Stack:

@@ -1,9 +1,13 @@
-"""Reads what a command on a host runs: its lines, their words, and the files in its standard input."""
+"""Reads what a command on a host runs: its lines, their words, and the files in its standard input.
+
+A rule judges what is sent, whatever a component says of it; which command that is, it knows by the component's type.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rendering.script import START, read_payload, read_words
+from components.scripts.packed import unpacked
+from components.scripts.script import START, read_payload, read_words
 
 TYPES = ("command:local:Command", "command:remote:Command")
 LINES = ("create", "update", "delete")
@@ -30,9 +34,9 @@ def files(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Find all texts in a value, also among the keys of mappings."""
+    """Find all texts in a value, also among the keys of mappings; a packed script as it was."""
     if isinstance(value, str):
-        yield value
+        yield unpacked(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from texts(key)

@@ -1,6 +1,6 @@
 """The rules, as functions over what is declared. Nothing here knows how it was found: the engine's pack and mocks do.
 
-A rule says what is wrong and how to mend it. It quotes names of resources, files, settings and images, and never
+A rule says what is wrong and how to fix it. It quotes names of resources, files, settings and images, and never
 content: that may be secret. What is not known yet, as in a preview before the first update, is not judged.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.clients import RUNTIMES
+from components.clients.runtime import ANY
 from policies import commands, nginx
 
 UNKNOWN = object()
@@ -24,10 +26,15 @@ CONTAINER, IMAGE, VOLUME = (
 DOCKER = "pulumi:providers:docker"
 REMOTE = "command:remote:Command"
 
-HTTPS_PORT = 8443
-"""Where nginx listens in its container: the only port that is published."""
+HTTPS_PORTS = range(8443, 8451)
+"""Where nginx listens in its container, for each address of the server: the only ports that are published."""
 
-SERVER_SIDE = ("Registry", "Proxy", "Login", "ReleasedFiles")
+COMPONENT = "private-registry:index:"
+"""What the types of this project's components start with."""
+REGISTRY = f"{COMPONENT}PrivateRegistry"
+PROXY = f"{COMPONENT}Proxy"
+LAYER_CACHE = f"{COMPONENT}LayerCache"
+SERVER_SIDE = (f"{COMPONENT}Registry", PROXY, f"{COMPONENT}Login", f"{COMPONENT}ReleasedFiles", LAYER_CACHE)
 """The components whose commands run on the server. All others count as run on a client."""
 
 VERIFICATION_USER = "verification"
@@ -42,8 +49,10 @@ class Resource:
     inputs: Mapping[str, Any]
     """In the clear; ``UNKNOWN`` where it is not known yet."""
     parent: str = ""
-    """The class of the component that it is declared by."""
+    """The type of the component that it is declared by: names are free, and anybody's."""
     protect: bool = False
+    registry: str = ""
+    """The name of the registry that it is a part of, where that is known: a program may declare several."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Violation:
     """What is wrong with a resource."""
 
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,12 @@ class Rule:
     """Whether it depends on ``Stack.protected``, which the pack's configuration may change."""
 
     def judge(self, resource: Resource, stack: Stack) -> list[str]:
-        """Return a message for each violation, which names the resource and the mend."""
-        return [f"{resource.name}: {found.what}. {found.mend}." for found in self.check(resource, stack)]
+        """Return a message for each violation, which names the resource and the fix."""
+        try:
+            violations = list(self.check(resource, stack))
+        except nginx.UnreadableError as error:
+            violations = [Violation(str(error), "Close each quote and each block in components/proxy")]
+        return [f"{resource.name}: {found.what}. {found.fix}." for found in violations]
 
 
 @dataclass(frozen=True)
@@ -89,8 +102,8 @@ class WholeRule:
     check: Callable[[Sequence[Resource]], Iterator[tuple[Resource, Violation]]]
 
     def judge(self, resources: Sequence[Resource]) -> list[tuple[Resource, str]]:
-        """Return each resource that is wrong, and a message that names it and the mend."""
-        return [(one, f"{one.name}: {found.what}. {found.mend}.") for one, found in self.check(resources)]
+        """Return each resource that is wrong, and a message that names it and the fix."""
+        return [(one, f"{one.name}: {found.what}. {found.fix}.") for one, found in self.check(resources)]
 
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
@@ -110,15 +123,21 @@ class _Carried:
     words: frozenset[str]
 
 
+_PLACED = [runtime.placement(ANY) for runtime in RUNTIMES.values()]
+_PROOFS = [runtime.proof(ANY, VERIFICATION_USER) for runtime in RUNTIMES.values()]
 _CARRIED = {
-    "HostFiles": _Carried(
-        frozenset({"ca.crt"}),
-        frozenset({"create", "update", "delete", "directory", "entry", "marker", "registry", "file"}),
+    f"{COMPONENT}HostFiles": _Carried(
+        frozenset(file for placed in _PLACED for file in placed.paths),
+        frozenset(
+            {"create", "update", "delete", "entry", "marker", "file"}.union(*(placed.place for placed in _PLACED))
+        ),
     ),
-    "Verification": _Carried(
-        frozenset({"password", "image"}), frozenset({"registry", "repository", "user", "authority", "generation"})
+    f"{COMPONENT}Verification": _Carried(
+        frozenset(file for proof in _PROOFS if proof.payload for file in proof.payload("")),
+        frozenset({"generation"}.union(*(proof.words for proof in _PROOFS))),
     ),
 }
+"""Component of the clients -> what the runtimes need there."""
 
 
 def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
@@ -171,7 +190,7 @@ def _registry_asks_who(resource: Resource, stack: Stack) -> Iterator[Violation]:
     if resource.type not in commands.TYPES:
         return
     files = commands.files(resource.inputs)
-    for location in _open_locations(nginx.parsed(files.get("nginx.conf", ""))):
+    for location in _open_locations(nginx.parsed("nginx.conf", files.get("nginx.conf", ""))):
         yield Violation(
             f"nginx.conf serves {location} to everybody",
             "Put 'auth_request /access;' there, and the repositories that everybody may pull into anonymousPull",
@@ -226,17 +245,17 @@ def _anonymous(users: str) -> set[str]:
 def _only_nginx_is_published(resource: Resource, _: Stack) -> Iterator[Violation]:
     if resource.type != CONTAINER:
         return
-    mend = f"Let the proxy publish {HTTPS_PORT}, and reach all else on the internal networks"
+    fix = f"Let the proxy publish {HTTPS_PORTS[0]} to {HTTPS_PORTS[-1]}, and reach all else on the internal networks"
     for port in _known_list(resource.inputs.get("ports")):
         internal = port.get("internal") if isinstance(port, Mapping) else UNKNOWN
-        if not resource.name.endswith("-proxy-container"):
-            yield Violation(f"publishes the port {_shown(internal)}, and is not the proxy", mend)
-        elif internal not in (HTTPS_PORT, UNKNOWN):
-            yield Violation(f"publishes the port {_shown(internal)}", mend)
+        if resource.parent != PROXY:
+            yield Violation(f"publishes the port {_shown(internal)}, and is not the proxy", fix)
+        elif internal is not UNKNOWN and internal not in HTTPS_PORTS:
+            yield Violation(f"publishes the port {_shown(internal)}", fix)
     if resource.inputs.get("publishAllPorts") is True:
-        yield Violation("publishes all its ports", mend)
+        yield Violation("publishes all its ports", fix)
     if resource.inputs.get("networkMode") == "host":
-        yield Violation("listens on the server's own network", mend)
+        yield Violation("listens on the server's own network", fix)
 
 
 def _images(resource: Resource) -> Iterator[str]:
@@ -276,23 +295,29 @@ _PROTOCOLS = {"TLSv1.2", "TLSv1.3"}
 def _tls_is_modern(resource: Resource, _: Stack) -> Iterator[Violation]:
     if resource.type not in commands.TYPES:
         return
-    mend = f"Render 'ssl_protocols {' '.join(sorted(_PROTOCOLS))};'"
+    fix = f"Render 'ssl_protocols {' '.join(sorted(_PROTOCOLS))};'"
     for file, text in commands.files(resource.inputs).items():
         if file not in ("nginx.conf", "listen.conf"):
             continue
-        conf = nginx.parsed(text)
+        conf = nginx.parsed(file, text)
         offered = [words for found in nginx.walk(conf, "ssl_protocols") for words in found.words[1:]]
         for protocol in sorted(set(offered) - _PROTOCOLS):
-            yield Violation(f"{file} offers {protocol}", mend)
+            yield Violation(f"{file} offers {protocol}", fix)
         if file == "nginx.conf" and not offered:
-            yield Violation(f"{file} leaves the versions of TLS to nginx", mend)
+            yield Violation(f"{file} leaves the versions of TLS to nginx", fix)
         for listen in nginx.walk(conf, "listen"):
             if "ssl" not in listen.words and not _is_own(listen.words[1]):
                 yield Violation(f"{file} listens on {listen.words[1]} without TLS", "Write 'ssl' after the port")
 
 
 def _data_is_protected(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    if resource.type == VOLUME and stack.name in stack.protected and not resource.protect:
+    # What a cache holds are copies.
+    if (
+        resource.type == VOLUME
+        and resource.parent != LAYER_CACHE
+        and stack.name in stack.protected
+        and not resource.protect
+    ):
         yield Violation(
             f"the volume with the images is not protected in the stack {stack.name}",
             "Set private-registry:protect to true and run an update",
@@ -312,7 +337,7 @@ def _unpinned(connection: Any, what: str, path: str) -> Iterator[Violation]:
     if not connection.get("hostKey"):
         yield Violation(
             f"{what} {_shown(connection.get('host'))} may present any key",
-            f"Set its {path}hostKey to what 'ssh-keyscan HOST' prints, compared on the host",
+            f"Set its {path}hostKey to what 'cat /etc/ssh/ssh_host_ed25519_key.pub' prints on the host",
         )
     yield from _unpinned(connection.get("proxy"), "the bastion", "bastion.")
 
@@ -393,10 +418,17 @@ def _shown(value: Any) -> str:
 def _server_is_one_host(resources: Sequence[Resource]) -> Iterator[tuple[Resource, Violation]]:
     """Find commands that count as the server's, and so may carry secrets, but run somewhere else."""
     servers = [(one, _host(one)) for one in resources if one.type in commands.TYPES and one.parent in SERVER_SIDE]
-    usual = Counter(host for _, host in servers if host is not UNKNOWN).most_common(1)
-    for one, host in servers:
-        if usual and host not in (usual[0][0], UNKNOWN):
-            what = f"a command of the server's runs on {host}, and most others on {usual[0][0]}"
+    known = [(one, host) for one, host in servers if host is not UNKNOWN]
+    usual = {
+        registry: Counter(host for one, host in known if one.registry == registry).most_common(1)[0][0]
+        for registry in {one.registry for one, _ in known}
+    }
+    # What is outside of every registry has to be where one of them is.
+    anywhere = {host for registry, host in usual.items() if registry} or set(usual.values())
+    for one, host in known:
+        allowed = {usual[one.registry]} if one.registry else anywhere
+        if host not in allowed:
+            what = f"a command of the server's runs on {host}, and most others on {' or '.join(sorted(allowed))}"
             yield one, Violation(what, "Give it the server as its host")
 
 

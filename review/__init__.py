@@ -1,4 +1,4 @@
-"""What a preview means: from the engine's events to a table of consequences, without knowing Pulumi."""
+"""What a preview means: from the engine's events to a table of impacts, without knowing Pulumi."""
 
 import shutil
 from pathlib import Path

@@ -1,21 +1,24 @@
-"""Authorities and the server certificate: who signs, who is trusted, and for how long."""
+"""Authorities and the server certificate: who signs, who is trusted, and for how long.
 
-from collections.abc import Iterator
+The component of the certificate says what it is; what the engine does to the resources below it stands in their steps.
+A state that the version before has left says nothing of itself: then the steps alone have to do.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from review.command import contents
-from review.consequence import DONE, Consequence
+from review.certified import Certified, certified, end_of
 from review.events import Preview, State, Step
+from review.impact import DONE, Impact
 
-_AUTHORITY = "registry-certificate-authority-"
 _AUTHORITY_TYPE = ":SelfSignedCert"
-_SERVER = "registry-certificate-server"
 _SERVER_TYPE = ":LocallySignedCert"
 _STACK = "the stack"
 _HOURS = 24
+_GAINED, _LOST = "clients gain trust in what it signs", "clients lose trust in what it signed"
 _NO_GAP = "clients keep trusting what is served: they trust its authority"
 _GAP = (
     "the update fails: no client gives up the authority that signed what is served; make it three updates: add the new "
@@ -23,73 +26,89 @@ _GAP = (
 )
 
 
-def authority(step: Step, preview: Preview) -> Iterator[Consequence]:
-    """Say who gains or loses trust with an authority."""
-    name = f"authority {step.name.removeprefix(_AUTHORITY)}"
+def certificate(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say where the certificate comes from, if that changes, and which authorities are given or no longer given."""
+    found = certified(preview)
+    if step.op == "update" and not found.is_compared:
+        return
+    if step.op == "delete" and found.moves:
+        return
+    yield from _given(found, preview)
+    if found.moves or found.old.served.get("sha256") != found.new.served.get("sha256"):
+        yield from _served(found, preview)
+
+
+def authority(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say who gains or loses trust with an authority that the stack makes."""
+    name = _authority_name(step, preview)
     if step.op == "create":
-        yield Consequence(_STACK, f"{name} is made, {_lifetime(step)}", "clients gain trust in what it signs")
+        yield Impact(_STACK, f"{name} is made, {_lifetime(step)}", _GAINED)
+    elif step.op == "delete" and _is_given_now(step, preview):
+        yield Impact(_STACK, f"{name} goes", "clients keep trusting what it signed: it is given to them besides")
     elif step.op == "delete":
-        yield Consequence(_STACK, f"{name} goes", "clients lose trust in what it signed", alarm=True)
+        yield Impact(_STACK, f"{name} goes", _LOST, disruptive=True)
     else:
         effect = "clients gain trust in the new one, and lose trust in what the old one signed"
-        yield Consequence(_STACK, f"{name} is made anew, {_lifetime(step)}", effect, alarm=True)
+        yield Impact(_STACK, f"{name} is made anew, {_lifetime(step)}", effect, disruptive=True)
 
 
-def authority_key(step: Step, preview: Preview) -> Iterator[Consequence]:
-    """Say nothing of a key beside its certificate."""
-    if not _is_told_by(preview, _AUTHORITY_TYPE, step.name):
-        name = f"key of authority {step.name.removeprefix(_AUTHORITY)}"
-        yield Consequence(_STACK, f"{name}: {DONE[step.op]}", "its certificate stays as it is")
-
-
-def server(step: Step, preview: Preview) -> Iterator[Consequence]:
+def server(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say why there is a new server certificate, and whether clients trust it."""
+    if certified(preview).moves:
+        return
     if step.op == "create":
-        change = f"a server certificate is made, {_lifetime(step)}, signed by {_signer(step.new, preview)}"
-        yield Consequence(_STACK, change, "nginx serves it")
+        change = f"a server certificate is made, {_lifetime(step)}, signed by {_signers(step, preview)[1]}"
+        yield Impact(_STACK, change, "nginx serves it")
     elif step.op == "delete":
-        yield Consequence(_STACK, "the server certificate goes", "nothing serves it any more")
+        yield Impact(_STACK, "the server certificate goes", "nothing serves it any more")
+    elif step.op == "update":
+        days = f"its last {_renewal_days(step.new)} days instead of {_renewal_days(step.old)}"
+        yield Impact(_STACK, f"the server certificate is renewed in {days}", "it stays as it is")
     else:
         gap, names = has_gap(preview), _names(preview)
         effect = _GAP if gap else f"nobody is served as {names[0]} any more" if names else _NO_GAP
         change = f"a new server certificate: {_reason(step, preview)}"
-        yield Consequence(_STACK, change, effect, alarm=gap or names is not None)
+        yield Impact(_STACK, change, effect, disruptive=gap or names is not None)
 
 
-def server_material(step: Step, preview: Preview) -> Iterator[Consequence]:
-    """Say nothing of a key and a request beside the certificate that they are for."""
-    if not _is_told_by(preview, _SERVER_TYPE, _SERVER):
-        kind = "key" if step.type.endswith(":PrivateKey") else "request"
-        effect = "the certificate stays as it is"
-        yield Consequence(_STACK, f"{kind} of the server certificate: {DONE[step.op]}", effect)
+def material(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say nothing of a key and a request beside the certificates that they are for."""
+    if not any(change.type.endswith((_AUTHORITY_TYPE, _SERVER_TYPE)) for change in preview.changes):
+        kind = "a key" if step.type.endswith(":PrivateKey") else "a request"
+        yield Impact(_STACK, f"{kind} of the certificate: {DONE[step.op]}", "the certificate stays as it is")
 
 
-def seed(step: Step, preview: Preview) -> Iterator[Consequence]:
+def seed(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the secrets that the stack makes up."""
     effects = {"create": "secrets that the stack makes up come from it", "delete": "no secret comes from it any more"}
     effect = effects.get(step.op, "all secrets that the stack makes up change")
-    yield Consequence(_STACK, f"random seed: {DONE[step.op]}", effect, alarm=step.op == "replace")
+    yield Impact(_STACK, f"random seed: {DONE[step.op]}", effect, disruptive=step.op == "replace")
 
 
 def days_left(preview: Preview) -> str | None:
-    """Return a sentence on how long the server certificate lives; None where the stack has made none."""
-    step = preview.find(_SERVER_TYPE)
-    end = _end(step.old) if step else None
-    if step is None or end is None or step.op == "delete":
+    """Return a sentence on how long the server certificate lives; None where there is none yet, or none any more."""
+    found = certified(preview)
+    if end := end_of(found.old.served):
+        is_replaced = found.moves or found.old.served != found.new.served
+        renewal = "put another one in its place before that"
+        return None if not found.new.inputs else _left(preview, end, is_replaced, renewal)
+    servers = (step for step in preview.steps if step.type.endswith(_SERVER_TYPE))
+    # With another source one is made, which has no end yet, and one is deleted.
+    step, made = next(((step, end) for step in servers if (end := _end(step.old))), (None, None))
+    if step is None or made is None or (step.op == "delete" and not found.moves):
         return None
+    renewal = f"an update in its last {_renewal_days(step.old)} days replaces it"
+    return _left(preview, made, found.moves or step.op == "replace", renewal)
+
+
+def _left(preview: Preview, end: datetime, is_replaced: bool, renewal: str) -> str:
     days = (end - preview.time).days
     left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"has ended on {end:%Y-%m-%d}"
-    if step.op == "replace":
-        return f"The server certificate {left}; this update replaces it."
-    return f"The server certificate {left}; an update in its last {_renewal_days(step.old)} days replaces it."
+    return f"The server certificate {left}; {'this update replaces it' if is_replaced else renewal}."
 
 
-def trust_changes(step: Step, preview: Preview) -> tuple[list[str], list[str]]:
-    """Return the authorities that a client's ca.crt gains and loses."""
-    old, new = contents(step.old), contents(step.new)
-    if old is not None and new is not None:
-        before, after = (_described(files.get("ca.crt", "")) for files in (old, new))
-        return [one for one in after if one not in before], [one for one in before if one not in after]
+def trust_changes(preview: Preview) -> tuple[list[str], list[str]]:
+    """Return which of the stack's own authorities clients gain and lose."""
     changed = _authorities(preview)
     gained = [f"{_common_name_of(one)}, made by the update" for one in changed if one.op in ("create", "replace")]
     lost = [name for one in changed if one.op != "create" for name in _described(one.old.output("certPem") or "")]
@@ -98,10 +117,63 @@ def trust_changes(step: Step, preview: Preview) -> tuple[list[str], list[str]]:
 
 def has_gap(preview: Preview) -> bool:
     """Tell whether the update would take away the authority by which clients know what is served: they refuse that."""
+    found = certified(preview)
+    if found.is_compared:
+        changes = found.moves or found.old.served != found.new.served or _is_signed_anew(preview)
+        return changes and not found.new.is_public and bool(found.old.anchors) and not _is_kept(found, preview)
     server = preview.find(_SERVER_TYPE)
     signer = server.old.text("caCertPem") if server and server.op == "replace" else None
     gone = [change.old.output("certPem") for change in _authorities(preview) if change.op != "create"]
     return signer is not None and signer in gone
+
+
+def _is_signed_anew(preview: Preview) -> bool:
+    server = preview.find(_SERVER_TYPE)
+    return server is not None and server.op == "replace"
+
+
+def _is_kept(found: Certified, preview: Preview) -> bool:
+    """Tell whether an authority stays by which clients know what is served before the update."""
+    anew = {_common_name_of(change) for change in _authorities(preview) if change.op == "replace"}
+    own = [name for name, common_name in found.new.own.items() if common_name not in anew]
+    kept = found.new.fingerprints(found.new.given) | (set() if found.moves else found.old.fingerprints(own))
+    return bool(found.old.anchors & kept)
+
+
+def _given(found: Certified, preview: Preview) -> Iterator[Impact]:
+    """Say which of the authorities that are given come and go."""
+    old, new = found.old, found.new
+    before = old.fingerprints([*old.given, *old.own])
+    kept = new.fingerprints(new.given) | (set() if found.moves else old.fingerprints(new.own))
+    for name, known in new.given.items():
+        if known["sha256"] not in before:
+            yield Impact(_STACK, f"{name} is given to clients, {_until(known)}", _GAINED)
+    for name, known in old.given.items():
+        if known["sha256"] not in kept:
+            effect = "refused, as this would lose trust in what is served" if has_gap(preview) else _LOST
+            yield Impact(_STACK, f"{name} is no longer given to clients", effect, disruptive=True)
+
+
+def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
+    """Say what is served from another source, or is another one that is given."""
+    old, new = found.old, found.new
+    if not new.inputs:
+        yield Impact(_STACK, "the server certificate goes", "nothing serves it any more")
+        return
+    end = f"{_until(new.served)}, " if new.served else ""
+    if not old.inputs and not found.moves:
+        yield Impact(_STACK, f"a server certificate is given, {end}signed by {new.signer}", "nginx serves it")
+        return
+    source = f"from {new.source} instead of {old.source}, " if old.source and found.moves else ""
+    signer = f"signed by {new.signer}" + (f" instead of {old.signer}" if old.signer not in ("", new.signer) else "")
+    gap = has_gap(preview)
+    effect = _GAP if gap else _NO_GAP if found.is_compared else "nginx serves it once all clients trust it"
+    yield Impact(_STACK, f"a new server certificate: {source}{end}{signer}", effect, disruptive=gap)
+
+
+def _until(known: Mapping[str, str]) -> str:
+    end = end_of(known)
+    return f"until {end:%Y-%m-%d}" if end else "until nobody knows when"
 
 
 def _reason(step: Step, preview: Preview) -> str:
@@ -109,12 +181,14 @@ def _reason(step: Step, preview: Preview) -> str:
 
 
 def _reasons(step: Step, preview: Preview) -> Iterator[str]:
-    if _has_new_key(preview):
+    names = _names(preview)
+    if _has_new_key(step, preview):
         yield "a rotation, with a new key"
-    if names := _names(preview):
+    if names:
         yield f"for {names[1]} instead of {names[0]}"
     if "caCertPem" in step.diffs:
-        yield f"signed by {_signer(step.new, preview)} instead of {_signer(step.old, preview)}"
+        old, new = _signers(step, preview)
+        yield f"signed by {new} instead of {old}"
     if "validityPeriodHours" in step.diffs:
         yield _lifetime(step)
     end = _end(step.old)
@@ -123,10 +197,18 @@ def _reasons(step: Step, preview: Preview) -> Iterator[str]:
         yield f"a renewal, as the old one has {left} days left and is renewed in its last {_renewal_days(step.old)}"
 
 
-def _has_new_key(preview: Preview) -> bool:
-    """Tell whether the server's key is another one: the rotation is a part of its name."""
-    keys = (step for step in preview.changes if step.type.endswith(":PrivateKey") and step.name.startswith(_SERVER))
-    return any(key.op in ("create", "replace") for key in keys)
+def _has_new_key(step: Step, preview: Preview) -> bool:
+    found = certified(preview)
+    if found.is_compared:
+        return found.old.rotation != found.new.rotation
+    return "certRequestPem" in step.diffs and _names(preview) is None
+
+
+def _signers(step: Step, preview: Preview) -> tuple[str, str]:
+    """Return who signed the server certificate, and who is to sign it."""
+    found = certified(preview)
+    old, new = (_signer(state, preview) for state in (step.old, step.new))
+    return found.old.signer or old, found.new.signer or new
 
 
 def _signer(state: State, preview: Preview) -> str:
@@ -139,10 +221,11 @@ def _signer(state: State, preview: Preview) -> str:
 
 def _names(preview: Preview) -> tuple[str, str] | None:
     """Return the old and the new name that the certificate is for, if that changes."""
+    found = certified(preview)
+    old, new = found.old.names, found.new.names
     request = next((step for step in preview.changes if step.type.endswith(":CertRequest")), None)
-    if request is None:
-        return None
-    old, new = (state.texts("dnsNames") + state.texts("ipAddresses") for state in (request.old, request.new))
+    if not found.is_compared and request is not None:
+        old, new = (state.texts("dnsNames") + state.texts("ipAddresses") for state in (request.old, request.new))
     return (", ".join(old), ", ".join(new)) if old and new and old != new else None
 
 
@@ -150,8 +233,24 @@ def _authorities(preview: Preview) -> list[Step]:
     return [change for change in preview.changes if change.type.endswith(_AUTHORITY_TYPE)]
 
 
-def _is_told_by(preview: Preview, type_: str, name: str) -> bool:
-    return any(change.type.endswith(type_) and change.name == name for change in preview.changes)
+def _authority_name(step: Step, preview: Preview) -> str:
+    """Return what the settings call an authority, or its common name."""
+    common_name = _common_name_of(step)
+    name = certified(preview).names.get(common_name)
+    return common_name if name is None else f"authority {name}"
+
+
+def _common_name_of(step: Step) -> str:
+    """Return the name that stands in an authority, also in one that is not made yet."""
+    subject = step.new.inputs.get("subject") or step.old.inputs.get("subject") or {}
+    return str(subject.get("commonName") or "an authority")
+
+
+def _is_given_now(step: Step, preview: Preview) -> bool:
+    """Tell whether clients go on trusting an authority that the stack no longer has."""
+    found = certified(preview)
+    name = found.names.get(_common_name_of(step), "")
+    return bool(found.old.fingerprints([name]) & found.new.fingerprints(found.new.given))
 
 
 def _described(pem: str) -> list[str]:
@@ -166,12 +265,6 @@ def _described(pem: str) -> list[str]:
 def _common_name(certificate: x509.Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
-
-
-def _common_name_of(step: Step) -> str:
-    """Return the name that an authority which is not made yet will have."""
-    subject = step.new.inputs.get("subject") or {}
-    return str(subject.get("commonName") or f"authority {step.name.removeprefix(_AUTHORITY)}")
 
 
 def _lifetime(step: Step) -> str:

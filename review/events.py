@@ -7,8 +7,9 @@ with the passwords that are in the clear there: it is never read here, and the f
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -16,6 +17,11 @@ _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SECRET = "[secret]"  # noqa: S105 - what the engine writes instead of one
 _REPLACING = ("create-replacement", "replace", "delete-replaced")
 _LOOKING = ("refresh", "read", "read-replacement")
+_DELETING = ("delete", "delete-replaced")
+_COMPONENT = "private-registry:"
+"""Starts the type of a component."""
+_REGISTRY = ":PrivateRegistry"
+_SEVERAL = 2
 _LAST_WORDS = "preview failed"
 """What the engine says at the end of each preview that failed, whatever it was."""
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -61,12 +67,23 @@ class Step:
     new: State = State()
     diffs: frozenset[str] = frozenset()
     """The inputs that differ."""
+    urn: str = ""
+    parent: str = ""
+    """The URN of what it is below, or nothing."""
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The components that it is below, by their types, the nearest last: ``("PrivateRegistry", "Proxy")``."""
+        # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
+        types = "".join(self.urn.split("::")[2:3]).split("$")[:-1]
+        return tuple(one.rpartition(":")[2] for one in types if one.startswith(_COMPONENT))
 
     @property
     def is_component(self) -> bool:
         """Whether it only holds others together, or is a plugin that the engine started by itself."""
         is_plugin = self.type.startswith("pulumi:providers:") and self.name.startswith("default")
-        return is_plugin or self.type.startswith(("private-registry:", "pulumi:pulumi:"))
+        says_nothing = self.type.startswith(_COMPONENT) and not (self.old.inputs or self.new.inputs)
+        return is_plugin or says_nothing or self.type.startswith("pulumi:pulumi:")
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,7 @@ class Violation:
 
     rule: str
     message: str
-    """Names the resource and the mend."""
+    """Names the resource and the fix."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +108,59 @@ class Preview:
     """How many resources stay as they are."""
     time: datetime
 
+    @cached_property
+    def registries(self) -> Mapping[str, "Preview"]:
+        """Each registry of the program by its name, as a preview of it alone; no name where there is but one.
+
+        What belongs to none of several is the preview without a name.
+        """
+        parts: dict[str, list[Step]] = {}
+        for step in self.steps:
+            root = self._registry_of(step)
+            parts.setdefault(root.name if root else "", []).append(step)
+        if len(parts.keys() - {""}) < _SEVERAL:
+            return {"": self}
+        return {name: replace(self, steps=tuple(steps)) for name, steps in sorted(parts.items())}
+
+    def _registry_of(self, step: Step) -> Step | None:
+        return step if step.type.endswith(_REGISTRY) else self.above(step, _REGISTRY)
+
     @property
     def changes(self) -> list[Step]:
-        """The steps that do something to a real resource."""
+        """The steps that do something to a real resource, or to a component that says what it is."""
         return [step for step in self.steps if step.op != "same" and not step.is_component]
 
-    def find(self, type_: str, name: str = "") -> Step | None:
-        """Return the first step of a type and a name that end so."""
-        return next((step for step in self.steps if step.type.endswith(type_) and step.name.endswith(name)), None)
+    def above(self, step: Step, type_: str) -> Step | None:
+        """Return the next component above a step whose type ends so."""
+        found = self._by_urn.get(step.parent)
+        while found is not None and not found.type.endswith(type_):
+            found = self._by_urn.get(found.parent)
+        return found
+
+    def below(self, component: Step) -> Iterator[Step]:
+        """Return the changes of real resources below a component."""
+        for step in self._children.get(component.urn, ()):
+            if step.type.startswith(_COMPONENT):
+                yield from self.below(step)
+            elif step.op != "same":
+                yield step
+
+    @cached_property
+    def _by_urn(self) -> Mapping[str, Step]:
+        # What is deleted may have a successor of the same URN, which says more.
+        return {step.urn: step for step in sorted(self.steps, key=lambda step: step.op not in _DELETING)}
+
+    @cached_property
+    def _children(self) -> Mapping[str, list[Step]]:
+        children: dict[str, list[Step]] = {}
+        for step in self.steps:
+            children.setdefault(step.parent, []).append(step)
+        return children
+
+    def find(self, type_: str, component: str = "") -> Step | None:
+        """Return the first step whose type ends so, and which is right below a component of that type."""
+        found = (step for step in self.steps if step.type.endswith(type_))
+        return next((step for step in found if component in ("", *step.components[-1:])), None)
 
 
 def parse(lines: Iterable[str]) -> Preview:
@@ -163,12 +225,18 @@ def _steps(events: Iterable[Mapping[str, Any]]) -> Iterator[Step]:
             old=_state(found, "old"),
             new=_state(found, "new"),
             diffs=frozenset(diff for part in found for diff in part.get("diffs") or ()),
+            urn=urn,
+            parent=next((side["parent"] for side in _sides(found) if side.get("parent")), ""),
         )
 
 
 def _state(parts: Iterable[Mapping[str, Any]], side: str) -> State:
     state: Mapping[str, Any] = next((part[side] for part in parts if part.get(side)), {})
     return State(state.get("inputs") or {}, state.get("outputs") or {}, bool(state.get("retainOnDelete")))
+
+
+def _sides(parts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (part[side] for part in parts for side in ("new", "old") if part.get(side))
 
 
 def _text(value: object) -> str | None:

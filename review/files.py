@@ -1,17 +1,14 @@
 """How rendered files differ, where they hold no secret."""
 
 import difflib
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from review.certificates import trust_changes
-from review.clients import TRUST
-from review.command import changed_files, contents
-from review.consequence import named
-from review.events import Preview, Step
+from review.clients import TRUST, authority_changes, host_of
+from review.events import Preview
+from review.impact import named, of_registry
 
-_CONFIG = "nginx.conf"
+_PROXY, _CONFIG = ":Proxy", "nginxConf"
 _CONTEXT = 2
 
 
@@ -25,38 +22,31 @@ class FileDifference:
 
 def file_differences(preview: Preview) -> list[FileDifference]:
     """Return the differences of nginx.conf and of the lists of authorities."""
-    return [*_configurations(preview), *_authorities(preview)]
+    return [
+        replace(one, file=of_registry(name, one.file))
+        for name, part in preview.registries.items()
+        for one in (*_configurations(part), *_authorities(part))
+    ]
 
 
 def _configurations(preview: Preview) -> Iterator[FileDifference]:
-    for step in preview.changes:
-        if step.name == "registry-proxy-site" and step.op in ("update", "replace") and "stdin" in step.diffs:
-            yield FileDifference(_CONFIG, tuple(_difference(step)))
-
-
-def _difference(step: Step) -> Iterator[str]:
-    old, new = contents(step.old), contents(step.new)
-    if old is None or new is None:
-        yield "known only during the update: it names the new registry container"
-        return
-    before, after = (_without_generation(files.get(_CONFIG, "")).splitlines() for files in (old, new))
-    yield from difflib.unified_diff(before, after, "now", "then", n=_CONTEXT, lineterm="")
-
-
-def _without_generation(config: str) -> str:
-    """Return nginx.conf without the digest of itself, which differs whenever anything does."""
-    found = re.search(r"^# Generation (\w+)$", config, re.M)
-    return config.replace(found[1], "…") if found else config
+    for component in preview.changes:
+        before, after = (state.text(_CONFIG) for state in (component.old, component.new))
+        if component.type.endswith(_PROXY) and before and after and before != after:
+            lines = difflib.unified_diff(
+                before.splitlines(), after.splitlines(), "now", "then", n=_CONTEXT, lineterm=""
+            )
+            yield FileDifference("nginx.conf", tuple(lines))
 
 
 def _authorities(preview: Preview) -> Iterator[FileDifference]:
     hosts: dict[tuple[str, ...], list[str]] = {}
     # The engine tells of them as they come.
-    for step in sorted(preview.changes, key=lambda step: step.name):
-        if step.name.startswith(TRUST) and step.op in ("update", "replace") and "ca.crt" in changed_files(step):
-            gained, lost = trust_changes(step, preview)
+    for component in sorted(preview.changes, key=lambda step: step.name):
+        if component.type.endswith(TRUST) and component.op == "update" and component.old.inputs:
+            gained, lost = authority_changes(component, preview)
             lines = (*(f"-{one}" for one in lost), *(f"+{one}" for one in gained))
-            hosts.setdefault(lines, []).append(step.name.removeprefix(TRUST))
+            hosts.setdefault(lines, []).append(host_of(component))
     for lines, found in hosts.items():
         if lines:
             yield FileDifference(f"ca.crt, its authorities ({named(found)})", lines)

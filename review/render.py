@@ -5,12 +5,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from components.troubleshooting import problem_of
 from review.certificates import days_left
-from review.consequence import Consequence, named
-from review.consequences import belonging, consequences
 from review.events import Preview
 from review.files import file_differences
-from troubleshooting import problem_of
+from review.impact import Impact, named, of_registry
+from review.impacts import belonging, impacts
 
 _HEADINGS = ("host", "what changes", "what follows")
 _NOTHING = "Nothing changes: what is there is what the configuration says."
@@ -28,7 +28,7 @@ class Row:
     """Consequences that are the same on several hosts."""
 
     cells: tuple[str, str, str]
-    alarm: bool
+    disruptive: bool
 
 
 def text(preview: Preview, width: int = 120) -> str:
@@ -37,7 +37,7 @@ def text(preview: Preview, width: int = 120) -> str:
     if not preview.is_complete:
         errors = (textwrap.indent(error, "  ") for error in _errors(preview))
         return "\n".join([*refusal, "\n\n".join([_FAILED, *errors, _advice(preview)])])
-    rows = _rows(consequences(preview))
+    rows = _rows(impacts(preview))
     table = ["What follows from this", "", *_text_table(rows, width)] if rows else [_NOTHING]
     return "\n".join([*refusal, *table, *_text_files(preview), "", *_closing(preview, rows)])
 
@@ -49,7 +49,7 @@ def markdown(preview: Preview) -> str:
     if not preview.is_complete:
         blocks = (line for error in _errors(preview) for line in ["", *_fenced("", error.splitlines())])
         return "\n".join([*refusal, f"**{_FAILED}**", *blocks, "", _advice(preview)])
-    rows = _rows(consequences(preview))
+    rows = _rows(impacts(preview))
     table = ["### What follows from this", "", *_markdown_table(rows)] if rows else [_NOTHING]
     files = [
         line
@@ -60,17 +60,19 @@ def markdown(preview: Preview) -> str:
     return "\n".join([*refusal, *table, *files, *closing])
 
 
-def _rows(found: Iterable[Consequence]) -> list[Row]:
+def _rows(found: Iterable[Impact]) -> list[Row]:
     groups: dict[tuple[str, str, bool], dict[str, None]] = {}
     for one in found:
-        groups.setdefault((one.change, one.effect, one.alarm), {})[one.host] = None
-    return [Row((named(list(hosts)), change, effect), alarm) for (change, effect, alarm), hosts in groups.items()]
+        groups.setdefault((one.change, one.effect, one.disruptive), {})[one.host] = None
+    return [
+        Row((named(list(hosts)), change, effect), disruptive) for (change, effect, disruptive), hosts in groups.items()
+    ]
 
 
 def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
-    left = days_left(preview)
-    if left:
-        yield left
+    for name, part in preview.registries.items():
+        if left := days_left(part):
+            yield of_registry(name, left)
     if rows:
         more = belonging(preview)
         told = f" Changes that belong to the rows above: {more}." if more else ""
@@ -102,7 +104,7 @@ def _text_table(rows: Sequence[Row], width: int) -> Iterator[str]:
         for number in range(max(map(len, columns))):
             parts = [column[number] if number < len(column) else "" for column in columns]
             line = "  ".join(part.ljust(size) for part, size in zip(parts, widths, strict=True))
-            yield (f"{_MARK if row.alarm and number == 0 else '  '}{line}").rstrip()
+            yield (f"{_MARK if row.disruptive and number == 0 else '  '}{line}").rstrip()
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
@@ -121,7 +123,7 @@ def _markdown_table(rows: Iterable[Row]) -> Iterator[str]:
     yield "|---|---|---|"
     for row in rows:
         cells = map(_escaped, row.cells)
-        yield f"| {' | '.join(f'**{cell}**' if row.alarm else cell for cell in cells)} |"
+        yield f"| {' | '.join(f'**{cell}**' if row.disruptive else cell for cell in cells)} |"
 
 
 def _escaped(cell: str) -> str:

@@ -1,9 +1,12 @@
 """The test hosts, as somebody at their terminal sees them."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lab import hosts
@@ -19,13 +22,30 @@ PREFIX, PREFIX6 = f"172.30.{78 + 2 * WORKER}", f"fd00:78:0:{1 + WORKER}"
 
 @dataclass(frozen=True)
 class Hosts:
-    """A bridge with hosts, and how the clients setting names each listed one."""
+    """A bridge with hosts, each started when a test asks for it: it costs some seconds, and few tests need all."""
 
     network: Network
-    clients: Mapping[str, dict[str, Any]]
+    image: str
+    state: Path
+    """The folder for the SSH key."""
+    _started: set[str] = field(default_factory=set)
+
+    def start(self, *names: str) -> None:
+        """Start hosts at the same time."""
+        which = [host for host in self.network.hosts if host.name in names and host.name not in self._started]
+        if which:
+            hosts.start(self.network, self.image, self.state, which)
+            self._started.update(names)
 
     def host(self, name: str) -> LabHost:
+        """Return a host, which runs."""
+        self.start(name)
         return next(host for host in self.network.hosts if host.name == name)
+
+    @property
+    def clients(self) -> "_Clients":
+        """How the clients setting names each host."""
+        return _Clients(self)
 
     def container(self, name: str) -> str:
         """Return the name of the container that plays a host."""
@@ -45,6 +65,29 @@ class Hosts:
         """Run a shell command that has to fail; return what it said."""
         return self.inside(name, f"if {{ {command}; }} 2>&1; then echo SUCCEEDED; exit 1; fi", stdin)
 
+    @contextmanager
+    def reading(self, name: str, file: str) -> Iterator[Callable[[], str]]:
+        """Yield what reads a file on a host as it is at each call: by one process, as one for each costs much."""
+        loop = "while read -r _; do cat \"$0\"; printf '\\0'; done"
+        command = ["docker", "exec", "-i", self.container(name), "sh", "-c", loop, file]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            to, of = process.stdin, process.stdout
+            assert to
+            assert of
+            lock = threading.Lock()
+
+            def read() -> str:
+                with lock:
+                    to.write(b"\n")
+                    to.flush()
+                    content = bytearray()
+                    while (byte := of.read(1)) != b"\0":
+                        assert byte, f"{name} has ended"
+                        content += byte
+                    return content.decode()
+
+            yield read
+
     def fingerprint(self, name: str) -> str:
         """Return the digests and modes of all below /etc/docker and of /etc/hosts."""
         return self.inside(
@@ -52,6 +95,14 @@ class Hosts:
             "find /etc/docker /etc/hosts -exec stat -c '%n %a %u' {} + | sort;"
             "find /etc/docker /etc/hosts -type f -exec sha256sum {} + | sort",
         )
+
+
+@dataclass(frozen=True)
+class _Clients:
+    hosts: Hosts
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return dict(hosts.client(self.hosts.network, self.hosts.host(name), self.hosts.state))
 
 
 def containers(prefix: str = "") -> dict[str, str]:
@@ -64,6 +115,17 @@ def containers(prefix: str = "") -> dict[str, str]:
             name, *rest = run(["docker", "inspect", "--format", form, identity]).removeprefix("/").split()
             found[name] = " ".join(rest)
     return {name: value for name, value in found.items() if name.startswith(prefix)}
+
+
+def free_addresses() -> None:
+    """Remove what publishes ports on this worker's addresses: the rest of a killed run, which Docker started again."""
+    bindings = "{{.Id}} {{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}"
+    for identity in run(["docker", "ps", "--all", "--quiet", "--no-trunc"]).split():
+        # Other workers remove containers meanwhile.
+        with suppress(LabError):
+            _, *addresses = run(["docker", "inspect", "--format", bindings, identity]).split()
+            if any(address.startswith((f"{PREFIX}.", f"{PREFIX6}::")) for address in addresses):
+                run(["docker", "rm", "--force", "--volumes", identity])
 
 
 def logs(container: str) -> str:

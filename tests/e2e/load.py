@@ -12,13 +12,24 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from lab.cache import built, digest_of
+from lab.engine import go_build
+from lab.places import PROJECT
+from tests.e2e.hosts import Hosts
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 LAYER_BYTES = 300_000
 MAX_SECONDS = 900
 MAX_IMAGES = 20_000
+PAUSE = 0.05
+"""Seconds between two images of a worker: without it the workers take the machine from what they are to meet."""
+STREAM_PAUSE = "200ms"
 
 
 class Failure(Exception):
@@ -35,6 +46,14 @@ class Tally:
     HTTP client that keeps connections does (RFC 9112, 9.3.1)."""
     images: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    streamed: int = 0
+    """Requests over HTTP/2, of clients that keep their connection and can't send again what they stream."""
+    cut: list[str] = field(default_factory=list)
+    """Those of them that were lost as nginx ended their connection."""
+
+    def lost(self, error: str) -> None:
+        """Take note of a request over HTTP/2 that failed."""
+        (self.cut if "GOAWAY" in error or "ConnectionTerminated" in error else self.failures).append(error)
 
 
 class Connection(http.client.HTTPSConnection):
@@ -60,43 +79,101 @@ class Load:
 
     name: str
     address: str
-    authority: Callable[[], str]
-    """Reads what a client trusts now, as Docker does at each connection."""
+    hosts: Hosts
+    client: str
+    """The host whose authorities the workers trust: read at each connection, as Docker does."""
     user: str
     password: str
     workers: int = 4
+    streams: bool = False
+    """Whether clients of HTTP/2 stream besides."""
     tally: Tally = field(default_factory=Tally)
+    _authority: Callable[[], str] = field(init=False)
 
     @contextmanager
     def running(self) -> Iterator[Tally]:
         """Keep the workers busy while the body runs; bounded in time and in the number of images."""
+        with self.hosts.reading(self.client, f"/etc/docker/certs.d/{self.name}/ca.crt") as self._authority:
+            yield from self._run()
+
+    def _run(self) -> Iterator[Tally]:
         self.tally = Tally()
         stop = threading.Event()
         layer = secrets.token_bytes(LAYER_BYTES)
         self._once(lambda connection: self._push(connection, "load/pull", layer))
         kinds = [(self._pull if number % 2 else self._push_new, number % 4 < 2) for number in range(self.workers)]
         threads = [threading.Thread(target=self._work, args=(*kind, stop), daemon=True) for kind in kinds]
+        if self.streams:
+            threads.append(threading.Thread(target=self._python, args=(stop,), daemon=True))
         for thread in threads:
             thread.start()
         try:
-            yield self.tally
+            with self._go() if self.streams else nullcontext():
+                yield self.tally
         finally:
             stop.set()
             for thread in threads:
                 thread.join(timeout=120)
 
+    @contextmanager
+    def _go(self) -> Iterator[None]:
+        """Keep Go's client busy, as Docker, containerd and BuildKit have it."""
+        command: list[str | Path] = [go_client(), f"{self.address}:443", self.name, self.user, STREAM_PAUSE]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdin
+        process.stdin.write(f"{self.password}\n")
+        process.stdin.flush()
+        try:
+            yield
+        finally:
+            said = json.loads(process.communicate(timeout=120)[0])
+            self.tally.streamed += said["requests"]
+            for failure in said["failures"]:
+                self.tally.lost(f"Go: {failure}")
+
+    def _python(self, stop: threading.Event) -> None:
+        """Keep Python's client busy."""
+        deadline = time.monotonic() + MAX_SECONDS
+        with httpx.Client(http2=True, verify=False, base_url=f"https://{self.address}", timeout=60) as client:  # noqa: S501
+            while not stop.wait(0.2) and time.monotonic() < deadline:
+                try:
+                    self._stream(client)
+                except httpx.StreamConsumed:
+                    self.tally.cut.append("Python: the stream was refused by GOAWAY, and can't be sent again")
+                except httpx.HTTPError as error:
+                    self.tally.lost(f"Python: {error!r}")
+
+    def _stream(self, client: httpx.Client) -> None:
+        def ask(expected: int, method: str, path: str, content: Iterator[bytes] | None = None) -> httpx.Response:
+            answer = client.request(
+                method,
+                path,
+                content=content,
+                auth=(self.user, self.password),
+                headers={"Host": self.name},
+                extensions={"sni_hostname": self.name},
+            )
+            self.tally.streamed += 1
+            if answer.status_code != expected or answer.http_version != "HTTP/2":
+                self.tally.failures.append(f"Python: {method} {path}: {answer.http_version} {answer.status_code}")
+            return answer
+
+        piece = b"y" * 4096
+        location = ask(202, "POST", "/v2/load/streamed/blobs/uploads/").headers.get("Location", "/")
+        ask(201, "PUT", f"{location}&digest={_digest(4 * piece)}", (piece for _ in range(4)))
+        ask(200, "GET", f"/v2/load/streamed/blobs/{_digest(4 * piece)}")
+
     def _work(self, job: Callable[[Connection], None], keep: bool, stop: threading.Event) -> None:
         deadline = time.monotonic() + MAX_SECONDS
-        while not stop.is_set() and time.monotonic() < deadline and self.tally.images.total() < MAX_IMAGES:
+        while not stop.wait(PAUSE) and time.monotonic() < deadline and self.tally.images.total() < MAX_IMAGES:
             try:
                 self._once(job, keep)
                 self.tally.images[job.__name__.strip("_")] += 1
             except (OSError, http.client.HTTPException, Failure) as error:
                 self.tally.failures.append(f"{time.strftime('%X')} {job.__name__.strip('_')}: {error!r}")
-                time.sleep(0.05)
 
     def _once(self, job: Callable[[Connection], None], keep: bool = True) -> None:
-        connection = Connection(self.name, self.address, self.authority(), keep)
+        connection = Connection(self.name, self.address, self._authority(), keep)
         try:
             job(connection)
         finally:
@@ -178,6 +255,12 @@ class Load:
         return {"mediaType": "application/octet-stream", "size": len(blob), "digest": digest}
 
 
+def go_client() -> Path:
+    """Return the program of ``tests/http2``, built once."""
+    source = PROJECT / "tests/http2"
+    return built("http2", digest_of([source]), lambda folder: go_build(source, ".", folder / "http2")) / "http2"
+
+
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
@@ -190,6 +273,7 @@ head -c 200000 /dev/urandom > /tmp/load && tar -C /tmp -c load | docker import -
 while [ ! -e /tmp/load.stop ]; do
 	for step in push "rmi --force" pull; do
 		if said=$(docker $step "$image" 2>&1); then echo "ok $step"; else echo "failed $step: $said"; fi
+		sleep 0.2
 	done
 done
 docker rmi --force "$image" > /dev/null; docker logout "$1" > /dev/null; rm -rf /tmp/load /tmp/load.stop /root/.docker

@@ -11,15 +11,12 @@ Read what ``git diff`` shows of the reviews: each has to be true, and clear to s
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from lab import docker, engine, hosts, images
 from lab.places import PROJECT
@@ -29,6 +26,7 @@ from review.render import markdown, text
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.stack import Stack
+from tests.unit.authority import issue
 
 RECORDED = PROJECT / "tests/unit/review"
 NAME = "review"
@@ -36,11 +34,21 @@ FAILING = ("invalid", "protected", "rule-broken")
 OTHER = f"@sha256:{'b' * 64}"
 """Of images that nobody pulls: a preview does not look at them."""
 
+CERTIFICATE = ("source", "names", "signer", "anchors", "authorities", "served", "rotation")
+
 READ: Mapping[str, tuple[str, ...]] = {
-    "Command": ("create", "delete", "stdin", "triggers"),
     "Container": ("image", "memory", "ports"),
     "RemoteImage": ("name",),
     "Volume": ("name",),
+    "Users": ("users", "passwords", "anonymousPull"),
+    **dict.fromkeys(("SelfSignedCertificate", "SigningAuthorityCertificate"), CERTIFICATE),
+    "ClientTrust": ("host", "reference", "runtimes", "hostsEntry", "authorities"),
+    "Verification": ("host", "verifies"),
+    "HostFiles": ("host", "kind"),
+    "ReleasedFiles": ("host", "bundle", "place", "files"),
+    "Proxy": ("nginxConf", "laterAddresses"),
+    "S3Storage": ("bucket", "endpoint", "prefix", "region"),
+    "LayerCache": ("gib",),
     "Network": ("name",),
     "CertRequest": ("dnsNames", "ipAddresses"),
     "SelfSignedCert": ("subject", "validityPeriodHours", "certPem"),
@@ -48,14 +56,14 @@ READ: Mapping[str, tuple[str, ...]] = {
 }
 """Type -> what a review reads of a resource."""
 
-MADE = ("certPem", "validityEndTime")
+MADE = ("certPem", "validityEndTime", "authorities")
 """What of it are outputs."""
 
-READ_IF_CHANGED = ("stdin", "ports", "caCertPem")
+READ_IF_CHANGED = ("ports", "caCertPem", "nginxConf")
 """What of it is read only where it differs."""
 
-READ_IF_THE_SAME = {"Volume", "Container", "LocallySignedCert", "registry-proxy-tls"}
-"""Types, and names of commands, of what a review reads also where it does not change."""
+READ_IF_THE_SAME = {"Volume", "Container", "LocallySignedCert"}
+"""Types of what a review reads also where it does not change, besides all components."""
 
 
 def main() -> None:
@@ -80,9 +88,7 @@ def _client_hosts(state: Path) -> Iterator[tuple[dict[str, str], Hosts]]:
     found = images.ensure()
     hosts.remove(NETWORK)
     try:
-        hosts.ensure(NETWORK, found["client"], state)
-        clients = yaml.safe_load((state / "clients.yaml").read_text())
-        yield found, Hosts(NETWORK, {host.name: one for host, one in zip(NETWORK.hosts, clients, strict=False)})
+        yield found, Hosts(NETWORK, found["client"], state)
     finally:
         hosts.remove(NETWORK)
 
@@ -101,6 +107,7 @@ def _record_life(stack: Stack, client_hosts: Hosts) -> None:
     record(stack, "authority-moved-first", certificate=_signed_by("2027", "2026"))
     record(stack, "authority-dropped", certificate=_signed_by("2026"))
     record(stack, "authority-first-dropped", certificate=_signed_by("2027"))
+    _record_signing_authority(stack)
     record(stack, "destroy-data", command=("destroy", "--preview-only"))
     stack.configure(deleteData=None, protect=True)
     stack.up()
@@ -111,17 +118,24 @@ def _record_server(stack: Stack) -> None:
     record(stack, "nothing")
     record(stack, "invalid", domain="registry test")
     record(stack, "user-added", users=[*stack.settings["users"], {"name": "new", "password": "another good one"}])
+    [ci] = stack.settings["users"]
+    rights = {"access": "admin", "repositories": ["team", "web"]}
+    record(stack, "user-changed", users=[{**ci, "password": "another good one", **rights}])
+    record(stack, "user-removed", users=[{"name": "new", "password": "another good one", "access": "pull"}])
     record(stack, "nginx-memory", limits={"nginxMemory": 300})
     record(stack, "registry-memory", limits={"registryMemory": 768})
-    record(stack, "nginx-image", images={**stack.settings["images"], "nginx": f"nginx:1.28-alpine{OTHER}"})
+    record(stack, "nginx-image", images={**stack.settings["images"], "nginx": f"nginx:1.30-alpine{OTHER}"})
     record(stack, "registry-image", images={**stack.settings["images"], "registry": f"registry:3.0.0{OTHER}"})
-    with stack.edited("rendering/templates/nginx.conf.j2", "proxy_read_timeout 900s", "proxy_read_timeout 800s"):
+    with stack.edited("components/proxy/nginx.conf.j2", "proxy_read_timeout 900s", "proxy_read_timeout 800s"):
         record(stack, "nginx-setting")
-    with stack.edited("rendering/templates/nginx.conf.j2", "auth_request /access;", "auth_request off;"):
+    with stack.edited("components/proxy/nginx.conf.j2", "auth_request /access;", "auth_request off;"):
         record(stack, "rule-broken", command=("preview", "--policy-pack", str(PROJECT / "policies/run")))
     record(stack, "domain", domain="hub.test")
     record(stack, "port", httpsPort=8443)
     record(stack, "server-directory", serverDirectory="/srv/other")
+    # A preview asks no bucket.
+    keys = {"accessKeyId": "id", "secretAccessKey": "secret"}
+    record(stack, "bucket", storage={"type": "s3", "bucket": "our-images", "region": "eu-central-1", **keys})
 
 
 def _record_clients(stack: Stack, client_hosts: Hosts) -> None:
@@ -132,6 +146,7 @@ def _record_clients(stack: Stack, client_hosts: Hosts) -> None:
     record(stack, "client-removed", clients=[one])
     record(stack, "client-user", clients=[one, {**two, "user": "root"}])
     record(stack, "hosts-entry", clients=[{**one, "hostsEntry": f"{PREFIX}.9"}, two])
+    record(stack, "client-runtimes", clients=[{**one, "runtimes": ["docker", "system"]}, two])
     record(stack, "no-verification", verification=False)
 
 
@@ -142,6 +157,18 @@ def _record_certificates(stack: Stack) -> None:
     stack.edit_state(lambda resource: _age(resource, 340))
     record(stack, "renewal")
     stack.edit_state(lambda resource: _age(resource, -340))
+
+
+def _record_signing_authority(stack: Stack) -> None:
+    """Record the three steps to an authority of the team's own, and the second one without the first."""
+    root = issue("team root", authority=True, ends=3000)
+    between = issue("team intermediate", root, authority=True, ends=3000)
+    signing = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem()}
+    own = stack.outputs()["ca_certificate"]
+    own_ones = stack.settings["certificate"]
+    record(stack, "signing-authority-trusted", certificate={**own_ones, "authority": root.pem})
+    record(stack, "signing-authority-signs", certificate={**signing, "authority": own + root.pem})
+    record(stack, "signing-authority-unprepared", certificate={**signing, "authority": root.pem})
 
 
 def _signed_by(*authorities: str) -> dict[str, Any]:
@@ -210,9 +237,8 @@ def trimmed(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _is_read(metadata: Mapping[str, Any]) -> bool:
-    kind = _type(metadata)
-    key = metadata["urn"].rpartition("::")[2] if kind == "Command" else kind
-    return metadata["op"] != "same" or key in READ_IF_THE_SAME
+    is_component = metadata["type"].startswith("private-registry:")
+    return metadata["op"] != "same" or is_component or _type(metadata) in READ_IF_THE_SAME
 
 
 def _type(metadata: Mapping[str, Any]) -> str:
@@ -223,24 +249,22 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     # The three steps of a replacement say the same.
     is_told = metadata["op"] in ("create-replacement", "delete-replaced")
     old, new = (None if is_told else _state(metadata, side) for side in ("old", "new"))
-    # The types of the parents are long, and not read.
-    urn = re.sub(r"(.*?::.*?::).*::(.*)", rf"\1{metadata['type']}::\2", metadata["urn"])
-    return {**_only(metadata, "diffs", "op", "type"), "urn": urn, "old": old, "new": new}
+    return {**_only(metadata, "diffs", "op", "type", "urn"), "old": old, "new": new}
 
 
 def _state(metadata: Mapping[str, Any], side: str) -> dict[str, Any] | None:
     state = metadata.get(side)
     if not state:
         return None
-    diffs = metadata.get("diffs") or ()
     read = READ.get(_type(metadata), ())
-    inputs = _only(state["inputs"], *(key for key in read if key not in READ_IF_CHANGED or key in diffs))
-    if isinstance(inputs.get("stdin"), str):
-        # The script after the files is the same on every host.
-        inputs["stdin"] = inputs["stdin"].partition("\nesac; }\n")[0]
+    inputs = _only(state["inputs"], *(key for key in read if key not in READ_IF_CHANGED or _differs(metadata, key)))
     outputs = _only(state.get("outputs") or {}, *(key for key in read if key in MADE))
-    kept: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "retainOnDelete": state.get("retainOnDelete")}
-    return {key: value for key, value in kept.items() if value}
+    return {"inputs": inputs, "outputs": outputs, **_only(state, "retainOnDelete", "parent")}
+
+
+def _differs(metadata: Mapping[str, Any], key: str) -> bool:
+    old, new = ((metadata.get(side) or {}).get("inputs", {}).get(key) for side in ("old", "new"))
+    return bool(old != new)
 
 
 def _only(mapping: Mapping[str, Any], *keys: str) -> dict[str, Any]:

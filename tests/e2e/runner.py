@@ -89,7 +89,7 @@ class Runner:
             run(["git", "clone", "--quiet", self.repository, workspace])
             run(["git", "-C", workspace, "checkout", "--quiet", inputs.get("ref", f"origin/{self.branch}")])
         elif action == "./.github/actions/setup":
-            assert (workspace / inputs.get("packages", "requirements.lock")).is_file()
+            assert all((workspace / file).is_file() for file in inputs.get("packages", "requirements.lock").split())
         elif action == "actions/upload-artifact":
             shutil.copytree(workspace / inputs["path"], self._artifacts / inputs["name"], dirs_exist_ok=True)
         elif action == "actions/download-artifact":

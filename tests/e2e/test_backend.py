@@ -1,4 +1,7 @@
-"""A stack on a backend that a team shares, a bucket on a real S3 server. The tests are one story, in this order."""
+"""A stack on a backend that a team shares, a bucket on a real S3 server. The tests are one story, in this order.
+
+Costs 13 updates, 6 previews, a removal and a look, and no host.
+"""
 
 import os
 import re
@@ -15,7 +18,7 @@ from lab.places import PROJECT
 from tests.e2e.bucket import NAME as BUCKET
 from tests.e2e.bucket import Bucket, serving
 from tests.e2e.hosts import containers
-from tests.e2e.stack import PASSPHRASE, SERVER_FILES, Stack, kill_once_locked, once_locked, write_secret
+from tests.e2e.stack import A_HASH, PASSPHRASE, SERVER_FILES, Stack, kill_once_locked, once_locked, write_secret
 from tests.e2e.test_secrets import find, key_line
 
 PASSWORD, SECRET_PASSWORD = "Marker-Password-b81d", "Marker-Password-e07c"
@@ -46,11 +49,10 @@ def bucket(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 def stack(found_images: dict[str, str], bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("laptop")
     write_secret(folder / "password", PASSWORD)
-    stack = Stack(folder, "bucket", settings(found_images, 8445), bucket.env, bucket.url)
-    stack.set_secret("users[1].name", "ops")
-    stack.set_secret("users[1].password", SECRET_PASSWORD)
-    yield stack
-    stack.destroy()
+    with Stack(folder, "bucket", settings(found_images, 8445), bucket.env, bucket.url) as stack:
+        stack.set_secret("users[1].name", "ops")
+        stack.set_secret("users[1].password", SECRET_PASSWORD)
+        yield stack
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,6 @@ def locked(stack: Stack, bucket: Bucket) -> Iterator[int]:
 
 def test_an_update_keeps_its_state_in_the_bucket(stack: Stack, bucket: Bucket) -> None:
     stack.up()
-    assert stack.preview() == []
     assert stack.preview(refresh=True) == []
     assert f".pulumi/stacks/private-registry/{stack.name}.json" in bucket.objects()
     assert not list((stack.folder / "backend").iterdir()), "nothing beside the bucket"
@@ -100,7 +101,7 @@ def test_nothing_in_the_bucket_shows_a_secret(stack: Stack, bucket: Bucket) -> N
     markers |= {f"the key {name}": key_line(pem) for name, pem in stack.private_keys().items()}
     assert len(markers) > 6, "the authority's key and the server's are among them"
     assert find(markers, objects) == []
-    assert not re.search(r"\$2[aby]\$\d\d\$", "".join(objects.values())), "no hash either"
+    assert not A_HASH.search("".join(objects.values())), "no hash either"
 
 
 def test_the_server_asks_for_credentials(stack: Stack) -> None:
@@ -140,12 +141,11 @@ def test_a_laptop_sees_what_the_runner_did(stack: Stack, runner: Stack) -> None:
     runner.up()
     assert [step.op for step in stack.preview()], "the laptop has the settings from before"
     stack.settings = dict(runner.settings)
-    assert stack.preview() == []
 
 
 def test_another_passphrase_encrypts_all_anew(stack: Stack) -> None:
     stack.change_passphrase(NEXT_PASSPHRASE)
-    assert stack.preview() == []
+    assert stack.preview() == [], "nor is there anything of the runner's update"
     with stack.environment(PULUMI_CONFIG_PASSPHRASE=PASSPHRASE):
         assert "incorrect passphrase" in stack.fails()
 
@@ -168,17 +168,16 @@ def commands(page: str, title: str) -> str:
 def moved(found_images: dict[str, str], bucket: Bucket, tmp_path: Path) -> Iterator[Stack]:
     """A stack in a folder, which is about to move to the bucket."""
     write_secret(tmp_path / "password", PASSWORD)
-    stack = Stack(tmp_path, "moved", settings(found_images, 8446), bucket.env)
-    stack.up()
-    yield stack
-    stack.destroy()
+    with Stack(tmp_path, "moved", settings(found_images, 8446), bucket.env) as stack:
+        stack.up()
+        yield stack
 
 
 def test_a_stack_moves_from_a_folder_to_the_bucket(moved: Stack, bucket: Bucket) -> None:
     script = commands("docs/teams.md", "Move a stack to a shared backend")
     for text, here in (
         ("s3://registry-state?region=eu-central-1", bucket.url),
-        ("file://~/registry-state", moved.env["PULUMI_BACKEND_URL"]),
+        ("file://~/registry-state?metadata=skip", moved.env["PULUMI_BACKEND_URL"]),
         ("prod", moved.name),
     ):
         assert text in script
@@ -187,7 +186,8 @@ def test_a_stack_moves_from_a_folder_to_the_bucket(moved: Stack, bucket: Bucket)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=moved.folder,
-        env={**os.environ, **moved.env},
+        # A reader answers the question.
+        env={**os.environ, **moved.env, "PULUMI_SKIP_CONFIRMATIONS": "true"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -196,7 +196,6 @@ def test_a_stack_moves_from_a_folder_to_the_bucket(moved: Stack, bucket: Bucket)
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
     assert not list((moved.folder / "backend/.pulumi/stacks").rglob("moved.json")), "the folder has it no more"
     moved.use(PULUMI_BACKEND_URL=bucket.url)
-    assert moved.preview() == []
     moved.configure(users=[*moved.settings["users"], {"name": "dev"}])
-    assert [step.op for step in moved.up()], "it goes on from where it was"
-    assert moved.preview() == []
+    plan = [(step.op, step.name) for step in moved.up()]
+    assert plan == [("update", "registry-proxy-users")], "it goes on from where it was"

@@ -1,13 +1,12 @@
 """A login: what it costs, how long it lasts, and where passwords are not.
 
-The tests are one story and run in this order.
+The tests are one story and run in this order. They cost 10 updates and a preview, and no host.
 """
 
 import io
 import json
 import subprocess
 import tarfile
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,34 +15,32 @@ from contextlib import contextmanager
 import pytest
 
 from lab.run import run
-from tests.e2e.conftest import settings
+from tests.client import Client, basic
+from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import Hosts, containers, logs
+from tests.e2e.repeated import repeated
 from tests.e2e.stack import Stack
-from tests.e2e.test_roles import Client, basic
 
 NAME = "login"
 LOGIN, PROXY = f"private-registry-{NAME}-login", f"private-registry-{NAME}-proxy"
 PASSWORD, BEFORE, OTHERS = "planted marker one", "planted marker two", "planted marker three"
 REST = [{"name": name, "password": OTHERS} for name in ("dev", "eve", "fay")]
 WAIT = 0.05
-GUESSES = 10
-"""So many wrong passwords of one name from one address are looked at within a minute."""
 
 
 @pytest.fixture(scope="module")
 def stack(
     found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts))
-    stack.configure(deleteData=True, users=[{"name": "ci", "password": BEFORE}, *REST])
-    stack.up()
-    yield stack
-    stack.destroy()
+    with Stack(tmp_path_factory.mktemp(NAME), NAME, settings(found_images, client_hosts)) as stack:
+        stack.configure(deleteData=True, users=[{"name": "ci", "password": BEFORE}, *REST])
+        stack.up()
+        yield stack
 
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Client:
-    return Client(stack.outputs()["ca_certificate"])
+    return Client(stack.outputs()["ca_certificate"], NETWORK.gateway)
 
 
 def ping(client: Client, user: str, password: str) -> int:
@@ -54,19 +51,8 @@ def ping(client: Client, user: str, password: str) -> int:
 def looping(client: Client, user: str, password: str) -> Iterator[list[int]]:
     """Keep asking while the body runs."""
     seen: list[int] = []
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.wait(WAIT):
-            seen.append(ping(client, user, password))
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    try:
+    with repeated(lambda: seen.append(ping(client, user, password)), WAIT):
         yield seen
-    finally:
-        stop.set()
-        thread.join(timeout=30)
 
 
 def test_a_password_ends_with_the_update_that_changes_it(stack: Stack, client: Client) -> None:
@@ -130,26 +116,6 @@ def test_nobody_gets_in_while_passwords_can_not_be_checked(client: Client) -> No
     assert ping(client, "dev", "not remembered") == 401
 
 
-def test_guesses_hold_up_nobody_but_who_guesses(client: Client) -> None:
-    assert ping(client, "eve", OTHERS) == 200
-    answers = [ping(client, "eve", f"guess {number}") for number in range(GUESSES + 2)]
-    assert answers == [401] * GUESSES + [429] * 2
-    refused = client.send("eve", "GET", "/v2/", Authorization=basic("eve", "guess"))
-    assert (refused.codes, refused.headers["Retry-After"]) == (["TOOMANYREQUESTS"], "60")
-    assert ping(client, "eve", OTHERS) == 200, "who has proved the password is not held up"
-    assert ping(client, "fay", OTHERS) == 200, "nor is another user of the address who logs in for the first time"
-
-
-def test_a_wrong_password_takes_as_long_as_a_wrong_name(client: Client) -> None:
-    def seconds(user: str) -> float:
-        started = time.monotonic()
-        assert ping(client, user, "wrong") == 401
-        return time.monotonic() - started
-
-    assert seconds("dev") >= 1
-    assert seconds("nobody") >= 1
-
-
 def test_each_request_is_a_line_of_json_without_a_credential(client: Client) -> None:
     client.send("dev", "GET", "/v2/team/app/tags/list?q=marker-in-a-query", Authorization=basic("dev", OTHERS))
     client.send("dev", "GET", "/v2/", Authorization=basic("marker-as-a-name", "x"))
@@ -173,11 +139,11 @@ def test_no_password_is_at_rest(client: Client) -> None:
     for name in found:
         control = f"control of {name}"
         file = "/tmp/control" if name in (PROXY, LOGIN) else "/var/lib/registry/docker/control"  # noqa: S108
-        run(["docker", "exec", name, "sh", "-c", f'printf %s "$0" > {file}', control])
+        # In a file, and on the stream for errors, where nginx may have had nothing to say yet.
+        run(["docker", "exec", name, "sh", "-c", f'echo "$0" | tee {file} > /proc/1/fd/2', control])
         places = places_of(name)
-        assert [place.split()[-1] for place, content in places.items() if control.encode() in content] == [file[1:]]
-        on_its_error_stream = {PROXY: b"[notice]", LOGIN: b""}.get(name, b"redis not configured")
-        assert on_its_error_stream in places["logs"]
+        controls = [place.split()[-1] for place, content in places.items() if control.encode() in content]
+        assert controls == ["logs", file[1:]]
         assert not [place for place, content in places.items() if any(text in content for text in wanted)]
 
 
@@ -211,10 +177,10 @@ def test_what_is_remembered_and_what_a_token_proves_come_to_an_end(stack: Stack,
     def with_token(token: str) -> int:
         return client.send("", "GET", "/v2/team/app/tags/list", Authorization=f"Bearer {token}").status
 
-    script = "rendering/templates/access.js.j2"
+    script = "components/proxy/login/access.js"
     stack.configure(anonymousPull=["public"])
     with (
-        stack.edited(script, "FRESH_MS = 300000", "FRESH_MS = 2000"),
+        stack.edited(script, "KNOWN_MS = 43200000", "KNOWN_MS = 2000"),
         stack.edited(script, "TOKEN_S = 300", "TOKEN_S = 4"),
     ):
         stack.up()
@@ -224,7 +190,7 @@ def test_what_is_remembered_and_what_a_token_proves_come_to_an_end(stack: Stack,
         try:
             assert ping(client, "ci", PASSWORD) == 200
             time.sleep(2)
-            assert ping(client, "ci", PASSWORD) == 503, "another look is due"
+            assert ping(client, "ci", PASSWORD) == 503, "nobody has used it for so long"
         finally:
             run(["docker", "start", LOGIN])
         time.sleep(2)

@@ -1,6 +1,7 @@
 """The rules as a policy pack, asked by the real engine: what is declared passes, what breaks a rule does not.
 
 What nginx reads is known after an update alone, so the server is there. Clients are previewed, and not contacted.
+Costs an update and 4 previews with the rules, and no host.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ ASKED = "✅ private-registry@"
 PRODUCTION = {"protected-data": {"stacks": [NAME]}}
 
 ON_SERVER = """self._args.host,
-            f"{self._args.directory}/proxy/{bundle}","""
+            f"{self._args.directory}/proxy","""
 ON_CLIENT = ON_SERVER.replace(
     "self._args.host",
     """replace(
@@ -31,18 +32,18 @@ ON_CLIENT = ON_SERVER.replace(
             ) if bundle == "users" else self._args.host""",
 )
 FILES = (
-    ("components/proxy.py", ON_SERVER, ON_CLIENT),
+    ("components/proxy/proxy.py", ON_SERVER, ON_CLIENT),
     (
-        "components/client_trust.py",
-        "File(ca_certificate)}",
-        'File(ca_certificate), "a.key": File("PRIVATE KEY-----\\n")}',
+        "components/clients/trust.py",
+        "{file: File(self._authorities) for file in placed.paths}",
+        '{**dict.fromkeys(placed.paths, File(self._authorities)), "a.key": File("PRIVATE KEY-----\\n")}',
     ),
-    ("rendering/templates/nginx.conf.j2", "auth_request /access;", "auth_request off;"),
-    ("components/private_registry.py", ", settings.anonymous_pull", ', ["everything"]'),
-    ("rendering/nginx.py", '("TLSv1.2", "TLSv1.3")', '("TLSv1.1", "TLSv1.2")'),
-    ("components/ssh.py", '"host_key": login.host_key', '"host_key": ""'),
-    ("components/proxy.py", 'untracked(key), mode="0600"', "untracked(key)"),
-    ("components/host_files/files.sh", "set -eu", "set -eu\n: insecure-registries"),
+    ("components/proxy/nginx.conf.j2", "auth_request /access;", "auth_request off;"),
+    ("components/private_registry.py", "            settings.anonymous_pull,", '            ["everything"],'),
+    ("components/proxy/config.py", '("TLSv1.2", "TLSv1.3")', '("TLSv1.1", "TLSv1.2")'),
+    ("components/hosts/ssh.py", '"host_key": _given(login, lambda known: known.host_key)', '"host_key": ""'),
+    ("components/proxy/proxy.py", 'without_dependencies(key), mode="0600"', "without_dependencies(key)"),
+    ("components/hosts/files.sh", "set -eu", "set -eu\n: insecure-registries"),
 )
 REFUSED_FILES = (
     "server-is-one-host|registry-proxy-users: a command of the server's runs on 10.255.255.1, and most others on this",
@@ -56,12 +57,12 @@ REFUSED_FILES = (
     "no-insecure-registries|registry-trust-10.255.255.1: stdin speaks of insecure-registries",
 )
 CONTAINERS = (
-    ("components/registry.py", "health=", "ports=[docker.ContainerPortArgs(internal=5000)], health="),
-    ("components/container.py", "image=image,", 'image="nginx:latest",'),
-    ("components/container.py", 'drops=["ALL"]', 'drops=["ALL"], adds=["CHOWN"]'),
-    ("components/container.py", "user=args.user", 'user="0:0"'),
-    ("components/container.py", "read_only=True,\n", "read_only=False,\n"),
-    ("components/container.py", '["no-new-privileges:true"]', "[]"),
+    ("components/registry/registry.py", "health=", "ports=[docker.ContainerPortArgs(internal=5000)], health="),
+    ("components/containers/container.py", "image=image,", 'image="nginx:latest",'),
+    ("components/containers/container.py", 'drops=["ALL"]', 'drops=["ALL"], adds=["CHOWN"]'),
+    ("components/containers/container.py", "user=args.user", 'user="0:0"'),
+    ("components/containers/container.py", "read_only=True,\n", "read_only=False,\n"),
+    ("components/containers/container.py", '["no-new-privileges:true"]', "[]"),
 )
 REFUSED_CONTAINERS = (
     f"only-nginx-is-published|private-registry-{NAME}-registry: publishes the port 5000, and is not the proxy. Let",
@@ -86,9 +87,8 @@ def stack(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         "anonymousPull": ["public"],
         "deleteData": True,
     }
-    stack = Stack(tmp_path_factory.mktemp(NAME), NAME, settings)
-    yield stack
-    stack.destroy()
+    with Stack(tmp_path_factory.mktemp(NAME), NAME, settings) as stack:
+        yield stack
 
 
 def test_what_is_not_known_before_the_first_update_is_not_judged(stack: Stack) -> None:

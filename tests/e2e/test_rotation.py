@@ -1,4 +1,7 @@
-"""The authority is rotated in three steps, and one client is down in the first: nobody is ever untrusted."""
+"""The authority is rotated in three steps, or gives way to another source: nobody is ever untrusted.
+
+Costs 12 updates and 3 previews, and two hosts.
+"""
 
 import re
 import subprocess
@@ -13,6 +16,7 @@ from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.load import Connection
 from tests.e2e.stack import Stack
+from tests.unit.authority import issue
 
 FOLDER = "/etc/docker/certs.d/registry.test"
 CA = f"{FOLDER}/ca.crt"
@@ -49,11 +53,12 @@ def watched(client_hosts: Hosts, host: str) -> Iterator[list[str]]:
 def stack(
     found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("rotation"), "rotation", settings(found_images, client_hosts, "one", "two"))
-    stack.configure(deleteData=True, certificate=OLD)
-    stack.up()
-    yield stack
-    stack.destroy()
+    with Stack(
+        tmp_path_factory.mktemp("rotation"), "rotation", settings(found_images, client_hosts, "one", "two")
+    ) as stack:
+        stack.configure(deleteData=True, certificate=OLD)
+        stack.up()
+        yield stack
 
 
 def served(client_hosts: Hosts) -> str:
@@ -99,6 +104,49 @@ def test_three_steps_with_a_client_down_in_the_first(stack: Stack, client_hosts:
         client_hosts.inside("two", "mv /usr/bin/curl.away /usr/bin/curl")
         stack.up()
         assert authorities(client_hosts) == [1, 1]
+        assert stack.preview() == []
+    for answers in (by_one, by_two):
+        assert len(answers) > 100
+        assert set(answers) == {"ok"}, "no client was ever without trust"
+
+
+def test_a_chain_that_nobody_trusts_is_taken_back_in_one_update(stack: Stack, client_hosts: Hosts) -> None:
+    root = issue("short", authority=True, path_length=0)
+    between = issue("between", root, authority=True)
+    server = issue("server", between, ["registry.test"])
+    authority = client_hosts.inside("one", f"cat {CA}") + "\n" + root.pem
+    broken = {"source": "provided", "chain": server.pem + between.pem, "key": server.key_pem(), "authority": authority}
+    stack.configure(certificate=broken)
+    # As it went through before there was a check.
+    with stack.edited("components/settings/chain.py", "found = list(refusals(", "found = [] and list(refusals("):
+        assert "verification failed" in stack.fails()
+    stack.configure(certificate=NEW)
+    stack.up()
+    assert stack.preview() == []
+    assert served(client_hosts) == "2027"
+    assert authorities(client_hosts) == [1, 1]
+
+
+def test_an_authority_of_the_teams_own_signs_and_gives_way_again(stack: Stack, client_hosts: Hosts) -> None:
+    root = issue("team root", authority=True, ends=1000)
+    between = issue("team intermediate", root, authority=True, ends=1000, path_length=0)
+    signing = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem()}
+    own = client_hosts.inside("one", f"cat {CA}") + "\n"
+    with watched(client_hosts, "one") as by_one, watched(client_hosts, "two") as by_two:
+        # Each client gets the root before nginx gets what it vouches for, in one update too.
+        stack.configure(certificate={**signing, "authority": own + root.pem})
+        stack.up()
+        assert served(client_hosts) == "intermediate"
+        assert authorities(client_hosts) == [2, 2]
+
+        stack.configure(certificate={"authorities": ["2028"]})
+        assert "what registry.test serves is not signed by any of those that stay" in stack.fails()
+        assert served(client_hosts) == "intermediate"
+
+        stack.configure(certificate={"authorities": ["2028"], "authority": root.pem})
+        stack.up()
+        assert served(client_hosts) == "2028"
+        assert authorities(client_hosts) == [2, 2]
         assert stack.preview() == []
     for answers in (by_one, by_two):
         assert len(answers) > 100

@@ -1,6 +1,7 @@
 """The workflows, played step by step on a repository of two stacks: comment, edit, update on merge, watch.
 
-The tests are one story and run in this order.
+The tests are one story and run in this order. They cost some 30 runs of the engine and 8 looks, by the workflows' own
+commands, and no host.
 """
 
 import os
@@ -93,7 +94,7 @@ def team(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: py
     repository, backend = folder / "repository", folder / "backend"
     backend.mkdir()
     copy_of_the_project(repository, {})
-    env = {"PULUMI_BACKEND_URL": f"file://{backend}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
+    env = {"PULUMI_BACKEND_URL": engine.backend(backend), "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
     with running() as host:
         team = Team(repository, folder, host, env)
         for stack, port in PORTS.items():
@@ -124,8 +125,6 @@ def team(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: py
         team.git("commit", "--quiet", "--message", "Declare two registries")
         yield team
         for stack in PORTS:
-            team.pulumi("state", "unprotect", "--all", "--yes", "--stack", stack)
-            team.pulumi("destroy", "--yes", "--skip-preview", "--stack", stack)
             clear(stack)
 
 
@@ -188,7 +187,7 @@ def test_a_fork_gets_no_preview(team: Team) -> None:
 
 def test_the_comment_is_written_by_the_code_that_was_reviewed(team: Team) -> None:
     team.git("checkout", "--quiet", "-B", "hostile", "main")
-    (team.repository / "review/post.py").write_text("raise SystemExit('the code of the pull request was run')\n")
+    (team.repository / "review/publish.py").write_text("raise SystemExit('the code of the pull request was run')\n")
     team.git("commit", "--quiet", "--all", "--message", "Try to write")
     runner = team.runner("hostile", NOWHERE)
     assert runner.workflow("preview")["comment"] == "success"
@@ -240,7 +239,7 @@ def test_a_merge_request_of_gitlab_gets_one_comment_too(team: Team, tmp_path: Pa
 
 
 def test_a_certificate_that_ends_soon_is_named(team: Team) -> None:
-    command = [".venv/bin/python", "-m", "drift.expiry", "--stack", "prod"]
+    command = [".venv/bin/python", "-m", "operations.expiry", "--stack", "prod"]
     for days, status in (("300", 0), ("400", 2)):
         done = subprocess.run(
             [*command, "--days", days],

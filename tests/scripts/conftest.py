@@ -3,14 +3,19 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from rendering.script import with_payload
+from components.scripts.script import with_payload
+from lab import docker, images
+from lab.run import run
+from tests.scripts.served import WORKER, Served
 
+NETWORK = f"private-registry-bucket-{WORKER}"
+"""A bridge of Docker's, on which this machine serves a bucket."""
 SHELLS = ("dash", "busybox")
 
 
@@ -20,12 +25,19 @@ class Shell:
 
     command: tuple[str, ...]
     path: str
+    parts: tuple[Path, ...] = ()
+    """Files with functions that each script calls which runs in it."""
 
     def run(
-        self, script: Path, *arguments: str, payload: Mapping[str, str] | None = None, share: float = 1
+        self,
+        script: Path,
+        *arguments: str,
+        payload: Mapping[str, str] | None = None,
+        parts: Sequence[Path] = (),
+        share: float = 1,
     ) -> subprocess.CompletedProcess[str]:
         """Run a script as the hosts do: from standard input, of which only a share arrives."""
-        text = with_payload(script, payload or {})
+        text = with_payload(script, payload or {}, [*self.parts, *parts])
         return subprocess.run(
             [*self.command, "-s", "--", *arguments],
             input=text[: int(len(text) * share)],
@@ -53,3 +65,32 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert flock, "flock is missing; on Debian: apt-get install util-linux"
     (tools / "flock").symlink_to(flock)
     return Shell((str(tools / "sh"),), str(tools))
+
+
+@pytest.fixture(scope="session")
+def found_images() -> dict[str, str]:
+    docker.ensure()
+    return images.ensure()
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[str]:
+    """The address of this machine on that bridge."""
+    run(["sh", "-c", f"docker network rm {NETWORK} 2> /dev/null || true"])
+    run(["docker", "network", "create", NETWORK])
+    yield docker.gateway(NETWORK)
+    run(["docker", "network", "rm", NETWORK])
+
+
+@pytest.fixture(scope="module")
+def served(
+    request: pytest.FixtureRequest, found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """What a stack serves, with the users that the file of tests declares."""
+    name = request.module.__name__.rpartition("_")[2]
+    folder = tmp_path_factory.mktemp(name)
+    folder.chmod(0o755)
+    served = Served(name, found_images, folder)
+    served.start(request.module.USERS)
+    yield served
+    served.stop()

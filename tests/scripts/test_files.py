@@ -1,15 +1,23 @@
 """files.sh: what it places, what it takes away, and what it leaves alone."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from components.clients.runtime import HOSTS_FILE, KEEP_TRUST
 from tests.scripts.conftest import Shell
 
-SCRIPT = Path("components/host_files/files.sh")
+SCRIPT = Path("components/hosts/files.sh")
 MARKER = "marker=private-registry project/stack"
 ENTRY = "entry=10.0.0.2/registry.test"
 OLD, NEW = {"ca.crt": "the authority\n"}, {"ca.crt": "the next authority\n"}
+
+
+@pytest.fixture
+def shell(shell: Shell) -> Shell:
+    return replace(shell, parts=(KEEP_TRUST, HOSTS_FILE))
 
 
 @pytest.fixture
@@ -163,10 +171,11 @@ def test_content_arrives_to_the_byte(shell: Shell, host: Path, content: str) -> 
     assert (host / "certs.d/registry.test/ca.crt").read_text() == content
 
 
-def test_an_unknown_argument_is_refused(shell: Shell, host: Path) -> None:
-    done = shell.run(SCRIPT, "create", *place(host), "colour=blue", payload=OLD)
+@pytest.mark.parametrize("word", ["colour=blue", "directory link=x", "a;id=x", "$(id)=x", "=x", "colour"])
+def test_an_unknown_argument_is_refused(shell: Shell, host: Path, word: str) -> None:
+    done = shell.run(SCRIPT, "create", *place(host), word, payload=OLD)
     assert done.returncode != 0
-    assert "unknown argument colour=blue" in done.stderr
+    assert f"unknown argument {word}\n" in done.stderr
     assert not (host / "certs.d").exists()
 
 
@@ -211,3 +220,194 @@ def test_check_after_nothing_was_placed_tells_all_that_is_missing(shell: Shell, 
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
     assert sorted(entry.name for entry in host.iterdir()) == ["hosts"]
+
+
+LINE = "10.0.0.2\tregistry.test\t# private-registry project/stack\n"
+
+
+def marked(stack: str) -> list[str]:
+    return [ENTRY, f"marker=private-registry project/{stack}"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "other"), [("prod.eu", "prod-eu"), ("a.b.c", "a-b-c"), ("eu", "prod-eu"), ("e.u", "eu")]
+)
+def test_the_line_of_a_stack_that_is_named_alike_stays(shell: Shell, host: Path, mine: str, other: str) -> None:
+    others, hosts = f"10.0.0.9\tother.test\t# private-registry project/{other}\n", host / "hosts"
+    hosts.write_text(others)
+    for verb in ("create", "update", "delete"):
+        shell.run(SCRIPT, verb, *place(host)[:3], *marked(mine), payload=OLD)
+        assert others in hosts.read_text(), verb
+        done = shell.run(SCRIPT, "check", *place(host)[:3], *marked(mine), payload=OLD)
+        assert (done.stdout == "") == (verb != "delete")
+    assert hosts.read_text() == others
+
+
+HOSTS_FILES = {
+    "missing": None,
+    "empty": "",
+    "without a last line break": "127.0.0.1 localhost",
+    "of another system": "127.0.0.1 localhost\r\n10.0.0.9 other\r\n",
+    "with blank lines": "\n\n127.0.0.1 localhost\n\n\n",
+    "with signs of a format": "127.0.0.1 localhost # 100% \\n %s\n",
+    "in Latin": "127.0.0.1 localhost # \xfcml\xe4ut\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTS_FILES)
+def test_any_hosts_file_gets_the_entry_and_comes_back_to_the_byte(shell: Shell, host: Path, kind: str) -> None:
+    hosts, text = host / "hosts", HOSTS_FILES[kind]
+    hosts.unlink()
+    if text is not None:
+        hosts.write_text(text, encoding="latin-1", newline="")
+    before = (text or "").encode("latin-1")
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert hosts.read_bytes() == LINE.encode() + before
+    assert hosts.stat().st_mode & 0o777 == 0o644
+    done = shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert hosts.read_bytes() == before
+
+
+def test_our_line_is_known_after_an_editor_of_another_system(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    hosts = host / "hosts"
+    hosts.write_bytes(hosts.read_bytes().replace(b"\n", b"\r\n"))
+    assert shell.run(SCRIPT, "check", *place(host), ENTRY, payload=OLD).stdout == ""
+    shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert b"private-registry" not in hosts.read_bytes()
+
+
+def test_a_hosts_file_that_is_a_link_stays_one(shell: Shell, host: Path) -> None:
+    hosts, target = host / "hosts", host / "elsewhere" / "hosts"
+    target.parent.mkdir()
+    hosts.rename(target)
+    target.chmod(0o640)
+    hosts.symlink_to("elsewhere/hosts")
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert hosts.readlink() == Path("elsewhere/hosts")
+    assert target.read_text().startswith(LINE)
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def mounted(shell: Shell, file: Path, *options: str) -> Shell:
+    """Return a shell that finds a file mounted over itself."""
+    mount = f"mount --bind '{file}' '{file}' && {''.join(options)} true && exec \"$@\""
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return replace(shell, command=("/usr/bin/unshare", "--mount", *user, "/bin/sh", "-c", mount, "sh", *shell.command))
+
+
+def test_a_hosts_file_that_is_a_mount_is_written_in_place(shell: Shell, host: Path) -> None:
+    hosts, before = host / "hosts", (host / "hosts").read_bytes()
+    inode = hosts.stat().st_ino
+    there = mounted(shell, hosts)
+    done = there.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert f"{hosts} is a mount, and was written in place" in done.stdout
+    assert hosts.read_bytes() == LINE.encode() + before
+    done = there.run(SCRIPT, "update", *place(host), ENTRY, payload=OLD)
+    assert (done.returncode, done.stdout) == (0, ""), "what is there already is not written again"
+    done = there.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert hosts.read_bytes() == before
+    assert hosts.stat().st_ino == inode
+    assert [entry.name for entry in host.iterdir()] == ["hosts"]
+
+
+def test_a_hosts_file_that_can_not_be_written_is_named(shell: Shell, host: Path) -> None:
+    hosts, before = host / "hosts", (host / "hosts").read_bytes()
+    there = mounted(shell, hosts, f"mount -o remount,bind,ro '{hosts}' &&")
+    done = there.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert done.returncode != 0
+    assert f"the hosts entry can't be written to {hosts}: " in done.stderr
+    assert "Read-only file system" in done.stderr
+    assert hosts.read_bytes() == before
+    assert [entry.name for entry in host.iterdir()] == ["hosts"], "no trust without a way to the registry"
+
+
+@pytest.fixture
+def template(host: Path) -> Path:
+    """Return a template of cloud-init, by which the hosts file was made."""
+    file = host / "cloud/templates/hosts.debian.tmpl"
+    file.parent.mkdir(parents=True)
+    head = f"# make changes to the master file in {file}\n"
+    file.write_text(f"## template:jinja\n{head}127.0.1.1 {{{{fqdn}}}}\n")
+    (host / "hosts").write_text(f"{head}127.0.1.1 client.test\n")
+    return file
+
+
+def test_the_entry_is_in_the_template_too_from_which_cloud_init_makes_the_file(
+    shell: Shell, host: Path, template: Path
+) -> None:
+    before = {file: file.read_text() for file in (host / "hosts", template)}
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (host / "hosts").read_text() == LINE + before[host / "hosts"]
+    first, second, *_ = template.read_text().splitlines(keepends=True)
+    assert (first, second) == ("## template:jinja\n", LINE)
+    shell.run(SCRIPT, "update", *place(host), payload=OLD)
+    assert {file: file.read_text() for file in before} == before, "an update without an entry takes it away"
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    (host / "hosts").write_text("127.0.0.1\tlocalhost\n")
+    shell.run(SCRIPT, "delete", *place(host), payload=OLD)
+    assert template.read_text() == before[template], "also after cloud-init was told to leave the file"
+
+
+def test_a_template_that_is_not_used_is_left(shell: Shell, host: Path, template: Path) -> None:
+    before = template.read_text()
+    (host / "hosts").write_text("127.0.0.1\tlocalhost\n")
+    shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert template.read_text() == before
+
+
+def test_what_cloud_init_is_going_to_take_away_is_said(shell: Shell, host: Path, template: Path) -> None:
+    template.unlink()
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert f"cloud-init writes {host}/hosts anew at each boot" in done.stdout
+
+
+def test_a_hosts_file_that_is_generated_is_said_to_be(shell: Shell, host: Path) -> None:
+    (host / "hosts").write_text("# This file was automatically generated by WSL.\n127.0.0.1\tlocalhost\n")
+    done = shell.run(SCRIPT, "create", *place(host), ENTRY, payload=OLD)
+    assert f"{host}/hosts is generated, as it says, and may lose the entry" in done.stdout
+
+
+@pytest.fixture
+def link(host: Path) -> Path:
+    return host / "certs.d/registry.test:443"
+
+
+def test_the_folder_has_the_name_with_the_port_too(shell: Shell, host: Path, link: Path) -> None:
+    words = [*place(host), f"link={link}"]
+    shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    assert shell.run(SCRIPT, "check", *words, payload=OLD).stdout == f"{link} is missing\n"
+    for _ in range(2):
+        done = shell.run(SCRIPT, "update", *words, payload=OLD)
+        assert (done.returncode, done.stdout) == (0, ""), "an update gives it to a client of before"
+        assert link.readlink() == Path("registry.test")
+    assert (link / "ca.crt").read_text() == OLD["ca.crt"]
+    assert shell.run(SCRIPT, "check", *words, payload=OLD).stdout == ""
+    shell.run(SCRIPT, "delete", *words, payload=OLD)
+    assert not (host / "certs.d").exists()
+
+
+def test_what_somebody_else_has_under_that_name_stays(shell: Shell, host: Path, link: Path) -> None:
+    link.mkdir(parents=True)
+    (link / "ca.crt").write_text("by hand\n")
+    words = [*place(host), f"link={link}"]
+    done = shell.run(SCRIPT, "create", *words, payload=OLD)
+    assert done.returncode == 0, done.stderr
+    assert f"{link} was there and was left" in done.stdout
+    assert shell.run(SCRIPT, "check", *words, payload=OLD).stdout == ""
+    shell.run(SCRIPT, "delete", *words, payload=OLD)
+    assert [file.read_text() for file in link.iterdir()] == ["by hand\n"]
+
+
+def test_a_failed_create_leaves_no_link(shell: Shell, host: Path, link: Path) -> None:
+    (host / "hosts").unlink()
+    (host / "hosts").mkdir()
+    done = shell.run(SCRIPT, "create", *place(host), f"link={link}", ENTRY, payload=OLD)
+    assert done.returncode != 0
+    assert [entry.name for entry in host.iterdir()] == ["hosts"]

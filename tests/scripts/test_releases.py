@@ -12,7 +12,7 @@ import pytest
 
 from tests.scripts.conftest import Shell
 
-SCRIPT = Path("components/host_files/releases.sh")
+SCRIPT = Path("components/hosts/releases.sh")
 OWNER = f"owner={os.getuid()}:{os.getgid()}"
 
 
@@ -103,7 +103,8 @@ def test_a_release_that_can_not_be_checked_is_not_made_live(shell: Shell, direct
         shell.run(SCRIPT, "create", f"directory={directory.parent / other}", OWNER, "release=a", payload={})
     # There is no image of this name anywhere, or no Docker: either way nobody has said that nginx accepts the release.
     image = ["program=nginx", f"image=sha256:{'0' * 64}", "network=none", "container=nobody"]
-    done = shell.run(SCRIPT, "create", *place(directory, "a"), *image, payload=bundle("a"))
+    parts = [Path("components/proxy/nginx.sh")]
+    done = shell.run(SCRIPT, "create", *place(directory, "a"), *image, payload=bundle("a"), parts=parts)
     assert done.returncode != 0
     assert "the old one keeps serving" in done.stderr
     assert not directory.exists()

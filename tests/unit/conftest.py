@@ -1,9 +1,11 @@
 """One recording engine: a program runs on Pulumi mocks, and what it registered can be read afterwards."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import hypothesis
@@ -13,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from components import PrivateRegistry
-from settings import Settings
+from components.proxy.login import users
+from components.settings import Settings
+from tests.unit.authority import issue
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("private-registry", deadline=None, max_examples=50)
@@ -41,7 +45,7 @@ DIGEST = "a" * 64
 BASE: Mapping[str, Any] = {
     "domain": "registry.test",
     "serverDirectory": "/srv/registry",
-    "images": {"registry": f"sha256:{DIGEST}", "nginx": f"nginx:1.28-alpine@sha256:{DIGEST}"},
+    "images": {"registry": f"sha256:{DIGEST}", "nginx": f"nginx:1.30-alpine@sha256:{DIGEST}"},
     "users": [{"name": "ci", "password": "marker-password"}],
     "clients": [
         {
@@ -63,6 +67,16 @@ class Options:
     parent: str
     """The type of the resource that it is below, or nothing."""
     protect: bool
+    parent_name: str
+    depends_on: frozenset[str]
+    """The names of the resources that it waits for."""
+    calls: int
+    """How many calls led to it, of those that the state would keep."""
+
+    @property
+    def above(self) -> tuple[str, str]:
+        """Type and name of the resource that it is below."""
+        return self.parent, self.parent_name
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,10 @@ class Resource:
 class Recorder(pulumi.runtime.Mocks):
     """Answers as the providers would, and keeps what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, printed: Mapping[str, str] | None = None) -> None:
         self.resources: list[Resource] = []
+        self.printed = printed or {}
+        """A command's name -> what it printed."""
         self.options: dict[tuple[str, str], Options] = {}
         """By type and name."""
 
@@ -99,18 +115,18 @@ class Recorder(pulumi.runtime.Mocks):
         if args.typ == KEY:
             state["privateKeyPem"] = f"-----BEGIN PRIVATE KEY-----\nmarker-{args.name}\n"
         if args.typ in (AUTHORITY, SERVER):
-            state["certPem"] = f"certificate of {args.name}\n"
+            state["certPem"] = certificate(args.name)
         if args.typ == REQUEST:
             state["certRequestPem"] = "request\n"
         if args.typ in (LOCAL, REMOTE):
-            state |= {"stdout": "done", "stderr": ""}
+            state |= {"stdout": self.printed.get(args.name, "done"), "stderr": ""}
         if args.typ.endswith("RemoteImage"):
             state["imageId"] = f"sha256:{DIGEST}"
         state.setdefault("name", f"{args.name}-1a2b3c4")
         return f"{args.name}-id", state
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
+        return {}, []
 
     def of(self, type_: str) -> list[Resource]:
         """Return the resources of a type, by name."""
@@ -122,13 +138,19 @@ class Recorder(pulumi.runtime.Mocks):
         return found
 
 
+@cache
+def certificate(name: str) -> str:
+    """Return the certificate of a resource, the same in each run."""
+    return issue(name, authority=True).pem
+
+
 @contextmanager
-def event_loop() -> Iterator[None]:
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """Give a thread a loop that is closed in the end; the SDK leaves its own open, and pytest blames a later test."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        yield
+        yield loop
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -143,31 +165,72 @@ class Monitor(pulumi.runtime.mocks.MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:
         parent = request.parent.split("::")[2].rpartition("$")[2] if request.parent else ""
-        self._recorder.options[request.type, request.name] = Options(parent, request.protect)
+        parent_name = request.parent.split("::", 3)[3] if request.parent else ""
+        self._recorder.options[request.type, request.name] = Options(
+            parent,
+            request.protect,
+            parent_name,
+            frozenset(urn.split("::", 3)[3] for urn in request.dependencies),
+            len(request.stackTrace.frames),
+        )
         # In a thread of its own, in which the mocks would leave a loop open.
         with event_loop():
             return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def Invoke(self, request: Any) -> Any:
+        with event_loop():
+            return super().Invoke(request)  # type: ignore[no-untyped-call]
+
+
+def pytest_collection_finish() -> None:
+    """Spare each collection of garbage a look at what stays anyway: modules, settings and tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Leave out what takes time and is no test's concern: slow hashes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_PASSWORD_COST", 4)
+        yield
 
 
 Declare = Callable[..., Recorder]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def declare() -> Declare:
-    """Return a function that runs the program with the base settings and some changes."""
+    """Return a function that runs the program with the base settings and some changes.
 
-    def run(**changes: Any) -> Recorder:
-        recorder = Recorder()
-        monitor = Monitor(recorder)
-        settings = Settings.model_validate({**BASE, **changes})
+    A run takes a sixth of a second, so each one is kept for all tests that ask for the same: they only read it.
+    """
+    kept: dict[str, Recorder] = {}
 
-        @pulumi.runtime.test
-        def program() -> None:
-            PrivateRegistry("registry", settings)
-
-        with event_loop():
-            pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=monitor)
-            program()
-        return recorder
+    def run(printed: Mapping[str, str] | None = None, **changes: Any) -> Recorder:
+        asked = repr((printed, sorted(changes.items())))
+        if asked not in kept:
+            kept[asked] = declared(printed, **changes)
+        return kept[asked]
 
     return run
+
+
+def declared(printed: Mapping[str, str] | None = None, **changes: Any) -> Recorder:
+    """Run the program with the base settings and some changes."""
+    settings = Settings.model_validate({**BASE, **changes})
+    return mocked(lambda: PrivateRegistry("registry", settings), Recorder(printed))
+
+
+def mocked(declare: Callable[[], object], recorder: Recorder | None = None) -> Recorder:
+    """Run a program that declares resources."""
+    recorder = recorder or Recorder()
+
+    @pulumi.runtime.test
+    def program() -> None:
+        declare()
+
+    with event_loop():
+        pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=Monitor(recorder))
+        program()
+    return recorder

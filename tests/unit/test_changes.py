@@ -10,9 +10,11 @@ import pytest
 from tests.unit.conftest import BASE, Declare, Recorder
 
 HOSTS = ("10.0.0.7", "build.example.com")
-USERS = {"registry-proxy-users"}
+USERS = {"registry-users", "registry-proxy-users"}
 SITE = {"registry-proxy-site"}
+REGISTRY = {"registry-registry"}
 TLS = {"registry-proxy-tls"}
+CERTIFICATE = {"registry-certificate"}
 TRUSTED = {f"registry-trust-{host}" for host in HOSTS}
 PROVED = {f"registry-verification-{host}" for host in HOSTS}
 CI = BASE["users"][0]
@@ -29,17 +31,21 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     "server certificate renewed": (
         {},
         {"certificate": {"rotation": "again"}},
-        {"registry-certificate-server", "registry-certificate-server-again", *TLS, *PROVED},
+        {*CERTIFICATE, "registry-certificate-server", "registry-certificate-server-again", *TLS, *PROVED},
     ),
-    "authority added": (ONE, BOTH, {"registry-certificate-authority-2", *TRUSTED, *PROVED}),
-    "authority moved first": (BOTH, MOVED, {"registry-certificate-server"}),
-    "authority dropped": (MOVED, NEW, {"registry-certificate-authority-1", *TRUSTED, *PROVED}),
-    "registry memory changed": ({}, {"limits": {"registryMemory": 300}}, {"private-registry-test-registry"}),
-    "nginx memory changed": ({}, {"limits": {"nginxMemory": 300}}, {"registry-proxy-container"}),
+    "authority added": (ONE, BOTH, {*CERTIFICATE, "registry-certificate-authority-2", *TRUSTED, *PROVED}),
+    "authority moved first": (BOTH, MOVED, {*CERTIFICATE, "registry-certificate-server"}),
+    "authority dropped": (MOVED, NEW, {*CERTIFICATE, "registry-certificate-authority-1", *TRUSTED, *PROVED}),
+    "registry memory changed": ({}, {"limits": {"registryMemory": 300}}, {*REGISTRY, "private-registry-test-registry"}),
+    "nginx memory changed": (
+        {},
+        {"limits": {"nginxMemory": 320}},
+        {"registry-proxy", "registry-proxy-container", *SITE, *PROVED},
+    ),
     "registry image replaced": (
         {},
         {"images": {**BASE["images"], "registry": f"sha256:{'b' * 64}"}},
-        {"registry-registry-config", "registry-registry-data-owner", "private-registry-test-registry"},
+        {*REGISTRY, "registry-registry-config", "registry-registry-data-owner", "private-registry-test-registry"},
     ),
     "client added": (
         {},

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from drift.containers import container_findings, seen_in, stopped
-from drift.examine import _look, file_findings
-from drift.report import Finding, Remedy, Report
-from drift.session import Answer, Unanswered, session
-from drift.state import Bundle, Container, Containers, Host, export, hosts_of
-from lab.run import LabError
-from tests.unit.conftest import BASE, CONTAINER, SECRET_MARK, Declare, Recorder
+from components import PrivateRegistry
+from components.settings import Settings
+from operations.command_line import CommandLine, OperationError
+from operations.drift.containers import container_findings, seen_in, stopped
+from operations.drift.examine import _look, file_findings
+from operations.drift.report import Finding, Remedy, Report
+from operations.drift.session import Answer, Unanswered, session
+from operations.drift.state import Bundle, Container, Containers, Host, export, hosts_of
+from tests.unit.conftest import BASE, CONTAINER, REMOTE, SECRET_MARK, Declare, Recorder, mocked
 
 MARKER = "marker-password"
 ACCESS = {"hostKey": BASE["clients"][0]["hostKey"], "agent": True}
@@ -21,16 +23,22 @@ ACCESS = {"hostKey": BASE["clients"][0]["hostKey"], "agent": True}
 
 def exported(recorder: Recorder) -> list[dict[str, Any]]:
     """Return what was declared as ``pulumi stack export --show-secrets`` has it."""
+    options = recorder.options
     return [
         {
-            "urn": f"urn:pulumi:test::private-registry::{resource.type}::{resource.name}",
+            "urn": urn(resource.type, resource.name),
             "type": resource.type,
+            "parent": urn(*options[resource.type, resource.name].above),
             "id": f"{resource.name}-id",
             "inputs": marked(dict(resource.inputs)),
             "outputs": {"name": resource.inputs.get("name") or f"{resource.name}-1a2b3c4"},
         }
         for resource in recorder.resources
     ]
+
+
+def urn(type_: str, name: str) -> str:
+    return f"urn:pulumi:test::private-registry::{type_}::{name}"
 
 
 def marked(value: Any) -> Any:
@@ -44,25 +52,24 @@ def marked(value: Any) -> Any:
 def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     here, client = sorted(hosts_of(exported(declare())), key=lambda host: host.connection is not None)
     assert (here.name, here.connection) == ("this machine", None)
-    folders = {next(word for word in bundle.place if word.startswith("directory=")) for bundle in here.bundles}
-    assert folders == {
-        "directory=/srv/registry/test/registry/config",
-        "directory=/srv/registry/test/proxy/users",
-        "directory=/srv/registry/test/proxy/site",
-        "directory=/srv/registry/test/proxy/tls",
-        "directory=/etc/docker/certs.d/registry.test",
+    assert {bundle.place["directory"] for bundle in here.bundles} == {
+        "/srv/registry/test/registry/config",
+        "/srv/registry/test/proxy/users",
+        "/srv/registry/test/proxy/site",
+        "/srv/registry/test/proxy/tls",
+        "/etc/docker/certs.d/registry.test",
     }
-    assert here.containers is not None
-    assert {container.name for container in here.containers.known} == {
+    [containers] = here.containers.values()
+    assert {container.name for container in containers.known} == {
         "private-registry-test-proxy",
         "private-registry-test-login",
         "private-registry-test-registry-1a2b3c4",
     }
-    assert here.containers.owner
+    assert containers.owner
     assert client.name == "10.0.0.7"
-    assert client.containers is None
+    assert client.containers == {}
     assert client.connection is not None
-    assert client.connection["privateKey"] == BASE["clients"][0]["privateKey"]
+    assert "BEGIN PRIVATE KEY" in client.connection["privateKey"]
     [bundle] = client.bundles
     assert bundle.check().startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
     assert "BEGIN" in bundle.script or "certificate" in bundle.script
@@ -72,7 +79,7 @@ def test_files_are_told_of_also_where_docker_does_not_answer() -> None:
     async def run(line: str, stdin: str) -> Answer:
         return Answer(1, "", "no Docker") if "owner=owner" in line else Answer(0, "/a is missing\n", "")
 
-    host = Host("server", None, (Bundle(("sh", "-s", "--"), ("directory=/d",), "script"),), KNOWN)
+    host = Host("server", None, (Bundle(False, {"directory": "/d"}, {}, "script"),), {"registry": KNOWN})
     found = asyncio.run(_look(host, run))
     assert [finding.what for finding in found] == ["/a is missing", "Docker could not be asked: no Docker"]
 
@@ -82,8 +89,8 @@ def test_containers_are_asked_for_where_the_server_is(declare: Declare) -> None:
     hosts = hosts_of(exported(declare(dockerHost=url, dockerHostAccess=ACCESS)))
     [asked] = [host for host in hosts if host.containers]
     assert asked.name == server
-    assert asked.containers is not None
-    assert asked.containers.shell == ("sudo", "-n", "sh", "-s", "--")
+    [containers] = asked.containers.values()
+    assert containers.shell == ("sudo", "-n", "sh", "-s", "--")
 
 
 def test_what_is_going_is_not_asked_for(declare: Declare) -> None:
@@ -91,7 +98,7 @@ def test_what_is_going_is_not_asked_for(declare: Declare) -> None:
     for resource in resources:
         if resource["type"] == CONTAINER:
             resource["delete" if "proxy" in resource["urn"] else "pendingReplacement"] = True
-    [containers] = [host.containers for host in hosts_of(resources) if host.containers]
+    [containers] = [one for host in hosts_of(resources) for one in host.containers.values()]
     assert containers.known == ()
 
 
@@ -99,17 +106,64 @@ def test_an_empty_state_has_no_hosts() -> None:
     assert hosts_of([]) == []
 
 
+def test_each_registry_of_a_program_is_looked_at_whatever_its_name() -> None:
+    names = ("hub", "my-registry-eu", "a-trust-b")
+
+    def program() -> None:
+        for name in names:
+            PrivateRegistry(name, Settings.model_validate(BASE))
+
+    here, client = sorted(hosts_of(exported(mocked(program))), key=lambda host: host.connection is not None)
+    assert (here.name, len(here.bundles), here.is_behind) == ("this machine", 15, False)
+    assert (client.name, len(client.bundles), client.is_behind) == ("10.0.0.7", 3, False)
+    for name in names:
+        [containers] = [found for urn, found in here.containers.items() if urn.endswith(f"::{name}")]
+        assert {container.name.split("-")[3] for container in containers.known} == {name.split("-")[0]}
+        assert len(containers.known) == 3
+
+
+def test_what_the_last_update_could_not_place_is_not_compared(declare: Declare) -> None:
+    resources = exported(declare())
+    [command] = [one for one in resources if one["urn"] == urn(REMOTE, "registry-trust-10.0.0.7")]
+    command["inputs"]["create"] = command["inputs"]["create"].replace("0644:", "0644:0")
+    [behind] = [host for host in hosts_of(resources) if host.is_behind]
+    assert (behind.name, behind.bundles) == ("10.0.0.7", ())
+    [finding] = asyncio.run(_look(behind, silent))
+    assert finding.remedy is Remedy.MANUAL
+    assert "run an update first" in finding.what
+
+
+def test_a_state_of_the_version_before_is_not_taken_for_one_without_drift(declare: Declare) -> None:
+    resources = exported(declare())
+    for resource in resources:
+        if resource["type"].startswith("private-registry:"):
+            resource["inputs"] = {}
+    hosts = hosts_of(resources)
+    assert {host.name for host in hosts if host.is_behind} == {"this machine", "10.0.0.7"}
+    found = [finding for host in hosts for finding in asyncio.run(_look(host, silent))]
+    assert len([one for one in found if "run an update first" in one.what]) == len(hosts)
+
+
+async def silent(line: str, stdin: str) -> Answer:
+    return Answer(0, "", "")
+
+
+FILES = {"ca.crt": {"mode": "0644", "digest": "1"}}
+
+
 def test_a_repair_writes_what_the_state_says() -> None:
-    place = ("directory=/d", "file=ca.crt:0644:1", "marker=private-registry a/b", "registry=[fd00::1]:5000")
-    (modes, first), (update, second) = Bundle(("sh", "-s", "--"), place, "script").repairs()
+    place = {"directory": "/d", "marker": "private-registry a/b", "registry": "[fd00::1]:5000"}
+    (modes, first), (update, second) = Bundle(False, place, FILES, "script").repairs()
     assert "chmod" in first
     assert second == "script"
-    assert modes == update
-    assert shlex.split(update) == ["sh", "-s", "--", "update", *place[:-1]]
+    assert modes == "sh -s -- modes directory=/d file=ca.crt:0644:1"
+    assert shlex.split(update) == [
+        *("sh", "-s", "--", "update", "directory=/d", "marker=private-registry a/b", "file=ca.crt:0644:1")
+    ]
 
 
 def test_a_release_is_made_live_under_another_name_first() -> None:
-    bundle = Bundle(("sudo", "-n", "sh", "-s", "--"), ("directory=/d", "release=12ab", "file=a:0644:1"), "script")
+    bundle = Bundle(True, {"directory": "/d", "release": "12ab"}, {"a": {"mode": "0644", "digest": "1"}}, "script")
     aside, update = bundle.repairs()
     assert aside == ("sudo -n sh -s -- update directory=/d release=12ab-repair file=a:0644:1", "script")
     assert update == ("sudo -n sh -s -- update directory=/d release=12ab file=a:0644:1", "script")
@@ -150,7 +204,9 @@ KNOWN = Containers(("sh", "-s", "--"), "owner", (Container("proxy", "p1"), Conta
     [
         (["p1 proxy running healthy", "r1 registry running none"], []),
         (["p1 proxy exited healthy", "r1 registry running healthy"], [("proxy is stopped (exited)", Remedy.REPAIR)]),
-        (["p1 proxy running unhealthy", "r1 registry paused healthy"], [("unhealthy", "manual"), ("paused", "manual")]),
+        (["p1 proxy running unhealthy", "r1 registry dead healthy"], [("unhealthy", "manual"), ("dead", "manual")]),
+        (["p1 proxy running unhealthy", "r1 registry exited healthy"], [("registry is stopped", Remedy.REPAIR)]),
+        (["p1 proxy running healthy", "r1 registry paused healthy"], [("stopped (paused)", Remedy.REPAIR)]),
         (["r1 registry running healthy"], [("proxy is gone", Remedy.REFRESH)]),
         (["p2 proxy running healthy", "r1 registry running healthy"], [("not the one that", Remedy.MANUAL)]),
         (["p1 away running healthy", "r1 registry running healthy"], [("is named away now", Remedy.MANUAL)]),
@@ -181,7 +237,7 @@ FOUND = [
 
 
 def test_the_report_tells_people_what_to_do() -> None:
-    assert Report("dev", 3, FOUND).text().splitlines() == [
+    assert Report("dev", 3, FOUND).text("make up", "make up").splitlines() == [
         "'make up' repairs:",
         "  one             /a is missing",
         "'make up' makes again:",
@@ -213,7 +269,7 @@ def test_the_report_tells_programs_the_same() -> None:
 
 def test_nothing_that_is_printed_of_a_host_holds_a_secret() -> None:
     connection = {"host": "10.0.0.7", "privateKey": MARKER, "password": MARKER}
-    bundle = Bundle(("sh", "-s", "--"), ("directory=/d",), f"payload() {{ {MARKER}; }}")
+    bundle = Bundle(False, {"directory": "/d"}, {}, f"payload() {{ {MARKER}; }}")
     host = Host("10.0.0.7", connection, (bundle,))
     assert MARKER not in repr(host) + bundle.check() + "".join(line for line, _ in bundle.repairs())
 
@@ -227,7 +283,7 @@ def test_nothing_that_is_printed_of_a_host_holds_a_secret() -> None:
     ],
 )
 def test_no_error_of_a_login_holds_a_secret(login: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drift.session._ATTEMPTS", 1)
+    monkeypatch.setattr("operations.drift.session._ATTEMPTS", 1)
     connection = {"host": "127.0.0.1", "hostKey": BASE["clients"][0]["hostKey"], **login}
 
     async def enter() -> None:
@@ -245,7 +301,13 @@ def test_a_state_that_can_not_be_read_is_not_shown(monkeypatch: pytest.MonkeyPat
     program = tmp_path / "pulumi"
     program.write_text(f"#!/bin/sh\necho {MARKER}\necho no stack named prod >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr("lab.engine.pulumi", lambda: str(program))
-    with pytest.raises(LabError) as failure:
-        export("prod")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(OperationError) as failure:
+        export(CommandLine("prod"))
     assert str(failure.value) == "the state of stack prod could not be read: no stack named prod"
+
+
+def test_a_machine_without_the_command_line_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OperationError, match="not on the PATH"):
+        export(CommandLine("prod"))

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from components.settings import Settings
+from components.settings.certificates import Signed
 from lab.places import PROJECT
-from settings import Settings
 from tests.unit.conftest import SSH_KEY
 from tests.unit.test_settings import read
 
@@ -39,6 +40,7 @@ def test_the_example_for_production_is_valid(keys: Path) -> None:
 def test_the_example_for_staging_is_valid(keys: Path) -> None:
     settings = read(example("staging"), keys)
     assert settings.reference == "registry.staging.example.com"
+    assert isinstance(settings.certificate, Signed)
     assert settings.certificate.validity_days - settings.certificate.renewal_days == 30
 
 

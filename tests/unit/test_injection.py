@@ -4,17 +4,18 @@ import json
 import re
 import shlex
 import subprocess
+import unicodedata
 from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from components.proxy.config import nginx_config
+from components.proxy.login.htpasswd import Login, htpasswd
+from components.scripts.script import START, read_payload, read_words, with_payload, words
+from components.settings import InvalidSettings, Settings, load
 from lab.places import PROJECT
-from rendering.htpasswd import Login, htpasswd
-from rendering.nginx import nginx_config
-from rendering.script import START, read_payload, read_words, with_payload, words
-from settings import InvalidSettings, Settings, load
 from tests.unit.conftest import BASE, HOST_KEY
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
@@ -26,6 +27,8 @@ HOSTILE = st.one_of(
     ),
 )
 SAFE = re.compile(r"[A-Za-z0-9_./:\[\]-]*")
+SSH_USER = re.compile(r"\w[\w.@+$\\-]*", re.ASCII)
+"""Never in a shell but quoted; ssh takes none with another sign."""
 
 
 def accepted(**changes: Any) -> Settings | None:
@@ -41,10 +44,10 @@ def accepted(**changes: Any) -> Settings | None:
 def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, value: str) -> None:
     settings = accepted(**{key: value})
     if settings:
-        for text in (settings.domain, settings.reference, settings.bind_address, settings.server_directory):
+        for text in (settings.domain, settings.reference, *settings.bind_address, settings.server_directory):
             assert SAFE.fullmatch(text), repr(text)
-        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000, "").splitlines()) == len(
-            nginx_config("registry.test", "registry.test", "upstream", 5000, "").splitlines()
+        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000, {}).splitlines()) == len(
+            nginx_config("registry.test", "registry.test", "upstream", 5000, {}).splitlines()
         )
 
 
@@ -54,9 +57,10 @@ def test_a_docker_host_that_is_accepted_means_nothing_to_a_shell_or_to_ssh(user:
     for url in (f"ssh://{host}", f"ssh://{user}@h", f"ssh://h{host}"):
         settings = accepted(dockerHost=url, dockerHostAccess=access)
         if settings and settings.docker_host:
-            for text in settings.docker_host[:2]:
-                assert SAFE.fullmatch(text), repr(text)
-                assert not text.startswith("-")
+            found, login, _ = settings.docker_host
+            assert SAFE.fullmatch(found), repr(found)
+            assert not found.startswith("-")
+            assert SSH_USER.fullmatch(login), repr(login)
 
 
 @given(value=HOSTILE)
@@ -66,7 +70,8 @@ def test_a_client_that_is_accepted_means_nothing_to_a_shell(value: str) -> None:
         settings = accepted(clients=[{**client, key: value}])
         if settings:
             [found] = settings.clients
-            for text in (found.host, found.user, found.hosts_entry or ""):
+            assert SSH_USER.fullmatch(found.user), repr(found.user)
+            for text in (found.host, found.hosts_entry or ""):
                 assert SAFE.fullmatch(text), repr(text)
 
 
@@ -75,7 +80,8 @@ def test_a_user_is_one_line_of_the_users_file(name: str) -> None:
     settings = accepted(users=[{"name": name, "password": "x"}])
     if settings:
         [line] = htpasswd({settings.users[0].name: Login(["hash"], "pull", ["*"])}).split("\n")[:-1]
-        assert line.split(":") == [name, "hash", "pull *"]
+        assert line.split(":") == [unicodedata.normalize("NFC", name), "hash", "pull *"]
+        assert not re.search(r"[\s~\x00-\x1f]", settings.users[0].name), "nginx's and our own marks"
 
 
 @given(values=st.dictionaries(st.sampled_from(["directory", "marker", "entry"]), HOSTILE.filter(bool)))

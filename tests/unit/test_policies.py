@@ -1,7 +1,10 @@
 """The rules on mocks: what is declared breaks none, and each one finds what breaks it."""
 
+import base64
+import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -9,18 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 
 from components import PrivateRegistry
+from components.scripts.packed import unpacking
+from components.scripts.script import with_payload
+from components.settings import Settings
 from lab.places import PROJECT
-from policies import nginx
-from policies.rules import RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
-from rendering.script import with_payload
-from settings import Settings
-from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Monitor, Recorder, event_loop
+from policies import commands, nginx
+from policies.rules import COMPONENT, CONTAINER, RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
+from policies.rules import PROXY as PROXY_TYPE
+from policies.rules import REGISTRY as REGISTRY_TYPE
+from tests.unit.authority import issue
+from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Declare, Recorder, mocked
+from tests.unit.test_storage import BUCKET
 
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PEM = issue("root", authority=True).pem
 TRUST, VERIFICATION = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
 PROXY, REGISTRY = "registry-proxy-container", "private-registry-test-registry"
 BASTION = {"host": "10.0.0.1", "user": "jump", "agent": True, "hostKey": HOST_KEY}
@@ -31,18 +38,14 @@ SERVER: Mapping[str, Any] = {
 CHANGES: tuple[Mapping[str, Any], ...] = (
     {},
     SERVER,
-    {"anonymousPull": ["public"]},
-    {"images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.28@sha256:{'a' * 64}"}},
+    {
+        "anonymousPull": ["public", "base"],
+        "clients": [{**client, "runtimes": ["docker", "system"]} for client in BASE["clients"]],
+        "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
+    },
+    {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}], "storage": BUCKET},
 )
 Break = Callable[[dict[str, Any]], None]
-
-
-class PemRecorder(Recorder):
-    """Its certificates look like some."""
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        identity, state = super().new_resource(args)
-        return identity, {**state, "certPem": PEM} if "certPem" in state else state
 
 
 def read(value: Any) -> Any:
@@ -52,23 +55,19 @@ def read(value: Any) -> Any:
     return [read(item) for item in value] if isinstance(value, list) else value
 
 
-def declared(changes: Mapping[str, Any]) -> dict[str, Resource]:
-    """Run the program; return the resources of the three providers, by name."""
-    recorder = PemRecorder()
+def of_another_name(changes: Mapping[str, Any]) -> Recorder:
+    """Run a program with a registry that is called hub."""
+    settings = Settings.model_validate({**BASE, **changes})
+    return mocked(lambda: PrivateRegistry("hub", settings))
 
-    @pulumi.runtime.test
-    def program() -> None:
-        PrivateRegistry("registry", Settings.model_validate({**BASE, **changes}))
 
-    with event_loop():
-        pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=Monitor(recorder))
-        program()
+def judgeable(recorder: Recorder, name: str = "registry") -> dict[str, Resource]:
+    """Return what was declared of a registry of a name, by type and name."""
     found = {}
     for resource in recorder.resources:
         options = recorder.options[resource.type, resource.name]
-        parent = options.parent.rpartition(":")[2]
         found[f"{resource.type} {resource.name}"] = Resource(
-            resource.type, resource.name, read(resource.inputs), parent, options.protect
+            resource.type, resource.name, read(resource.inputs), options.parent, options.protect, name
         )
     return found
 
@@ -85,26 +84,39 @@ def rule(name: str) -> Rule:
 
 
 @pytest.fixture(scope="module")
-def whole() -> dict[str, Resource]:
+def whole(declare: Declare) -> dict[str, Resource]:
     """Everything that can be declared, with the server on another machine behind a bastion."""
-    return {found.name: found for found in declared(SERVER).values()}
+    return {found.name: found for found in judgeable(declare(**SERVER)).values()}
+
+
+@pytest.fixture(scope="module")
+def hub() -> dict[str, Resource]:
+    """The same of a registry of another name."""
+    return {found.name: found for found in judgeable(of_another_name(SERVER), "hub").values()}
 
 
 @pytest.mark.parametrize("changes", CHANGES)
-def test_what_is_declared_breaks_no_rule(changes: Mapping[str, Any]) -> None:
-    assert judged(declared(changes), Stack("test", (), changes.get("anonymousPull", []))) == {}
+def test_what_is_declared_breaks_no_rule(declare: Declare, changes: Mapping[str, Any]) -> None:
+    assert judged(judgeable(declare(**changes)), Stack("test", (), changes.get("anonymousPull", []))) == {}
 
 
-def test_a_rule_sees_what_it_is_for(whole: dict[str, Resource]) -> None:
+@pytest.mark.parametrize("name", ["whole", "hub"])
+def test_a_rule_sees_what_it_is_for(name: str, request: pytest.FixtureRequest) -> None:
     """Else nothing would be judged when the program calls something otherwise."""
-    assert whole[TRUST].parent == "HostFiles"
-    assert whole[VERIFICATION].parent == "Verification"
-    assert whole["registry-proxy-site"].parent == "ReleasedFiles"
-    assert "ssl_protocols" in whole["registry-proxy-site"].inputs["stdin"]
+    resources = request.getfixturevalue(name).values()
+    parents = {one.parent.rpartition(":")[2] for one in resources if one.type in commands.TYPES}
+    assert {"HostFiles", "Verification", "ReleasedFiles", "Registry", "Proxy", "Login"} == parents
+    assert [
+        one.name for one in resources if one.type == CONTAINER and one.parent == PROXY_TYPE and "ports" in one.inputs
+    ]
+    carried = {file for one in resources for file in commands.files(one.inputs)}
+    assert carried >= {"nginx.conf", "listen.conf", "htpasswd", "config.yml", "server.key", "ca.crt", "password"}
+    [site] = [files["nginx.conf"] for one in resources if "nginx.conf" in (files := commands.files(one.inputs))]
+    assert [*nginx.walk(nginx.parsed("nginx.conf", site), "ssl_protocols")]
 
 
 def payload(**files: str) -> str:
-    script = PROJECT / "components/host_files/files.sh"
+    script = PROJECT / "components/hosts/files.sh"
     return with_payload(Path(script), {name.replace("_", "."): text for name, text in files.items()})
 
 
@@ -126,6 +138,10 @@ def adds(key: str, text: str) -> Break:
     return lambda inputs: inputs.update({key: inputs[key] + text})
 
 
+def packs(text: str) -> str:
+    return unpacking(base64.b64encode(gzip.compress(text.encode())).decode())
+
+
 def connects(bastion: bool = False) -> Break:
     def change(inputs: dict[str, Any]) -> None:
         proxy = {"host": "jump.test", "hostKey": ""} if bastion else None
@@ -142,6 +158,7 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
     ("no-secret-on-clients", TRUST, sets("stdin", payload(ca_crt="s3cret\n")), "something else than", "trust alone"),
     ("no-secret-on-clients", TRUST, sets("stdin", payload(htpasswd=HASH + "\n")), "the file htpasswd", "certificates"),
     ("no-secret-on-clients", TRUST, adds("stdin", f"echo '{HASH}'\n"), "password's hash", "certificates alone"),
+    ("no-secret-on-clients", TRUST, adds("stdin", packs(HASH)), "password's hash", "certificates alone"),
     ("no-secret-on-clients", TRUST, adds("create", " password=s3cret"), "an argument other than", "certificates"),
     ("no-secret-on-clients", TRUST, adds("create", " s3cret=="), "an argument other than", "certificates"),
     ("no-secret-on-clients", TRUST, adds("create", " 's3cret"), "an argument other than", "certificates"),
@@ -152,12 +169,26 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
     ("registry-asks-who", "registry-proxy-site", says("stdin", "auth_request /access;", ""), "/v2/", "auth_request"),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "/access;", "off;"), "= /blob", "auth_request"),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "access.authorize", "access.token"), "all", "auth_req"),
+    (
+        "registry-asks-who",
+        "registry-proxy-site",
+        says("stdin", "http {", "http { s3cret {"),
+        "nginx.conf can't",
+        "quote",
+    ),
+    (
+        "modern-tls",
+        "registry-proxy-site",
+        says("stdin", "http {", "http { } }"),
+        "nginx.conf can't be read from",
+        "quote",
+    ),
     ("registry-asks-who", "registry-proxy-users", sets("stdin", payload(htpasswd=USERS)), "pull web", "anonymousPull"),
     ("only-nginx-is-published", REGISTRY, sets("ports", [{"internal": 5000.0}]), "the port 5000,", "proxy publish"),
     ("only-nginx-is-published", PROXY, sets("ports", [{"internal": 5001}]), "the port 5001", "proxy publish"),
     ("only-nginx-is-published", REGISTRY, sets("publishAllPorts", True), "all its ports", "proxy publish"),
     ("only-nginx-is-published", REGISTRY, sets("networkMode", "host"), "own network", "internal networks"),
-    ("images-by-digest", PROXY, sets("image", "nginx:1.28"), "nginx:1.28 has no digest", "@sha256:DIGEST"),
+    ("images-by-digest", PROXY, sets("image", "nginx:1.30"), "nginx:1.30 has no digest", "@sha256:DIGEST"),
     (
         "images-by-digest",
         "registry-proxy-site",
@@ -211,9 +242,9 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("name", "resource", "change", "what", "mend"), BROKEN)
+@pytest.mark.parametrize(("name", "resource", "change", "what", "fix"), BROKEN)
 def test_what_breaks_a_rule_is_named_with_its_mend(
-    whole: dict[str, Resource], name: str, resource: str, change: Break, what: str, mend: str
+    whole: dict[str, Resource], name: str, resource: str, change: Break, what: str, fix: str
 ) -> None:
     inputs = dict(whole[resource].inputs)
     change(inputs)
@@ -222,7 +253,28 @@ def test_what_breaks_a_rule_is_named_with_its_mend(
     for message in messages:
         assert message.startswith(f"{resource}: ")
         assert "s3cret" not in message, "a message quotes no content"
-    assert any(what in message and mend in message for message in messages), messages
+    assert any(what in message and fix in message for message in messages), messages
+
+
+@pytest.mark.parametrize(("name", "resource", "change", "what", "fix"), BROKEN)
+def test_a_registry_of_another_name_is_judged_too(
+    hub: dict[str, Resource], name: str, resource: str, change: Break, what: str, fix: str
+) -> None:
+    found = hub[re.sub("^registry-", "hub-", resource).replace("-test-registry", "-test-hub-registry")]
+    inputs = dict(found.inputs)
+    change(inputs)
+    messages = rule(name).judge(replace(found, inputs=inputs), Stack("test"))
+    assert any(what in message and fix in message for message in messages), messages
+
+
+def test_it_is_no_name_that_makes_a_proxy(whole: dict[str, Resource]) -> None:
+    published = {**whole[REGISTRY].inputs, "ports": [{"internal": 8443.0}]}
+    judge = rule("only-nginx-is-published").judge
+    [message] = judge(replace(whole[REGISTRY], name="registry-proxy-container", inputs=published), Stack("test"))
+    assert "is not the proxy" in message
+    assert judge(replace(whole[PROXY], name="front"), Stack("test")) == []
+    elsewhere = replace(whole[PROXY], parent="other:index:Proxy")
+    assert "is not the proxy" in judge(elsewhere, Stack("test"))[0]
 
 
 def test_each_rule_is_broken_by_one_of_these_tests() -> None:
@@ -230,18 +282,29 @@ def test_each_rule_is_broken_by_one_of_these_tests() -> None:
 
 
 def test_a_command_of_which_nobody_knows_runs_on_a_client(whole: dict[str, Resource]) -> None:
-    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], parent="PrivateRegistry"), Stack("test"))
+    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], parent=REGISTRY_TYPE), Stack("test"))
     assert "neither its trust nor its verification" in message
 
 
 def test_what_is_for_the_server_stays_there(whole: dict[str, Resource]) -> None:
     """Else a component of the server's would be a way to bring a key to a client."""
-    moved = replace(whole[TRUST], parent="ReleasedFiles")
+    moved = replace(whole[TRUST], parent=f"{COMPONENT}ReleasedFiles")
     [message] = judged({**whole, TRUST: moved}, Stack("test"))["server-is-one-host"]
     assert message.startswith(f"{TRUST}: a command of the server's runs on 10.0.0.7, and most others on 10.0.0.2.")
     assert "Give it the server as its host" in message
     unknown = replace(moved, inputs={**moved.inputs, "connection": UNKNOWN})
     assert judged({**whole, TRUST: unknown}, Stack("test")) == {}
+    outside = judged({**whole, TRUST: replace(moved, registry="")}, Stack("test"))
+    assert outside.keys() == {"server-is-one-host"}, "nor is a way outside of a registry"
+
+
+def test_two_registries_of_one_program_may_have_a_server_each(whole: dict[str, Resource]) -> None:
+    other = judgeable(of_another_name({**SERVER, "dockerHost": "ssh://ops@10.0.0.3"}), "hub")
+    assert judged({**whole, **other}, Stack("test")) == {}
+    key = "command:remote:Command hub-proxy-tls"
+    moved = {key: replace(other[key], inputs=whole["registry-proxy-tls"].inputs)}
+    [message] = judged({**whole, **other, **moved}, Stack("test"))["server-is-one-host"]
+    assert message.startswith("hub-proxy-tls: a command of the server's runs on 10.0.0.2, and most others on 10.0.0.3.")
 
 
 @pytest.mark.parametrize("start", [["policies/run"], [sys.executable, "policies"]])
@@ -257,20 +320,21 @@ def test_the_pack_starts(start: list[str]) -> None:
     assert int(port) > 0
 
 
-def test_what_everybody_may_pull_has_to_be_declared() -> None:
-    resources = declared({"anonymousPull": ["public", "base"]})
+def test_what_everybody_may_pull_has_to_be_declared(declare: Declare) -> None:
+    resources = judgeable(declare(**CHANGES[2]))
     [message] = judged(resources, Stack("test", (), ["base"]))["registry-asks-who"]
     assert message.startswith("registry-proxy-users: everybody may pull public.")
     assert judged(resources, Stack("test", (), None)) == {}, "the setting may be out of reach"
 
 
-def test_the_data_of_a_stack_for_production_has_to_be_protected() -> None:
-    [message] = judged(declared({}), Stack("prod"))["protected-data"]
+def test_the_data_of_a_stack_for_production_has_to_be_protected(declare: Declare) -> None:
+    resources = judgeable(declare())
+    [message] = judged(resources, Stack("prod"))["protected-data"]
     assert message.startswith("registry-registry-data: ")
     assert "private-registry:protect" in message
-    assert judged(declared({}), Stack("dev")) == {}
-    assert judged(declared({}), Stack("live", ("live",))).keys() == {"protected-data"}
-    assert judged(declared({"protect": True}), Stack("prod")) == {}
+    assert judged(resources, Stack("dev")) == {}
+    assert judged(resources, Stack("live", ("live",))).keys() == {"protected-data"}
+    assert judged(judgeable(declare(protect=True)), Stack("prod")) == {}
 
 
 def test_what_is_not_known_yet_is_not_judged(whole: dict[str, Resource]) -> None:
@@ -283,7 +347,20 @@ def test_what_is_not_known_yet_is_not_judged(whole: dict[str, Resource]) -> None
 
 
 def test_nginx_is_read_with_its_quotes_and_comments() -> None:
-    [http] = nginx.parsed("http { # }\n map $a $b { \"~^{x}$\" 'y;'; }\n server { listen 1; return 200 '{}'; } }")
+    [http] = nginx.parsed("x", "http { # }\n map $a $b { \"~^{x}$\" 'y;'; }\n server { listen 1; return 200 '{}'; } }")
     assert [directive.words[0] for directive in http.block] == ["map", "server"]
     assert http.block[0].block[0].words == ("~^{x}$", "y;")
     assert http.block[1].values("return") == [("200", "{}")]
+
+
+@pytest.mark.parametrize("text", ["a { s3cret;", "a; }", "a } b {", "a 's3cret;", "server { a b } }"])
+def test_what_nginx_can_not_read_is_not_taken_for_read(text: str) -> None:
+    with pytest.raises(nginx.UnreadableError, match=r"^listen\.conf can't be read (from line 1 on|to its end)$"):
+        nginx.parsed("listen.conf", text)
+
+
+def test_no_file_of_this_machine_is_included(tmp_path: Path) -> None:
+    (tmp_path / "other.conf").write_text("ssl_protocols TLSv1;")
+    [include] = nginx.parsed("nginx.conf", f"include {tmp_path}/other.conf*;")
+    assert include.words[0] == "include"
+    assert include.block == ()

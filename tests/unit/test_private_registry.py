@@ -1,12 +1,15 @@
 """What the components declare, read as their documentation: on mocks, without the engine or Docker."""
 
+import hashlib
 import json
 import shlex
+import sys
 
 import pulumi
 import pytest
 
 from components.advice import _advise
+from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
     CONTAINER,
@@ -21,9 +24,12 @@ from tests.unit.conftest import (
     Declare,
     Recorder,
     Resource,
+    certificate,
 )
 
 COMMAND_LINES = ("create", "update", "delete")
+MOVED = {"httpsPort": 8443, "bindAddress": "10.0.0.2"}
+TWO_AUTHORITIES = {"certificate": {"authorities": ["2026", "2027"]}}
 
 
 def commands(recorder: Recorder) -> list[Resource]:
@@ -39,7 +45,7 @@ def proxy(recorder: Recorder) -> Resource:
 
 
 def test_the_authority_may_sign_and_the_server_may_serve(declare: Declare) -> None:
-    recorder = declare(certificate={"authorities": ["2026", "2027"]})
+    recorder = declare(**TWO_AUTHORITIES)
     assert [authority.name for authority in recorder.of(AUTHORITY)] == [
         "registry-certificate-authority-2026",
         "registry-certificate-authority-2027",
@@ -49,7 +55,9 @@ def test_the_authority_may_sign_and_the_server_may_serve(declare: Declare) -> No
         assert set(authority.inputs["allowedUses"]) == {"cert_signing", "crl_signing"}
     [server] = recorder.of(SERVER)
     assert set(server.inputs["allowedUses"]) == {"digital_signature", "server_auth"}
-    assert "2026" in server.plain("caCertPem"), "the first authority of the list signs"
+    assert server.plain("caCertPem") == certificate("registry-certificate-authority-2026"), (
+        "the first authority of the list signs"
+    )
     assert server.inputs["validityPeriodHours"] < recorder.of(AUTHORITY)[0].inputs["validityPeriodHours"]
 
 
@@ -81,13 +89,60 @@ def test_both_containers_are_locked_down(declare: Declare) -> None:
 
 
 def test_only_the_proxy_publishes_a_port(declare: Declare) -> None:
-    recorder = declare(httpsPort=8443, bindAddress="10.0.0.2")
+    recorder = declare(**MOVED)
     assert "ports" not in registry(recorder).inputs
     assert proxy(recorder).inputs["ports"] == [{"internal": 8443, "external": 8443, "ip": "10.0.0.2"}]
     backend = recorder.named(NETWORK, "registry-registry-network")
     assert backend.inputs["internal"] is True
     networks = [network["name"] for network in registry(recorder).inputs["networksAdvanced"]]
     assert networks == [backend.inputs["name"]], "the registry is on no network but the internal one"
+
+
+def test_a_container_comes_back_also_after_a_signal(declare: Declare) -> None:
+    assert {container.inputs["restart"] for container in declare().of(CONTAINER)} == {"always"}
+
+
+BOTH = ["0.0.0.0", "::"]  # noqa: S104 - what is published
+
+
+@pytest.mark.parametrize(
+    ("given", "printed", "published", "network"),
+    [
+        (None, "own", BOTH, "frontend6"),
+        (None, "shared docker", BOTH, "frontend"),
+        (None, "none", BOTH[:1], "frontend"),
+        (BOTH, "own", BOTH, "frontend6"),
+        ("::", "own", ["::"], "frontend6"),
+        ("fd00::7", "shared router", ["fd00::7"], "frontend"),
+        ("0.0.0.0", "not asked", ["0.0.0.0"], "frontend"),  # noqa: S104
+        (["10.0.0.2", "fd00::7"], "own", ["10.0.0.2", "fd00::7"], "frontend6"),
+    ],
+)
+def test_nginx_serves_the_families_that_are_given_or_there(
+    declare: Declare, given: str | list[str] | None, printed: str, published: list[str], network: str
+) -> None:
+    changes = {} if given is None else {"bindAddress": given}
+    recorder = declare({"registry-proxy-families": printed}, **changes)
+    assert [port["ip"] for port in proxy(recorder).inputs["ports"]] == published
+    assert f"address={','.join(published)} " in recorder.named(LOCAL, "registry-proxy-address").plain("create")
+    frontend = recorder.named(NETWORK, "registry-proxy-network").inputs
+    assert frontend["name"] == f"private-registry-test-{network}"
+    assert ("ipv6" in frontend) == (network == "frontend6")
+    listens = recorder.named(LOCAL, "registry-proxy-tls").plain("stdin").count(" ssl;")
+    assert listens == len(published) * (2 if network == "frontend6" else 1)
+    ports = [port["internal"] for port in proxy(recorder).inputs["ports"]]
+    assert len(set(ports)) == len(published), "Docker keeps no order of addresses that lead to one port"
+
+
+@pytest.mark.parametrize("given", [None, "0.0.0.0", "::", "127.0.0.1", "::1"])  # noqa: S104 - settings
+def test_the_server_is_told_of_an_address_only_where_it_may_come_later(declare: Declare, given: str | None) -> None:
+    access = {"dockerHost": "ssh://10.0.0.2", "dockerHostAccess": {"agent": True, "hostKey": HOST_KEY}}
+    changes = {} if given is None else {"bindAddress": given}
+    assert not [one for one in declare(**access, **changes).of(REMOTE) if one.name.endswith("-nonlocal")]
+    told = declare(**access, bindAddress=["10.0.0.2", "fd00::7"]).named(REMOTE, "registry-proxy-nonlocal")
+    file = "path=/etc/sysctl.d/60-private-registry-private-registry-test.conf"
+    assert told.plain("create") == f"sh -s -- allow {file} address=10.0.0.2,fd00::7"
+    assert told.plain("delete") == f"sh -s -- forbid {file}"
 
 
 def test_the_names_of_two_stacks_can_not_collide(declare: Declare) -> None:
@@ -98,17 +153,55 @@ def test_the_names_of_two_stacks_can_not_collide(declare: Declare) -> None:
 
 def test_client_trust_goes_where_docker_looks(declare: Declare) -> None:
     for port, folder in ((443, "registry.test"), (8443, "registry.test:8443")):
-        trust = declare(httpsPort=port).named(REMOTE, "registry-trust-10.0.0.7")
+        trust = declare(**({} if port == 443 else MOVED)).named(REMOTE, "registry-trust-10.0.0.7")
         assert f"directory=/etc/docker/certs.d/{folder} " in trust.plain("create")
         assert "entry=10.0.0.2/registry.test" in trust.plain("create")
         assert trust.plain("triggers") == ["10.0.0.7", f"/etc/docker/certs.d/{folder}", "ca.crt"]
+        is_other_name = port == 443
+        for line in ("create", "update", "delete"):
+            assert ("link=/etc/docker/certs.d/registry.test:443 " in trust.plain(line)) == is_other_name
+
+
+def test_an_address_of_ipv6_is_trusted_with_its_port_too(declare: Declare) -> None:
+    trust = declare(domain="fd00::2")
+    create = trust.named(REMOTE, "registry-trust-10.0.0.7").plain("create")
+    assert "'directory=/etc/docker/certs.d/[fd00::2]' 'link=/etc/docker/certs.d/[fd00::2]:443'" in create
+
+
+@pytest.mark.parametrize("port", [443, 8443])
+def test_a_client_is_said_to_trust_what_is_placed_there(declare: Declare, port: int) -> None:
+    recorder = declare(**({} if port == 443 else MOVED))
+    said = recorder.named("private-registry:index:ClientTrust", "registry-trust-10.0.0.7").inputs
+    reference = "registry.test" if port == 443 else "registry.test:8443"
+    folder = f"/etc/docker/certs.d/{reference}"
+    [(runtime, placed)] = said["runtimes"].items()
+    [(path, file)] = placed["files"].items()
+    content = read_payload(recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin"))["ca.crt"]
+    assert (path, file) == (
+        f"{folder}/ca.crt",
+        {"mode": "0644", "digest": hashlib.sha256(content.encode()).hexdigest()[:12]},
+    )
+    assert (said["host"], runtime, said["reference"]) == ("10.0.0.7", "docker", reference)
+    assert placed.get("link") == (f"{folder}:443" if port == 443 else None)
+    assert said["hostsEntry"] == {"address": "10.0.0.2", "name": "registry.test"}
+    [described] = said["authorities"].values()
+    assert described.startswith("registry-certificate-authority-")
+    proof = recorder.named("private-registry:index:Verification", "registry-verification-10.0.0.7").inputs
+    assert (proof["host"], proof["registry"]) == ("10.0.0.7", reference)
+    assert proof["verifies"]["docker"] == ["TLS", "401 without a login", "login", "push", "remove", "pull"]
+
+
+def test_a_client_without_a_hosts_entry_says_none(declare: Declare) -> None:
+    said = declare().named("private-registry:index:ClientTrust", "registry-trust-build.example.com").inputs
+    assert (said["host"], said.get("hostsEntry")) == ("build.example.com", None)
 
 
 def test_clients_get_certificates_and_no_key(declare: Declare) -> None:
-    trust = declare(certificate={"authorities": ["a", "b"]}).named(REMOTE, "registry-trust-10.0.0.7")
+    trust = declare(**TWO_AUTHORITIES).named(REMOTE, "registry-trust-10.0.0.7")
     assert not trust.is_secret("stdin"), "what clients trust is public, so that a preview can show it"
     script = trust.plain("stdin")
-    assert "certificate of registry-certificate-authority-a\ncertificate of registry-certificate-authority-b" in script
+    both = [certificate(f"registry-certificate-authority-{name}") for name in ("2026", "2027")]
+    assert read_payload(script)["ca.crt"] == "".join(both)
     assert "PRIVATE KEY" not in script
 
 
@@ -147,14 +240,14 @@ def test_a_preview_can_show_which_file_changes(declare: Declare) -> None:
     for name in ("registry-proxy-tls", "registry-proxy-users", "registry-registry-config"):
         assert not recorder.named(LOCAL, name).is_secret("create"), f"{name} would show [secret] and no file name"
     before = declare().named(LOCAL, "registry-proxy-users").plain("create")
-    after = declare(users=[{"name": "ci", "password": "another"}]).named(LOCAL, "registry-proxy-users").plain("create")
+    after = declare(users=[]).named(LOCAL, "registry-proxy-users").plain("create")
     assert before.partition("file=htpasswd")[0] != after.partition("file=htpasswd")[0], (
         "the release follows the content"
     )
 
 
 def test_a_second_run_declares_the_same(declare: Declare) -> None:
-    first, second = declare(), declare()
+    first, second = declare(domain="registry.test"), declare()
     inputs = {resource.name: resource.inputs for resource in commands(first)}
     assert inputs == {resource.name: resource.inputs for resource in commands(second)}
 
@@ -175,7 +268,7 @@ def test_the_verification_runs_again_when_the_certificate_changes(declare: Decla
     name = "registry-verification-10.0.0.7"
     users = declare(users=[]).named(REMOTE, name).plain("create")
     assert declare().named(REMOTE, name).plain("create") == users, "another user is nothing to verify"
-    renamed = declare(certificate={"authorities": ["other"]}).named(REMOTE, name).plain("create")
+    renamed = declare(**TWO_AUTHORITIES).named(REMOTE, name).plain("create")
     assert renamed != users
 
 
@@ -201,17 +294,33 @@ def test_the_server_on_another_machine_is_reached_over_ssh_with_its_key_pinned(d
 def test_a_bastion_is_pinned_too(declare: Declare) -> None:
     bastion = {"host": "10.0.0.1", "user": "jump", "agent": True, "hostKey": HOST_KEY}
     client = {"host": "10.0.0.8", "agent": True, "hostKey": HOST_KEY, "bastion": bastion}
-    connection = declare(clients=[client]).named(REMOTE, "registry-trust-10.0.0.8").plain("connection")
+    access = {"agent": True, "hostKey": HOST_KEY, "bastion": bastion}
+    recorder = declare(clients=[client], dockerHost="ssh://10.0.0.2", dockerHostAccess=access)
+    connection = recorder.named(REMOTE, "registry-trust-10.0.0.8").plain("connection")
     assert connection["proxy"]["hostKey"] == HOST_KEY
     assert connection["proxy"]["user"] == "jump"
     assert connection["proxy"]["dialErrorLimit"] == 3
-    access = {"agent": True, "hostKey": HOST_KEY, "bastion": bastion}
-    recorder = declare(dockerHost="ssh://10.0.0.2", dockerHostAccess=access)
     options = json.loads(recorder.named("pulumi:providers:docker", "registry-docker-host").inputs["sshOpts"])
     [through] = [option for option in options if option.startswith("ProxyCommand=")]
     words = shlex.split(through.removeprefix("ProxyCommand="))
     assert f"KnownHostsCommand=/usr/bin/env echo %%H {HOST_KEY}" in words
     assert words[-3:] == ["10.0.0.1", "-W", "[%h]:%p"]
+
+
+@pytest.mark.parametrize(
+    ("user", "in_url"), [("svc.deploy", "svc.deploy"), ("a@b.example", "a%40b.example"), ("D\\u", "D%5Cu")]
+)
+def test_any_user_of_ssh_reaches_docker(declare: Declare, user: str, in_url: str) -> None:
+    bastion = {"host": "10.0.0.1", "user": user, "agent": True, "hostKey": HOST_KEY}
+    access = {"agent": True, "hostKey": HOST_KEY, "bastion": bastion}
+    recorder = declare(dockerHost=f"ssh://{in_url}@10.0.0.2", dockerHostAccess=access)
+    provider = recorder.named("pulumi:providers:docker", "registry-docker-host")
+    assert provider.inputs["host"] == f"ssh://{in_url}@10.0.0.2:22"
+    [through] = [option for option in json.loads(provider.inputs["sshOpts"]) if option.startswith("ProxyCommand=")]
+    words = shlex.split(through.removeprefix("ProxyCommand="))
+    assert words[words.index("-l") + 1] == user
+    connection = recorder.named(REMOTE, "registry-proxy-tls").plain("connection")
+    assert (connection["user"], connection["proxy"]["user"]) == (user, user)
 
 
 def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +335,21 @@ def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pyt
         "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root. "
         "Until this host trusts what is to be trusted, nginx keeps its certificate; all else goes on."
     ]
+
+
+def test_the_state_keeps_no_calls_that_led_to_a_resource(declare: Declare) -> None:
+    declared = declare().options.items()
+    assert {options.calls for (kind, _), options in declared if kind != "pulumi:pulumi:Stack"} == {0}
+    assert not hasattr(sys, "tracebacklimit"), "tracebacks are as long as ever"
+
+
+def test_a_verification_records_what_it_needs_and_not_all_that_is_before_it(declare: Declare) -> None:
+    """What a client trusts by is not among it: that may go where the proof stays."""
+    assert declare().options[REMOTE, "registry-verification-10.0.0.7"].depends_on == {
+        *("registry-proxy-tls", "registry-proxy-login-healthy"),
+    }
+
+
+def test_a_clients_trust_records_where_its_content_comes_from(declare: Declare) -> None:
+    trust = declare().options[REMOTE, "registry-trust-10.0.0.7"]
+    assert trust.depends_on == {"registry-certificate-authority-1"}

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from components.settings.chain import mistakes
 from lab.places import PROJECT
-from settings.provided import mistakes
-from tests.unit.authority import Pair, issue
-from tests.unit.conftest import LOCAL, REMOTE, Declare
-from tests.unit.test_settings import message
+from tests.unit.authority import Pair, dsa_key, issue, rsa_key
+from tests.unit.conftest import BASE, LOCAL, REMOTE, Declare
+from tests.unit.test_settings import message, read
 
 DOMAIN = "registry.test"
 ROOT = issue("root", authority=True)
@@ -27,12 +28,20 @@ def chain(*links: Pair) -> str:
     return "".join(link.pem for link in links)
 
 
-WEAK_ROOT = issue("weak root", authority=True, key=rsa.generate_private_key(65537, 1024))
+WEAK_ROOT = issue("weak root", authority=True, key=rsa_key(1024))
 NO_AUTHORITY = issue("no authority", ROOT)
 MAY_NOT_SIGN = issue("may not sign", ROOT, authority=True, sign=False)
 EXPIRED_ROOT = issue("old root", authority=True, starts=-20, ends=-10)
 EXPIRED_BETWEEN = issue("old intermediate", ROOT, authority=True, starts=-20, ends=-10)
-ACCIDENT = from_root()
+NARROW_ROOT = issue("narrow root", authority=True, path_length=0)
+NARROW = issue("intermediate", NARROW_ROOT, authority=True)
+OTHERS = x509.NameConstraints(None, [x509.DNSName(DOMAIN)])
+CONSTRAINED = issue("constrained", authority=True, more=[(OTHERS, True)])
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\x05\x00")
+FOR_CLIENTS = issue(
+    "for clients", ROOT, authority=True, more=[(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)]
+)
+ITSELF = issue(DOMAIN, None, [DOMAIN], authority=True)
 
 BAD: list[tuple[str, tuple[Pair, ...], Pair, str]] = [
     ("expired", (from_root(starts=-20, ends=-10),), ROOT, "expired on"),
@@ -41,15 +50,19 @@ BAD: list[tuple[str, tuple[Pair, ...], Pair, str]] = [
     ("another name", (from_root(names=["other.test"]),), ROOT, "is not for registry.test"),
     ("no alternative name", (from_root(names=[]),), ROOT, "clients ignore the common name"),
     ("a wildcard one level up", (from_root(names=["*.registry.test"]),), ROOT, "is not for registry.test"),
+    (
+        "a wildcard below the last label",
+        (from_root(names=["*.test"]),),
+        ROOT,
+        "curl takes no wildcard as wide as *.test",
+    ),
     ("a wildcard of everything", (from_root(names=["*"]),), ROOT, "is not for registry.test"),
     ("an address in place of the name", (from_root(names=["10.0.0.2"]),), ROOT, "is not for registry.test"),
     ("for clients alone", (from_root(client_only=True),), ROOT, "server authentication"),
-    ("RSA 1024", (from_root(key=rsa.generate_private_key(65537, 1024)),), ROOT, "RSA key of 1024 bits"),
+    ("RSA 1024", (from_root(key=rsa_key(1024)),), ROOT, "RSA key of 1024 bits"),
     ("RSA 1024 authority", (from_root(issuer=WEAK_ROOT),), WEAK_ROOT, "weak root has an RSA key of 1024"),
-    ("DSA", (from_root(key=dsa.generate_private_key(2048)),), ROOT, "of a kind that clients refuse"),
-    ("an authority as server", (from_root(authority=True),), ROOT, "the server certificate must come first"),
+    ("DSA", (from_root(key=dsa_key()),), ROOT, "of a kind that clients refuse"),
     ("out of order", (BETWEEN, SERVER), ROOT, "the server certificate must come first"),
-    ("order of the issuers", (SERVER, ROOT, BETWEEN), ROOT, "out of order or incomplete"),
     ("a stranger in between", (SERVER, OTHER), ROOT, "out of order or incomplete"),
     ("incomplete", (SERVER,), ROOT, "which is none of the authorities that clients are given"),
     ("another authority", (DIRECT,), OTHER, "which is none of the authorities that clients are given"),
@@ -68,6 +81,15 @@ BAD: list[tuple[str, tuple[Pair, ...], Pair, str]] = [
         ROOT,
         "old intermediate expired",
     ),
+    ("a path too long", (issue("s", NARROW, [DOMAIN]), NARROW), NARROW_ROOT, "fewer intermediate certificates"),
+    ("names excluded", (from_root(issuer=CONSTRAINED),), CONSTRAINED, "excludes its name (name constraints)"),
+    (
+        "critical and unknown",
+        (from_root(more=[(UNKNOWN, True)]),),
+        ROOT,
+        "a critical extension that clients don't know",
+    ),
+    ("clients' intermediate", (issue("s", FOR_CLIENTS, [DOMAIN]), FOR_CLIENTS), ROOT, "is not for TLS servers"),
     ("self-signed server", (issue("alone", None, [DOMAIN]),), ROOT, "none of the authorities"),
 ]
 
@@ -97,8 +119,9 @@ def test_a_bad_certificate_is_refused(links: tuple[Pair, ...], root: Pair, reaso
         (configured((DIRECT,), DIRECT.key_pem(), public=True, authority=ROOT.pem), "makes no sense with public: true"),
         ({"source": "provided", "chain": DIRECT.pem, "authority": ROOT.pem}, "needs either key or keyFile"),
         ({"chain": DIRECT.pem}, "chain makes no sense with source: self-signed"),
-        ({"public": True}, "public: true needs source: provided"),
-        ({"source": "acme"}, "'self-signed' or 'provided'"),
+        ({"public": True}, "public makes no sense with source: self-signed, but with provided or signing-authority"),
+        (configured((DIRECT,), DIRECT.key_pem(), authority=ROOT.pem, rotation="1"), "rotation makes no sense with"),
+        ({"source": "acme"}, "must be one of 'self-signed', 'provided', 'signing-authority'"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -128,12 +151,24 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         (DOMAIN, (DIRECT,), ROOT),
         (DOMAIN, (SERVER, BETWEEN), ROOT),
         (DOMAIN, (SERVER, BETWEEN, ROOT), ROOT),
-        (DOMAIN, (from_root(names=["*.test"]),), ROOT),
-        (DOMAIN, (from_root(key=rsa.generate_private_key(65537, 2048)),), ROOT),
+        ("registry.example.test", (from_root(names=["*.example.test"]),), ROOT),
+        (DOMAIN, (from_root(key=rsa_key()),), ROOT),
         ("10.0.0.2", (from_root(names=["10.0.0.2"]),), ROOT),
         (DOMAIN, (SERVER, BETWEEN), None),
+        (DOMAIN, (SERVER, BETWEEN, OTHER), None),
+        (DOMAIN, (ITSELF,), ITSELF),
     ],
-    ids=["direct", "intermediate", "with its root", "wildcard", "RSA 2048", "address", "public"],
+    ids=[
+        "direct",
+        "intermediate",
+        "with its root",
+        "wildcard",
+        "RSA 2048",
+        "address",
+        "public",
+        "with a stranger",
+        "its own authority",
+    ],
 )
 def test_a_good_certificate_is_accepted(domain: str, links: tuple[Pair, ...], root: Pair | None) -> None:
     assert list(mistakes(domain, chain(*links), links[0].key_pem(), root.pem if root else None)) == []
@@ -145,6 +180,12 @@ def test_a_provided_certificate_is_served_and_its_authority_distributed(declare:
     trust = recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
     assert ROOT.pem in trust
     assert SERVER.pem not in trust
+
+
+def test_what_the_stacks_own_certificate_had_may_stay_beside_it() -> None:
+    given = configured((DIRECT,), DIRECT.key_pem(), authority=ROOT.pem)
+    idle = {"authorities": ["2027"], "authorityValidityDays": 400, "validityDays": 200, "renewalDays": 20}
+    assert read({**BASE, "certificate": {**given, **idle}}) == read({**BASE, "certificate": given})
 
 
 def test_nothing_is_distributed_for_a_public_certificate(declare: Declare) -> None:

@@ -2,14 +2,15 @@
 
 import yaml
 
+from components.settings import Settings
+from components.settings.arguments import MODULE, arguments
+from components.settings.reference import reference
 from lab.places import PROJECT
-from settings import Settings
-from settings.reference import reference
 
 
 def test_the_configuration_reference_is_current() -> None:
     kept = (PROJECT / "docs/configuration.md").read_text()
-    assert kept == reference(), "run: .venv/bin/python -m settings.reference > docs/configuration.md"
+    assert kept == reference(), "run: .venv/bin/python -m components.settings.reference > docs/configuration.md"
 
 
 def test_every_key_is_explained() -> None:
@@ -20,3 +21,7 @@ def test_the_project_file_declares_every_key() -> None:
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
     assert set(declared) == {f"private-registry:{field.alias}" for field in Settings.model_fields.values()}
     assert all(declaration["description"] for declaration in declared.values())
+
+
+def test_the_types_of_a_program_are_what_the_settings_say() -> None:
+    assert MODULE.read_text() == arguments(), "run: .venv/bin/python -m components.settings.arguments"

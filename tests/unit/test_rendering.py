@@ -1,6 +1,7 @@
 """The text of the configuration files. That nginx and the registry accept it is tested with the real ones, in e2e."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 import yaml
 from jinja2 import UndefinedError
 
+from components.proxy.config import CacheConfig, login_config, nginx_config, workers
+from components.proxy.login.htpasswd import Login, bcrypt_hash, htpasswd
+from components.registry.config import registry_config
+from components.registry_reference import registry_reference
+from components.scripts.packed import packed, unpacked
+from components.scripts.packing import texts
+from components.scripts.script import with_payload
+from components.templates import render
 from lab.places import PROJECT
-from registry_reference import registry_reference
-from rendering.htpasswd import Login, bcrypt_hash, htpasswd
-from rendering.nginx import nginx_config
-from rendering.registry import registry_config
-from rendering.script import with_payload
-from rendering.templates import render
 
 SALT = bytes(range(16))
 
@@ -46,7 +49,7 @@ def test_a_hash_is_the_same_every_time_and_verifies() -> None:
 
 @pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-Host", "Authorization"])
 def test_no_client_tells_the_registry_who_or_where_it_is(header: str) -> None:
-    assert f'proxy_set_header {header} "";' in nginx_config("registry.test", "registry.test", "registry", 5000, "")
+    assert f'proxy_set_header {header} "";' in nginx_config("registry.test", "registry.test", "registry", 5000, {})
 
 
 def test_a_salt_of_another_length_is_refused() -> None:
@@ -65,7 +68,7 @@ def test_what_everybody_may_pull_stands_beside_the_users() -> None:
 
 
 def test_nginx_streams_uploads_and_blanks_what_a_client_says_of_itself() -> None:
-    text = nginx_config("registry.test", "registry.test:8443", "registry-1", 5000, "")
+    text = nginx_config("registry.test", "registry.test:8443", "registry-1", 5000, {})
     for line in (
         "server registry-1:5000;",
         "client_max_body_size 0;",
@@ -88,26 +91,45 @@ def test_the_registry_has_no_debug_listener_and_a_secret() -> None:
 
 def test_a_template_can_not_use_a_name_that_nobody_gave() -> None:
     with pytest.raises(UndefinedError):
-        render("registry.yml.j2", port=5000)
+        render("registry/registry.yml.j2", port=5000)
 
 
 @pytest.mark.parametrize("name", ["../ca.crt", "a b", "$(id)", "", ".hidden"])
 def test_a_payload_name_that_a_shell_could_misread_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        with_payload(PROJECT / "components/own_volume.sh", {name: "text\n"})
+        with_payload(PROJECT / "components/storage/volume_owner.sh", {name: "text\n"})
 
 
 @pytest.mark.parametrize("text", ["no line break", "nul\0\n", "a\nEND-OF-PAYLOAD\nrm -rf /\n"])
 def test_a_payload_that_could_end_early_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"the content of ca\.crt"):
-        with_payload(PROJECT / "components/own_volume.sh", {"ca.crt": text})
+        with_payload(PROJECT / "components/storage/volume_owner.sh", {"ca.crt": text})
+
+
+def test_the_packed_scripts_are_those_that_are_there() -> None:
+    for text in texts():
+        short = packed(text)
+        assert len(short) < 0.8 * len(text), "a script has changed: python -m components.scripts.packing"
+        assert unpacked(f"before\n{short}") == f"before\n{text}"
 
 
 @pytest.mark.parametrize("domain", ["registry.example.com", "10.0.0.2", "fd00::2"])
 @pytest.mark.parametrize("port", [443, 8443])
-def test_a_linter_of_nginx_configurations_finds_nothing(tmp_path: Path, domain: str, port: int) -> None:
+@pytest.mark.parametrize("cache", [None, CacheConfig(10, "ab")], ids=["volume", "bucket"])
+def test_a_linter_of_nginx_configurations_finds_nothing(
+    tmp_path: Path, domain: str, port: int, cache: CacheConfig | None
+) -> None:
     file = tmp_path / "nginx.conf"
-    file.write_text(nginx_config(domain, registry_reference(domain, port), "upstream", 5000, ""))
+    reference = registry_reference(domain, port)
+    file.write_text(nginx_config(domain, reference, "upstream", 5000, {}, layers_on_disk=not cache, cache=cache))
     gixy = Path(sys.executable).with_name("gixy")
     report = subprocess.run([gixy, "--format", "json", file], capture_output=True, text=True, check=False)
     assert json.loads(report.stdout) == [], report.stdout + report.stderr
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(32, 1), (64, 1), (128, 3), (256, 8), (512, 16), (1048576, 16)])
+def test_the_number_of_workers_follows_the_memory(memory: int, expected: int) -> None:
+    count = workers(memory)
+    texts = (nginx_config("registry.test", "registry.test", "registry", 5000, {}, count), login_config(count))
+    for text in texts:
+        assert re.findall(r"^worker_processes (.*);$", text, re.MULTILINE) == [str(expected)]

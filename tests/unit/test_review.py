@@ -5,47 +5,44 @@ beside each is what it has to come to.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from review.consequence import Consequence, named
-from review.consequences import consequences
+from components.troubleshooting import PROBLEMS
 from review.events import Preview, parse
+from review.files import file_differences
+from review.impact import Impact
+from review.impacts import impacts
 from review.render import markdown, text
-from troubleshooting import PROBLEMS
+from tests.unit.events import COMMAND, COMPONENT, Event, below, event, preview, urn
 
 RECORDED = Path(__file__).parent / "review"
 KINDS = sorted(file.stem for file in RECORDED.glob("*.jsonl"))
 MARKER = "Marker-Secret-5f1c"
-COMMAND, VOLUME = "command:remote:Command", "docker:index/volume:Volume"
+CONTAINER, VOLUME = "docker:index/container:Container", "docker:index/volume:Volume"
 
 
 def events(kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (RECORDED / f"{kind}.jsonl").read_text().splitlines()]
 
 
-def preview(found: list[dict[str, Any]]) -> Preview:
+def recorded(found: list[Event]) -> Preview:
     return parse(map(json.dumps, found))
 
 
-def step(op: str, type_: str, name: str, old: Any = None, new: Any = None, diffs: Any = ()) -> dict[str, Any]:
-    urn = f"urn:pulumi:test::private-registry::{type_}::{name}"
-    metadata = {"op": op, "type": type_, "urn": urn, "old": old, "new": new, "diffs": list(diffs)}
-    return {"timestamp": 1795565384, "resourcePreEvent": {"metadata": metadata}}
-
-
-def finished(*steps: dict[str, Any]) -> Preview:
-    return preview([*steps, {"summaryEvent": {"result": "succeeded", "resourceChanges": {}}}])
+def volume(op: str, retained: bool = False) -> Event:
+    old, new = (None if op == missing else {"name": "data"} for missing in ("create", "delete"))
+    return event(op, VOLUME, "any", old, new, parent=below("Registry"), retainOnDelete=retained)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_change_comes_to_what_is_written_beside_it(kind: str) -> None:
     golden = RECORDED / f"{kind}.md"
     again = f"if that is right: .venv/bin/python -m review {kind}.jsonl --markdown > {kind}.md, in {RECORDED.name}/"
-    assert f"{markdown(preview(events(kind)))}\n" == golden.read_text(), again
+    assert f"{markdown(recorded(events(kind)))}\n" == golden.read_text(), again
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,11 +50,11 @@ def test_a_review_does_not_depend_on_the_order_in_which_the_engine_works(kind: s
     found = events(kind)
     steps = [event for event in found if "resourcePreEvent" in event]
     rest = [event for event in found if "resourcePreEvent" not in event]
-    assert markdown(preview([*reversed(steps), *rest])) == markdown(preview(found))
+    assert markdown(recorded([*reversed(steps), *rest])) == markdown(recorded(found))
 
 
 def test_a_terminal_gets_a_table_as_wide_as_it_is() -> None:
-    shown = text(preview(events("authority-first-dropped")), width=100)
+    shown = text(recorded(events("authority-first-dropped")), width=100)
     assert f"{shown}\n" == (RECORDED / "authority-first-dropped.txt").read_text()
     assert max(map(len, shown.split("Resources")[0].splitlines()[:20])) <= 100
 
@@ -65,19 +62,17 @@ def test_a_terminal_gets_a_table_as_wide_as_it_is() -> None:
 def planted(kind: str) -> list[dict[str, Any]]:
     """Return events in which every place for a secret holds one that the engine failed to hide."""
     found = events(kind)
-    for event in found:
-        metadata = event.get("resourcePreEvent", {}).get("metadata", {})
-        name = metadata.get("urn", "").rpartition("::")[2]
+    for one in found:
+        metadata = one.get("resourcePreEvent", {}).get("metadata", {})
         for side in ("old", "new"):
             if not metadata.get(side):
                 continue
             inputs = metadata[side].setdefault("inputs", {})
             inputs["connection"] = {"host": MARKER, "privateKey": MARKER}
             script = f"x.key) cat <<'END-OF-PAYLOAD'\n{MARKER} {side}\nEND-OF-PAYLOAD\n;;\n"
-            if name.startswith(("registry-trust-", "registry-proxy-site")):
-                inputs["stdin"] = f"{inputs.get('stdin') or ''}\n{script}"
-            else:
-                inputs["stdin"] = script.replace("x.key", "nginx.conf") + script.replace("x.key", "ca.crt") + MARKER
+            inputs["stdin"] = (
+                "".join(script.replace("x.key", file) for file in ("x.key", "nginx.conf", "ca.crt")) + MARKER
+            )
             inputs |= {"privateKeyPem": MARKER, "caPrivateKeyPem": MARKER, "envs": [MARKER], "environment": MARKER}
             metadata[side]["outputs"] = {**metadata[side].get("outputs", {}), "stdout": MARKER, "stdin": MARKER}
         metadata["diffs"] = [*metadata.get("diffs", []), "stdin", "connection", "privateKeyPem", "environment"]
@@ -88,55 +83,88 @@ def planted(kind: str) -> list[dict[str, Any]]:
 def test_a_secret_is_never_shown(kind: str) -> None:
     found = planted(kind)
     assert MARKER in json.dumps(found)
-    assert MARKER not in text(preview(found)) + markdown(preview(found))
-
-
-def test_clients_with_the_same_consequence_are_one_row() -> None:
-    placed = {"inputs": {"create": "sh -s -- create directory=/etc/docker/certs.d/r.test file=ca.crt:0644:1"}}
-    clients = (step("create", COMMAND, f"registry-trust-10.0.0.{number}", new=placed) for number in range(11, 23))
-    assert "| 12 clients: 10.0.0.11, 10.0.0.12, 10.0.0.13, … | placed:" in markdown(finished(*clients))
-    assert named(["10.0.0.7"]) == "10.0.0.7"
+    assert MARKER not in text(recorded(found)) + markdown(recorded(found))
 
 
 @pytest.mark.parametrize("op", ["create", "update", "replace", "delete", "import"])
 def test_what_is_not_known_here_has_a_row(op: str) -> None:
-    row = Consequence("the stack", f"resource other: {op}", "see the engine's preview of it")
-    assert consequences(finished(step(op, "random:index:Thing", "other"))) == [row]
+    row = Impact("the stack", f"resource other: {op}", "see the engine's preview of it")
+    assert impacts(preview(event(op, "random:index:Thing", "other"))) == [row]
 
 
 def test_the_rest_of_an_earlier_update_is_not_taken_for_a_loss() -> None:
-    [row] = consequences(finished(step("delete-replaced", VOLUME, "registry-registry-data", old={})))
-    assert (row.effect, row.alarm) == ("the rest of an earlier update is taken away", False)
+    [row] = impacts(preview(volume("delete-replaced")))
+    assert (row.effect, row.disruptive) == ("the rest of an earlier update is taken away", False)
 
 
-@pytest.mark.parametrize(("retained", "alarm"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("retained", "disruptive"), [(True, False), (False, True)])
 @pytest.mark.parametrize("op", ["delete", "replace"])
-def test_images_are_deleted_unless_the_volume_is_retained(op: str, retained: bool, alarm: bool) -> None:
-    [row] = consequences(finished(step(op, VOLUME, "registry-registry-data", old={"retainOnDelete": retained})))
-    assert row.alarm is alarm
-    assert ("ALL IMAGES PUSHED ARE DELETED" in row.effect) is alarm
+def test_images_are_deleted_unless_the_volume_is_retained(op: str, retained: bool, disruptive: bool) -> None:
+    [row] = impacts(preview(volume(op, retained)))
+    assert row.disruptive is disruptive
+    assert ("ALL IMAGES PUSHED ARE DELETED" in row.effect) is disruptive
 
 
-def test_a_script_that_changes_around_the_same_files_changes_nothing() -> None:
-    state = {"inputs": {"create": "sh -s -- create directory=/etc/docker/certs.d/r.test file=ca.crt:0644:1"}}
-    update = ("update", COMMAND, "registry-trust-10.0.0.7", state, state)
-    [again] = consequences(finished(step(*update, diffs=["stdin"])))
-    [way] = consequences(finished(step(*update, diffs=["connection"])))
-    assert (again.change, again.effect) == ("written again with the same content", "trust kept")
-    assert (way.change, way.effect) == ("nothing but the way to it", "trust kept")
+@pytest.mark.parametrize(
+    ("host", "shown"), [("registry.example.com",) * 2, ("localhost", "this machine"), (None, "the server")]
+)
+def test_the_server_has_the_name_by_which_it_is_reached(host: str | None, shown: str) -> None:
+    files = {"host": host} if host else {}
+    placed = event("same", f"{COMPONENT}ReleasedFiles", "any", files, files, parent=below("Proxy"))
+    [row] = impacts(preview(placed, volume("create")))
+    assert row.host == shown
 
 
-def test_the_server_has_the_name_by_which_it_is_reached() -> None:
-    bundle = {"inputs": {"triggers": ["registry.example.com", "/srv/registry"]}}
-    command = step("same", COMMAND, "registry-proxy-tls", old=bundle, new=bundle)
-    [row] = consequences(finished(command, step("create", VOLUME, "registry-registry-data", new={})))
-    assert row.host == "registry.example.com"
+def of_server() -> Iterator[Event]:
+    """Yield steps of all kinds, whose names say nothing."""
+    said = {"bundle": "site", "place": {"directory": "/d"}, "files": {"nginx.conf": {"mode": "0644", "digest": "1"}}}
+    yield event(
+        "create", f"{COMPONENT}ReleasedFiles", "registry-proxy-releasedfiles", None, said, parent=below("Proxy")
+    )
+    yield event("create", COMMAND, "a", None, {}, parent=below("Proxy", "ReleasedFiles"))
+    yield event("update", COMMAND, "b", {}, {}, parent=below("Registry"))
+    yield event("update", COMMAND, "c", {}, {}, parent=below("Proxy"))
+    yield event("replace", CONTAINER, "d", {}, {}, ["image"], parent=below("Proxy"))
+    yield volume("delete")
+
+
+def test_the_server_has_its_words_whatever_a_resource_is_called() -> None:
+    assert [row.change for row in impacts(preview(*of_server()))] == [
+        "volume data: deleted",
+        "nginx: image not known yet → not known yet",
+        "nginx's configuration: placed in /d",
+        "what the registry needs",
+    ]
+
+
+def test_each_registry_of_a_program_is_told_apart() -> None:
+    """Were they mixed, the container of one would hide what happens to the other."""
+    other = urn(f"{COMPONENT}PrivateRegistry", "hub")
+    proxy = event("update", f"{COMPONENT}Proxy", "hub-proxy", {"nginxConf": "a"}, {"nginxConf": "b"}, parent=other)
+    checked = event("update", COMMAND, "f", {}, {}, parent=below("Proxy", of=other))
+    components = (
+        event("same", f"{COMPONENT}PrivateRegistry", "hub", {}, {}, parent=""),
+        event("same", f"{COMPONENT}PrivateRegistry", "registry", {}, {}, parent=""),
+        event("same", f"{COMPONENT}Proxy", "registry-proxy", {}, {}),
+        event("same", f"{COMPONENT}Registry", "registry-registry", {}, {}),
+    )
+    thing = event("create", "random:index:Thing", "thing", None, {}, parent="")
+    told = preview(*components, *of_server(), proxy, checked, thing)
+    assert [row.change for row in impacts(told)] == [
+        "registry: volume data: deleted",
+        "registry: nginx: image not known yet → not known yet",
+        "resource thing: create",
+        "hub: what nginx needs",
+        "registry: nginx's configuration: placed in /d",
+        "registry: what the registry needs",
+    ]
+    assert [one.file for one in file_differences(told)] == ["hub: nginx.conf"]
 
 
 def test_a_failure_that_is_known_says_what_to_do() -> None:
     problem = PROBLEMS[0]
     failed = {"diagnosticEvent": {"severity": "error", "message": f"<{{%fg 1%}}>{problem.message}<{{%reset%}}>\n"}}
-    shown = text(preview([failed, {"summaryEvent": {"result": "failed"}}]))
+    shown = text(recorded([failed, {"summaryEvent": {"result": "failed"}}]))
     assert shown.startswith("The preview failed")
     assert f"  {problem.message}\n" in shown
     assert shown.endswith(problem.advice)
@@ -149,61 +177,48 @@ def test_an_engine_that_was_killed_is_a_failure(written: str) -> None:
 
 @pytest.mark.parametrize("show", [text, markdown])
 def test_an_expired_certificate_is_said_to_be_so(show: Callable[[Preview], str]) -> None:
-    state = {"inputs": {"earlyRenewalHours": 720}, "outputs": {"validityEndTime": "2026-11-01T00:00:00Z"}}
-    certificate = step("same", "tls:index/locallySignedCert:LocallySignedCert", "registry-certificate-server", state)
-    assert "has ended on 2026-11-01; an update" in show(finished(certificate))
+    hours, end = {"earlyRenewalHours": 720}, {"validityEndTime": "2026-11-01T00:00:00Z"}
+    certificate = event("same", "tls:index/locallySignedCert:LocallySignedCert", "any", hours, outputs=end)
+    assert "has ended on 2026-11-01; an update" in show(preview(certificate))
 
 
 def test_no_text_of_an_event_is_read_as_markup() -> None:
-    shown = markdown(finished(step("create", "x:y:Z", "a|b<img>*`\x1b[31m")))
+    shown = markdown(preview(event("create", "x:y:Z", "a|b<img>*`\x1b[31m")))
     assert r"resource a\|b\<img\>\*\`" in shown
     assert "\x1b" not in shown
     failed = {"diagnosticEvent": {"severity": "error", "message": "before\n```\n# after"}}
-    assert "````\nbefore\n```\n# after\n````" in markdown(preview([failed]))
+    assert "````\nbefore\n```\n# after\n````" in markdown(recorded([failed]))
 
 
 @pytest.mark.parametrize(
-    ("name", "container"),
+    ("parts", "change"),
     [
-        ("registry-healthy", "private-registry-test-registry"),
-        ("registry-data-owner", "private-registry-test-registry"),
-        ("registry-retire", "private-registry-test-registry"),
-        ("proxy-address", "registry-proxy-container"),
-        ("proxy-healthy", "registry-proxy-container"),
-        ("proxy-login-healthy", "registry-proxy-login-container"),
+        (("Registry",), "what the registry needs"),
+        (("Proxy",), "what nginx needs"),
+        (("Proxy", "Login"), "what nginx that checks passwords needs"),
     ],
 )
-def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(name: str, container: str) -> None:
-    check = step("update", "command:local:Command", f"registry-{name}")
-    replaced = step("replace", "docker:index/container:Container", container, diffs=["image"])
-    [alone] = consequences(finished(check))
-    assert alone.effect == "the server sees to it again; nothing else changes"
-    [told] = consequences(finished(check, replaced))
+def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(
+    parts: tuple[str, ...], change: str
+) -> None:
+    check = event("update", COMMAND, "any", {}, {}, parent=below(*parts))
+    replaced = event("replace", CONTAINER, "other", {}, {}, ["image"], parent=below(*parts))
+    [alone] = impacts(preview(check))
+    assert (alone.change, alone.effect) == (change, "the server sees to it again; nothing else changes")
+    [told] = impacts(preview(check, replaced))
     assert "image" in told.change
-
-
-def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() -> None:
-    state = {"inputs": {"create": "sh -s -- create directory=/etc/docker/certs.d/r.test file=ca.crt:0644:1"}}
-    placed = step("create", "command:local:Command", "registry-trust-10.0.0.7", new=state)
-    removed = step("delete", COMMAND, "registry-trust-10.0.0.7", old=state)
-    assert {row.effect for row in consequences(finished(placed, removed))} == {
-        "trust gained, and lost again at the end; instead take it off the list, update, and list it again",
-        "trust lost",
-    }
 
 
 def test_a_rotation_beside_another_change_is_named_too() -> None:
     server = "registry-certificate-server"
-    key = step("create", "tls:index/privateKey:PrivateKey", f"{server}-again", new={})
-    hours = [{"inputs": {"validityPeriodHours": 24 * days}} for days in (365, 200)]
-    replaced = step("replace", "tls:index/locallySignedCert:LocallySignedCert", server, *hours)
-    replaced["resourcePreEvent"]["metadata"]["diffs"] = ["certRequestPem", "validityPeriodHours"]
-    [row] = consequences(finished(key, replaced))
+    key = event("create", "tls:index/privateKey:PrivateKey", f"{server}-again", None, {})
+    before, after = ({"validityPeriodHours": 24 * days} for days in (365, 200))
+    diffs = ["certRequestPem", "validityPeriodHours"]
+    replaced = event("replace", "tls:index/locallySignedCert:LocallySignedCert", server, before, after, diffs)
+    [row] = impacts(preview(key, replaced))
     assert row.change == "a new server certificate: a rotation, with a new key; for 200 days instead of 365"
 
 
 def test_a_key_that_no_certificate_follows_has_a_row() -> None:
-    [row] = consequences(
-        finished(step("create", "tls:index/privateKey:PrivateKey", "registry-certificate-server-again"))
-    )
-    assert (row.change, row.effect) == ("key of the server certificate: made", "the certificate stays as it is")
+    [row] = impacts(preview(event("create", "tls:index/privateKey:PrivateKey", "any", None, {})))
+    assert (row.change, row.effect) == ("a key of the certificate: made", "the certificate stays as it is")

@@ -1,28 +1,50 @@
 """Each mistake is refused, with a message that names the key and never shows a secret."""
 
 import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from settings import InvalidSettings, Settings, load
+from components.server import Server
+from components.settings import InvalidSettings, Settings, load
+from components.settings.certificates import SelfSigned
+from tests.unit.authority import as_openssh, issue, rsa_key
 from tests.unit.conftest import BASE, DIGEST, HOST_KEY, SSH_KEY
 
+BCRYPT = "$2y$05$" + "a" * 53
+OTHER_HASHES = (
+    "$apr1$jW6nTsjm$U2sQ5z8v1gS6x3nrFgbG1/",
+    "{SHA}0DPiKuNIrrVmD8IUCuw1hQxNqZc=",
+    "$5$salt$pnZKvIkEd8oLvr2AIbdFyMj9oKYK7e4r8P6K5yV6xY0",
+    "$6$salt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq",
+    "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$Rdescudvt",
+    "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
+    "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7",
+)
 CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
 WITHOUT_KEY = {"host": "h", "hostKey": HOST_KEY}
 AGENT = {"agent": True, "hostKey": HOST_KEY}
+ROOT = issue("root", authority=True)
 RUBBISH_KEY = SSH_KEY[:60] + "rubbish" + SSH_KEY[67:]
 
 
-def encrypted(form: PrivateFormat) -> str:
-    """Return a private key with a passphrase."""
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"right")).decode()
+def public(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    """Return the public half as OpenSSH writes it."""
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-ENCRYPTED_KEY, PKCS8_KEY = encrypted(PrivateFormat.OpenSSH), encrypted(PrivateFormat.PKCS8)
+OTHER_KEY = public(Ed25519PrivateKey.generate())
+ECDSA_KEY = public(ec.generate_private_key(ec.SECP256R1()))
+RSA_KEY = public(rsa_key())
+ENCRYPTED_KEY, PKCS8_KEY = as_openssh(Ed25519PrivateKey.generate(), b"right"), ROOT.key_pem(b"right")
 
 
 def read(config: dict[str, Any], project: Path = Path()) -> Settings:
@@ -48,12 +70,19 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"domain": "registry.1"}, "private-registry:domain", "can't end in a number"),
     ({"domain": "localhost"}, "private-registry:domain", "loopback"),
     ({"domain": "127.0.0.1"}, "private-registry:domain", "loopback"),
+    ({"domain": "registry"}, "private-registry", "would push registry/team/app to Docker Hub"),
+    ({"domain": "docker.io"}, "private-registry", "to Docker Hub"),
+    ({"domain": "index.docker.io"}, "private-registry", "to Docker Hub"),
     ({"domain": 'a";}'}, "private-registry:domain", "DNS name"),
     ({"httpsPort": 0}, "private-registry:httpsPort", "greater than or equal to 1"),
     ({"httpsPort": 65536}, "private-registry:httpsPort", "65535"),
     ({"httpsPort": "https"}, "private-registry:httpsPort", "valid integer"),
     ({"httpsPort": 443.5}, "private-registry:httpsPort", "valid integer"),
     ({"bindAddress": "eth0"}, "private-registry:bindAddress", "IP address"),
+    ({"bindAddress": ["10.0.0.2", "eth0"]}, "private-registry:bindAddress", "IP address"),
+    ({"bindAddress": ["10.0.0.2", "0.0.0.0"]}, "private-registry:bindAddress", "0.0.0.0 stands for all of IPv4"),  # noqa: S104
+    ({"bindAddress": [f"10.0.0.{number}" for number in range(9)]}, "private-registry:bindAddress", "8 addresses"),
+    ({"bindAddress": ["::", "0:0::0"]}, "private-registry:bindAddress", ":: for all of IPv6"),
     ({"serverDirectory": "relative"}, "private-registry:serverDirectory", "match pattern"),
     ({"serverDirectory": "/a b"}, "private-registry:serverDirectory", "match pattern"),
     ({"users": [{"name": "a", "password": "x", "rotation": "2"}]}, "users[0]", "rotation makes no sense"),
@@ -62,7 +91,30 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"users": [{"name": "a", "repositories": []}]}, "users[0].repositories", "at least 1"),
     ({"anonymousPull": ["a b"]}, "private-registry:anonymousPull[0]", "'*' for all there are"),
     ({"users": [{"name": "a", "password": "x", "passwordFile": "y"}]}, "users[0].passwordFile", "there is no file"),
-    ({"users": [{"name": "a:b", "password": "x"}]}, "private-registry:users[0].name", "match pattern"),
+    ({"users": [{"name": "a:b", "password": "x"}]}, "private-registry:users[0].name", "without spaces, ':' and '~'"),
+    ({"users": [{"name": "a b", "password": "x"}]}, "users[0].name", "without spaces"),
+    ({"users": [{"name": "a~previous", "password": "x"}]}, "users[0].name", "':' and '~'"),
+    ({"users": [{"name": "#a", "password": "x"}]}, "users[0].name", "does not start with '#'"),
+    ({"users": [{"name": "<token>", "password": "x"}]}, "users[0].name", "takes it for a token"),
+    ({"users": [{"name": True, "password": "x"}]}, "users[0].name", "without quotes YAML makes"),
+    ({"users": [{"name": "a", "password": 123}]}, "users[0].password", "drops leading zeros"),
+    ({"users": [{"name": "a", "password": f"b:{BCRYPT}"}]}, "users[0].password", "none of this user"),
+    ({"users": [{"name": "a", "password": f"b:{BCRYPT}\nc:{BCRYPT}\n"}]}, "users[0].password", "none of this user"),
+    ({"users": [{"name": "a", "password": f"a:{BCRYPT}\na:{BCRYPT[:-1]}."}]}, "users[0].password", "several lines"),
+    ({"users": [{"name": "a", "previousPassword": f"b:{BCRYPT}"}]}, "users[0].previousPassword", "none of this user"),
+    *(
+        ({"users": [{"name": "a", key: given}]}, f"users[0].{key}", "no kind but bcrypt")
+        for key in ("password", "previousPassword")
+        for hashed in OTHER_HASHES
+        for given in (hashed, f"a:{hashed}", f"a:{hashed}\n\n")
+    ),
+    ({"users": [{"name": "a", "password": BCRYPT.upper()}]}, "users[0].password", "looks like a bcrypt"),
+    ({"users": [{"name": "a", "password": "a:rqXexS6ZhobKA"}]}, "users[0].password", "no kind but bcrypt"),
+    (
+        {"users": [{"name": "a", "password": BCRYPT.replace("$2y$", "$2x$")}]},
+        "users[0].password",
+        "looks like a bcrypt",
+    ),
     ({"users": [{"name": "verification", "password": "x"}]}, "users[0].name", "the stack's own user"),
     ({"users": [{"name": "a", "password": ""}]}, "users[0].password", "empty"),
     ({"users": [{"name": "a", "password": "x" * 73}]}, "users[0].password", "72 bytes"),
@@ -77,12 +129,26 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "allowed are access, name, password",
     ),
     ({"clients": [{"host": "h"}]}, "private-registry:clients[0]", "privateKeyFile"),
-    ({"clients": [{**CLIENT, "hostKey": None}]}, "private-registry:clients[0]", "ssh-keyscan"),
+    (
+        {"clients": [{**CLIENT, "hostKey": None}]},
+        "private-registry:clients[0]",
+        "ssh_host_ed25519_key.pub' on the host",
+    ),
     ({"clients": [{**CLIENT, "hostKey": "AAAA"}]}, "clients[0].hostKey", "public host key"),
+    ({"clients": [{**CLIENT, "hostKey": "# h:22 SSH-2.0-OpenSSH_9.2"}]}, "clients[0].hostKey", "public host key"),
+    ({"clients": [{**CLIENT, "hostKey": f"@revoked h {HOST_KEY}"}]}, "clients[0].hostKey", "public host key"),
+    ({"clients": [{**CLIENT, "hostKey": f"h {HOST_KEY}\ni {HOST_KEY}"}]}, "clients[0].hostKey", "of several hosts"),
+    ({"clients": [{**CLIENT, "hostKey": f"{HOST_KEY}\n{OTHER_KEY}"}]}, "clients[0].hostKey", "has 2 keys of the kind"),
+    ({"clients": [{**CLIENT, "hostKey": RSA_KEY}]}, "clients[0].hostKey", "which OpenSSH refuses"),
+    ({"clients": [{**CLIENT, "hostKey": "256 SHA256:b+V9UYz h (ED25519)"}]}, "clients[0].hostKey", "public host key"),
+    *(
+        ({"clients": [{**CLIENT, "user": user}]}, "clients[0].user", "as OpenSSH takes it")
+        for user in ("-oProxyCommand=x", "a;b", "$(id)", "a'b", "a:b", "a/b", "dom\\", "", "a\nb", "ü")
+    ),
     ({"clients": [{**CLIENT, "privateKey": "x"}]}, "clients[0].privateKey", "OpenSSH or PEM"),
     ({"clients": [{**CLIENT, "host": "a b"}]}, "clients[0].host", "DNS name"),
     ({"clients": [{**CLIENT, "port": 0}]}, "clients[0].port", "greater than"),
-    ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "match pattern"),
+    ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "as OpenSSH takes it"),
     ({"clients": [{**CLIENT, "hostsEntry": "h"}]}, "clients[0].hostsEntry", "IP address"),
     ({"clients": [CLIENT, CLIENT]}, "private-registry", "clients: h stands more than once"),
     ({"clientsFile": "missing.yaml"}, "private-registry:clientsFile", "there is no file"),
@@ -144,7 +210,7 @@ def test_a_mistake_is_named(changes: dict[str, Any], key: str, reason: str) -> N
     text = message(**changes)
     assert key in text
     assert reason in text
-    assert "pulumi config" in text, "the message says how to mend it"
+    assert "pulumi config" in text, "the message says how to fix it"
     assert "nothing was created or changed" in text
 
 
@@ -182,13 +248,41 @@ def test_no_message_shows_the_content_of_a_file(tmp_path: Path) -> None:
         [{"name": "a", "password": "marker" * 20}],
         [{"name": "a", "password": ["marker"]}],
         [{"name": "a", "password": {"marker": 1}}],
-        [{"name": 5, "password": "marker"}],
+        [{"name": "a b", "password": "marker"}],
+        [{"name": "a", "previousPassword": "marker" * 20}],
+        [{"name": "a", "password": "marker:$apr1$marker$marker"}],
+        [{"name": "a", "password": "$apr1$marker$marker"}],
         [{"name": "a", "password": "marker", "passwordFile": "/nowhere"}],
     ],
     ids=str,
 )
 def test_no_message_shows_a_secret(users: list[Any]) -> None:
     assert "marker" not in message(users=users)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "place"),
+    [
+        ("password", "x", lambda both: {"users": [{"name": "a", **both}]}),
+        ("previousPassword", "x", lambda both: {"users": [{"name": "a", "password": "y", **both}]}),
+        ("privateKey", SSH_KEY, lambda both: {"clients": [{**WITHOUT_KEY, **both}]}),
+        ("privateKeyPassword", "right", lambda both: {"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY, **both}]}),
+        ("password", "x", lambda both: {"clients": [{**CLIENT, "bastion": {**WITHOUT_KEY, "user": "b", **both}}]}),
+        ("chain", ROOT.pem, lambda both: {"certificate": {"source": "provided", **both}}),
+        ("key", ROOT.key_pem(), lambda both: {"certificate": {"source": "provided", **both}}),
+        ("authority", ROOT.pem, lambda both: {"certificate": both}),
+    ],
+    ids=lambda part: part if isinstance(part, str) and len(part) < 20 else "",
+)
+def test_a_text_stands_in_the_settings_or_in_a_file(
+    tmp_path: Path, key: str, value: str, place: Callable[[dict[str, str]], dict[str, Any]]
+) -> None:
+    (tmp_path / "file").touch(0o600)
+    (tmp_path / "file").write_text(value)
+    with pytest.raises(InvalidSettings) as refused:
+        read({**BASE, **place({key: value, f"{key}File": "file"})}, tmp_path)
+    assert f"has both {key} and {key}File; take one of them out" in str(refused.value)
+    assert "has 1 mistake" in str(refused.value)
 
 
 def test_files_are_relative_to_the_project(tmp_path: Path) -> None:
@@ -208,12 +302,12 @@ def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "clients.yaml").write_text(json.dumps([{**CLIENT, "port": 0}]))
     with pytest.raises(InvalidSettings, match=r"clientsFile\[0\]\.port = 0") as refused:
         read({**BASE, "clientsFile": "clients.yaml"}, tmp_path)
-    assert "mend it in the file that private-registry:clientsFile names" in str(refused.value)
+    assert "fix it in the file that private-registry:clientsFile names" in str(refused.value)
 
 
 def test_an_empty_text_is_no_setting() -> None:
     settings = read({**BASE, "clientsFile": "", "serverDirectory": "", "dockerHost": "", "dockerHostAccess": {}})
-    assert settings.directory.startswith("/")
+    assert Server(settings).directory.startswith("/")
     assert settings.clients_file == ()
 
 
@@ -245,11 +339,164 @@ def test_a_key_with_a_passphrase_is_opened_by_it() -> None:
 def test_the_server_on_another_machine_keeps_its_files_where_root_does() -> None:
     settings = read({**BASE, "serverDirectory": "", "dockerHost": "ssh://ops@h:2222", "dockerHostAccess": AGENT})
     assert settings.docker_host == ("h", "ops", 2222)
-    assert settings.directory == "/var/lib/private-registry"
-    assert settings.container_user == "10001:10001"
+    assert Server(settings).directory == "/var/lib/private-registry"
+    assert Server(settings).user == "10001:10001"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "clients.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "clients.yaml").write_bytes(b"\xfe\xfe")
     with pytest.raises(InvalidSettings, match=r"can't read .*clients\.yaml: UnicodeDecodeError"):
         read({**BASE, "clientsFile": "clients.yaml"}, tmp_path)
+
+
+HOST_KEYS = {
+    "a key file": f"{HOST_KEY} root@host\n",
+    "ssh-keyscan": f"h {HOST_KEY}",
+    "ssh-keyscan of all": f"# h:22 SSH-2.0-OpenSSH_9.2\nh {ECDSA_KEY}\n# h:22\nh {HOST_KEY}\nh {RSA_KEY}\n",
+    "with a port": f"[h]:2222 {HOST_KEY}",
+    "with an address": f"h,10.0.0.7 {HOST_KEY}",
+    "hashed": f"|1|FG8Ww/0BLHyFsUh4Nq2U1i3nrvM=|6tM0oHkuMbzZ7S3Zk9AJHXcPxJw= {HOST_KEY}",
+    "twice": f"{HOST_KEY}\n{HOST_KEY} comment\n",
+    "tabulators": HOST_KEY.replace(" ", "\t"),
+}
+
+
+@pytest.mark.parametrize("given", HOST_KEYS.values(), ids=HOST_KEYS)
+def test_a_host_key_is_taken_as_programs_print_it(given: str) -> None:
+    [client] = read({**BASE, "clients": [{**CLIENT, "hostKey": given}]}).clients
+    assert client.host_key == HOST_KEY
+
+
+def test_the_best_of_a_hosts_keys_is_compared() -> None:
+    [client] = read({**BASE, "clients": [{**CLIENT, "hostKey": f"h {RSA_KEY}\nh {ECDSA_KEY}"}]}).clients
+    assert client.host_key == ECDSA_KEY
+
+
+@pytest.mark.parametrize("user", ["svc.deploy", "Ops", "robot$", "CORP\\ops", "ops@example.com", "_ci", "10023", 10023])
+def test_an_ssh_user_is_what_openssh_takes(user: object) -> None:
+    [client] = read({**BASE, "clients": [{**CLIENT, "user": user}]}).clients
+    assert client.user == str(user)
+
+
+def test_a_docker_host_takes_such_a_user_too() -> None:
+    for url, user in (("ssh://svc.deploy@h", "svc.deploy"), ("ssh://ops%40example.com@h", "ops@example.com")):
+        found = read({**BASE, "dockerHost": url, "dockerHostAccess": AGENT}).docker_host
+        assert found
+        assert found.user == user
+
+
+NAMES = {"robot$ci": "robot$ci", "a@b": "a@b", "CORP\\ci": "CORP\\ci", "-x": "-x", "José": "José", 10023: "10023"}
+
+
+@pytest.mark.parametrize(("name", "logs_in_as"), [*NAMES.items(), ("Jose\u0301", "José")], ids=map(str, range(7)))
+def test_a_user_name_is_what_docker_takes(name: object, logs_in_as: str) -> None:
+    [user] = read({**BASE, "users": [{"name": name, "password": "x"}]}).users
+    assert user.name == logs_in_as
+
+
+def test_whole_numbers_are_names_too() -> None:
+    """``pulumi config set --path`` stores them as numbers."""
+    certificate = {"authorities": [2026, "2027"], "rotation": 7}
+    users = [{"name": 1, "rotation": 2, "repositories": [2026]}]
+    settings = read({**BASE, "certificate": certificate, "users": users, "anonymousPull": [2026]})
+    assert isinstance(settings.certificate, SelfSigned)
+    assert settings.certificate.authorities == ("2026", "2027")
+    assert settings.certificate.rotation == "7"
+    assert (settings.users[0].rotation, settings.users[0].repositories) == ("2", ("2026",))
+    assert settings.anonymous_pull == ("2026",)
+
+
+HASHES = {
+    "the hash": BCRYPT,
+    "blanks around": f" {BCRYPT} \n",
+    "a line": f"ci:{BCRYPT}",
+    "as htpasswd -nB prints it": f"ci:{BCRYPT}\n\n",
+    "DOS line breaks": f"ci:{BCRYPT}\r\n",
+    "each $ twice, as a compose file wants it": f"ci:{BCRYPT}".replace("$", "$$"),
+    "in quotes": f'"ci:{BCRYPT}"',
+    "a blank after the colon": f"ci: {BCRYPT}",
+    "a comment above": f"# made by hand\nci:{BCRYPT}\n",
+    "a whole htpasswd file": f"dev:{OTHER_HASHES[0]}\nci:{BCRYPT}\nops:{BCRYPT}\n",
+}
+
+
+@pytest.mark.parametrize("given", HASHES.values(), ids=HASHES)
+@pytest.mark.parametrize("key", ["password", "previousPassword"])
+@pytest.mark.parametrize("as_file", [False, True], ids=["text", "file"])
+def test_what_htpasswd_prints_is_a_hash(tmp_path: Path, given: str, key: str, as_file: bool) -> None:
+    user = {"name": "ci", key: given}
+    if as_file:
+        (tmp_path / "file").write_text(given)
+        (tmp_path / "file").chmod(0o600)
+        user = {"name": "ci", f"{key}File": "file"}
+    [found] = read({**BASE, "users": [user]}, tmp_path).users
+    secret = found.secret or found.previous_secret
+    assert secret
+    assert secret.get_secret_value() == BCRYPT
+
+
+@pytest.mark.parametrize(
+    "password", ["ci:secret", "$ecret$1", "a$6$b", "{x}y", "$2million", "x:y:z", "rqXexS6ZhobKA", " x "]
+)
+def test_what_only_looks_a_little_like_a_hash_is_a_password(password: str) -> None:
+    [user] = read({**BASE, "users": [{"name": "ci", "password": password}]}).users
+    assert user.secret
+    assert user.secret.get_secret_value() == password
+
+
+def test_a_name_without_a_dot_needs_a_port() -> None:
+    assert read({**BASE, "domain": "registry", "httpsPort": 5000}).reference == "registry:5000"
+
+
+@pytest.fixture
+def not_root() -> Iterator[None]:
+    """Be a user who may not read what root keeps."""
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    yield
+    os.seteuid(before)
+
+
+FILES = {
+    "closed/key": "Permission denied",
+    "unreadable": "Permission denied",
+    "folder": "is no file but a folder",
+    "loop": "Too many levels of symbolic links",
+    "x" * 300: "File name too long",
+    "file/below": "there is no file",
+    "a\0b": "must be the name of a file",
+    "pipe": "is no file",
+}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["keyFile", "chainFile", "clientsFile", "imagesFile", "passwordFile", "privateKeyFile", "privateKeyPasswordFile"],
+)
+@pytest.mark.usefixtures("not_root")
+def test_a_file_that_can_not_be_read_is_named(key: str) -> None:
+    # pytest's own folders are root's alone.
+    project = Path(tempfile.mkdtemp())
+    for name in ("closed", "folder"):
+        (project / name).mkdir()
+    for name in ("closed/key", "unreadable", "file"):
+        (project / name).write_text("x")
+    (project / "loop").symlink_to("loop")
+    os.mkfifo(project / "pipe", 0o600)
+    for name in ("closed", "unreadable"):
+        (project / name).chmod(0)
+    places: dict[str, Callable[[str], Any]] = {
+        "keyFile": lambda file: {"certificate": {"source": "provided", "keyFile": file}},
+        "chainFile": lambda file: {"certificate": {"source": "provided", "chainFile": file}},
+        "passwordFile": lambda file: {"users": [{"name": "a", "passwordFile": file}]},
+        "privateKeyFile": lambda file: {"clients": [{**WITHOUT_KEY, "privateKeyFile": file}]},
+        "privateKeyPasswordFile": lambda file: {"clients": [{**CLIENT, "privateKeyPasswordFile": file}]},
+    }
+    for file, reason in FILES.items():
+        changes = places[key](file) if key in places else {key: file}
+        with pytest.raises(InvalidSettings) as refused:
+            read({**BASE, **changes}, project)
+        assert reason in str(refused.value), file
+        assert f"  private-registry:{key}" in str(refused.value) or f".{key}\n" in str(refused.value)
+    (project / "closed").chmod(0o700)
+    shutil.rmtree(project)

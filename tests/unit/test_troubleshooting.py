@@ -2,8 +2,8 @@
 
 import pytest
 
+from components.troubleshooting import PROBLEMS, Problem, problem_of, table
 from lab.places import PROJECT
-from troubleshooting import PROBLEMS, Problem, problem_of, table
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.key)
@@ -19,6 +19,10 @@ def test_no_two_rows_have_the_same_key() -> None:
     assert len({problem.key for problem in PROBLEMS}) == len(PROBLEMS)
 
 
+def test_no_row_has_more_cells_than_the_table() -> None:
+    assert {line.count("|") for line in table().splitlines()} == {4}
+
+
 def test_the_page_has_the_table() -> None:
     page = (PROJECT / "docs/troubleshooting.md").read_text()
-    assert table() in page, "run: .venv/bin/python -m troubleshooting, and put the table into docs/troubleshooting.md"
+    assert table() in page, "python -m components.troubleshooting prints what belongs in docs/troubleshooting.md"

@@ -1,0 +1,87 @@
+"""Docker: a folder for each registry."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from .runtime import AUTHORITIES, HOSTS_FILE, KEEP_TRUST, Known, Placement, Proof, Runtime
+
+CERTS_D = "/etc/docker/certs.d"
+"""Where Docker looks for authorities, in a folder named as images name the registry
+(https://docs.docker.com/engine/security/certificates/)."""
+REPOSITORY = "private-registry/verification"
+"""Where the probe image is pushed to: always the same one, so that nothing grows."""
+
+_FILES = Path(__file__).parents[1] / "hosts/files.sh"
+_PROOF = Path(__file__).parent / "docker_proof.sh"
+_LOCAL_IMAGE = "private-registry-verification"
+
+
+class Docker(Runtime):
+    """``ca.crt`` in ``certs.d``. Docker reads it at each pull, and needs no restart.
+
+    It looks up a folder for each way to name the registry: that with the port is a link to the other one.
+    """
+
+    name = "docker"
+
+    def placement(self, registry: Known) -> Placement:
+        """Return the registry's folder."""
+        directory = f"{CERTS_D}/{registry.reference}"
+        is_known = registry.has_authorities
+        has_link = is_known and registry.full_reference != registry.reference
+        link = f"{CERTS_D}/{registry.full_reference}" if has_link else ""
+        known_as = registry.reference if is_known else ""
+        place = {"directory": directory, "link": link, "marker": registry.mark, "registry": known_as}
+        paths = {AUTHORITIES: f"{directory}/{AUTHORITIES}"} if is_known else {}
+        return Placement(directory, place, paths, _FILES, (KEEP_TRUST, HOSTS_FILE), link)
+
+    def proof(self, registry: Known, user: str) -> Proof:
+        """TLS with the distributed authority and not without it, 401 without a login, login, push, remove, pull."""
+        authority = self.placement(registry).paths.get(AUTHORITIES, "")
+        return Proof(
+            ("TLS", "401 without a login", "login", "push", "remove", "pull"),
+            {"registry": registry.reference, "repository": REPOSITORY, "user": user, "authority": authority},
+            _PROOF,
+            payload=partial(_payload, registry.reference),
+        )
+
+
+def _payload(reference: str, password: str) -> Mapping[str, str]:
+    return {"password": f"{password}\n", "image": f"{_probe_image(reference)}\n"}
+
+
+def _probe_image(reference: str) -> str:
+    """Return an archive for ``docker load``, in base64: one layer with one small file.
+
+    The bytes are the same every time, and no other registry's: what one proof removes, another may need.
+    """
+    layer = _tar({"verification": f"This image proves that a client can push to and pull from {reference}.\n".encode()})
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        }
+    ).encode()
+    tag = hashlib.sha256(reference.encode()).hexdigest()[:12]
+    manifest = [{"Config": "config.json", "RepoTags": [f"{_LOCAL_IMAGE}:{tag}"], "Layers": ["layer.tar"]}]
+    archive = _tar({"config.json": config, "layer.tar": layer, "manifest.json": json.dumps(manifest).encode()})
+    return base64.b64encode(gzip.compress(archive, mtime=0)).decode()
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,134 @@
+# Proves on a client that it gets what the stack promises, with nothing but the client's own Docker and curl.
+#
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] generation=TEXT
+# `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	docker image rm --force "$name:probe" "$pulled" "$local_image" > /dev/null 2>&1 || true
+	[ -z "$config" ] || rm -rf "$config"
+	exit "$status"
+}
+
+run() {
+	output=$("$@" 2>&1) || fail_at_docker
+}
+
+fail_at_docker() {
+	said=$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)
+	without=$(docker info --format '{{.NoProxy}}' 2> /dev/null) || true
+	if is_proxied; then said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"; fi
+	fail "$said"
+}
+
+# Whether Docker itself has a proxy, and does not know the registry's name as an exception.
+is_proxied() {
+	[ -n "$(docker info --format '{{.HTTPSProxy}}' 2> /dev/null)" ] || return 1
+	set -f
+	for domain in $(printf %s "$without" | tr ',' ' '); do
+		domain=${domain#\*}
+		[ -n "$domain" ] || return 1
+		case .$host in *".${domain#.}") return 1 ;; esac
+	done
+}
+
+check_tools() {
+	step='docker and curl are there'
+	check_curl
+	command -v docker > /dev/null || fail "docker is not installed on this client"
+	run docker version --format '{{.Server.Version}}'
+}
+
+check_tls() {
+	step='TLS with the distributed authority'
+	[ -n "$authority" ] || step='TLS with the authorities of the system'
+	check_trust
+	[ -z "$authority" ] || check_distrust
+	check_refusal
+}
+
+check_distrust() {
+	step='no TLS without the distributed authority'
+	status=0
+	output=$(status_of "https://$registry/v2/") || status=$?
+	# 60 is for a certificate that no known authority signed.
+	[ "$status" = 60 ] || is_in_the_store ||
+		fail "curl ended with $status instead of 60, status $output; is the authority in the system's store too?"
+}
+
+# A registry of ours may have put it there, this one or another.
+is_in_the_store() {
+	grep -qsF "$(sed -n 2p "$authority")" /usr/local/share/ca-certificates/private-registry_* \
+		/etc/*/*/anchors/private-registry_* /etc/pki/*/*/anchors/private-registry_*
+}
+
+# With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
+trusting() {
+	[ -z "$authority" ] || set -- --cacert "$authority" --capath "$config" "$@"
+	status_of "$@"
+}
+
+# Docker looks for a credential helper by itself where its configuration knows no login at all.
+use_no_helper() {
+	config=$(mktemp -d)
+	printf '{"auths": {"%s": {}}}\n' "$registry" > "$config/config.json"
+	export DOCKER_CONFIG="$config"
+}
+
+check_login() {
+	step='docker login'
+	output=$(payload password | docker login --username "$user" --password-stdin "$registry" 2>&1) || fail_at_docker
+}
+
+# An image has a digest for each of its names: the registry's counts.
+digest_of() {
+	for known in $(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$1" 2>&1); do
+		case $known in "$name@"*) printf '%s\n' "${known#*@}" ;; esac
+	done
+}
+
+check_round_trip() {
+	step='docker load'
+	output=$(payload image | base64 -d | docker load 2>&1) || fail "$output"
+	step='docker push'
+	run docker image tag "$local_image" "$name:probe"
+	run docker image push "$name:probe"
+	pushed=$(digest_of "$name:probe")
+	step='docker rmi'
+	run docker image rm "$name:probe" "$local_image"
+	step='docker pull'
+	# Not by the tag: another client may have pushed in between, in the other form that Docker knows.
+	pulled=$name@$pushed
+	run docker image pull "$pulled"
+	step='the digest pulled is the digest pushed'
+	digest=$(digest_of "$pulled")
+	[ "$pushed" = "$digest" ] || fail "pushed $pushed, pulled $digest"
+}
+
+main() {
+	umask 077
+	unset DOCKER_AUTH_CONFIG
+	# The generation only makes the command another one when there is something new to verify.
+	# shellcheck disable=SC2034
+	registry='' repository='' user='' authority='' generation='' step=arguments
+	read_words "$@"
+	# Of each registry its own: two may be proven at the same time.
+	local_image=private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)
+	name=$registry/$repository
+	pulled=$name:probe
+	host=${registry%:*}
+	case $registry in *]) host=$registry ;; esac
+	config='' # until there is a folder
+	trap clean_up EXIT
+	trap 'exit 1' HUP INT TERM
+	use_no_helper
+	check_tools
+	check_tls
+	check_login
+	check_round_trip
+	printf 'trusted, 401 without a login, logged in, pushed, removed, pulled %s\n' "$digest"
+}
+
+set -eu
+main "$@"

@@ -1,0 +1,94 @@
+"""What a way to trust a registry says of itself. Each is a file beside this one.
+
+The settings read the table of them, so nothing here knows a resource: ``trust.py`` and ``verification.py`` make those.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+AUTHORITIES = "ca.crt"
+"""The file with all authorities that a client is to trust, as it goes to a host."""
+_FOLDER = Path(__file__).parent
+_HOSTS = Path(__file__).parents[1] / "hosts"
+HOSTS_FILE = _HOSTS / "hosts_file.sh"
+"""The part of a script that writes an entry into the hosts file."""
+KEEP_TRUST = _FOLDER / "keep_trust.sh"
+"""The part of a script that refuses to drop an authority by which the registry is known."""
+PROOF = _FOLDER / "proof.sh"
+"""The part of a script that proves TLS, and 401 without a login."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A registry, as clients know it."""
+
+    reference: str
+    """What names of images start with: HOST[:PORT]."""
+    full_reference: str
+    """The same with the port in any case."""
+    mark: str
+    """Tells it from all other registries that may be known on the same host."""
+    has_authorities: bool
+    """Whether clients are given authorities to trust; else they trust the issuer already."""
+
+
+ANY = Known("registry.test", "registry.test:443", "any", has_authorities=True)
+"""A registry, for who asks what runtimes need whatever they trust."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What is placed on a host, and by what."""
+
+    target: str
+    """Where: another one is another placement, and the old one is taken away."""
+    place: Mapping[str, str]
+    """What the script has to know besides the files."""
+    paths: Mapping[str, str]
+    """Name of each file that goes there -> where it is, as a preview says it."""
+    script: Path
+    parts: tuple[Path, ...] = (KEEP_TRUST,)
+    """Files with functions that the script calls."""
+    link: str = ""
+    """Another path of the same."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How a client proves that it trusts."""
+
+    steps: tuple[str, ...]
+    """What is proven, in order."""
+    words: Mapping[str, str]
+    """What the script has to know."""
+    script: Path
+    parts: tuple[Path, ...] = (PROOF,)
+    payload: Callable[[str], Mapping[str, str]] | None = None
+    """What it carries, by the password of the stack's own user, if anything."""
+
+
+def entry_alone(mark: str) -> Placement:
+    """Return how the hosts entry is placed where no runtime takes it along.
+
+    Its mark is another one: on the way to a runtime that does, or from it, one line is there before the other goes.
+    """
+    place = {"marker": f"{mark} (hosts)"}
+    return Placement("/etc/hosts", place, {}, _HOSTS / "hosts_entry.sh", (HOSTS_FILE,))
+
+
+class Runtime(ABC):
+    """One way to trust a registry."""
+
+    name: ClassVar[str]
+    """As the settings have it."""
+
+    @abstractmethod
+    def placement(self, registry: Known) -> Placement:
+        """Return what is placed for a registry."""
+
+    @abstractmethod
+    def proof(self, registry: Known, user: str) -> Proof:
+        """Return how a client proves that it trusts a registry, with the stack's own user where it needs one."""

@@ -1,0 +1,1 @@
+"""Containers on the server: how they are made, started, checked and cleared away."""

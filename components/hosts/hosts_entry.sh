@@ -1,0 +1,33 @@
+# Places an entry in the hosts file, and nothing else, on top of hosts_file.sh.
+#
+# Called as: create|update|delete|check key=value...
+#   entry=ADDRESS/NAME   the entry
+#   marker=TEXT          ends our line
+#   hosts=PATH           the hosts file
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	rm -f "$hosts_new"
+	exit "$status"
+}
+
+main() {
+	umask 077
+	# shellcheck disable=SC2034 # hosts_file.sh asks them
+	marker='' hosts=/etc/hosts
+	verb=$1 entry='' hosts_new=''
+	shift
+	read_words "$@"
+	trap clean_up EXIT
+	trap 'exit 1' HUP INT TERM
+	case $verb in
+	create | update) write_hosts "$entry" ;;
+	delete) write_hosts '' ;;
+	check) look_at_hosts ;;
+	*) fail "unknown verb $verb" ;;
+	esac
+}
+
+set -eu
+main "$@"

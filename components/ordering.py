@@ -1,0 +1,46 @@
+"""Waiting for resources that may fail, in an update that goes on after an error (``--continue-on-error``).
+
+Such an update skips what depends on a resource that failed, keeps the state of what it skips, and deletes what is not
+declared any more: also if something skipped depends on it, which ends in a state that can't be read. So what waits for
+clients records a dependency only on those that have just failed, and none on what may be gone in the next update.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar, cast
+
+import pulumi
+import pulumi_command as command
+
+_T = TypeVar("_T")
+Command = command.local.Command | command.remote.Command
+
+
+def failed_in_this_update(
+    commands: Sequence[Command], provided: pulumi.Output[Any] | None = None
+) -> pulumi.Output[list[Command]]:
+    """Return which commands did not succeed, once all have ended: in a preview all, as nobody knows yet.
+
+    Args:
+        commands: What to wait for.
+        provided: What they need themselves; where that is missing they were not tried, and none counts as failed.
+    """
+
+    async def ended() -> list[Command]:
+        if provided is not None and not await provided.is_known():
+            return []
+        return [one for one in commands if pulumi.runtime.is_dry_run() or not await one.stdout.is_known()]
+
+    return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
+
+
+def without_dependencies(value: pulumi.Output[_T]) -> pulumi.Output[_T]:
+    """Return a value without the record of the resources that it comes from."""
+    content = cast(Awaitable[_T], value.future(with_unknowns=True))
+    return pulumi.Output(set(), content, value.is_known(), value.is_secret())
+
+
+def _known() -> asyncio.Future[bool]:
+    known: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    known.set_result(True)
+    return known

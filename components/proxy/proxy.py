@@ -1,0 +1,262 @@
+"""nginx in front of the registry: TLS, users, and the only published port."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from ..component import Component
+from ..containers.container import ContainerArgs, hardened_container, said_of, stack_network, wait_until_healthy
+from ..containers.images import pinned_image
+from ..hosts import File, ReleasedFiles
+from ..ordering import Command, failed_in_this_update, without_dependencies
+from ..registry.config import DATA, PORT
+from ..scripts.script import with_payload, words
+from ..storage.layer_cache import LayerCache
+from .addresses import Addresses, addresses, later_addresses, may_come_later
+from .config import (
+    CACHE,
+    GENERATION_URL,
+    HEALTH_URL,
+    HTTPS_PORTS,
+    HTTPS_URL,
+    ROOT,
+    CacheConfig,
+    login_config,
+    login_scripts,
+    nginx_config,
+    nginx_text,
+    padding,
+    tls_listener,
+    workers,
+)
+from .login.login import PROBE as LOGIN_PROBE
+from .login.login import Login, LoginArgs, login_name
+from .reader import ReadByNginx
+
+_PUBLISH = Path(__file__).parent / "port_check.sh"
+PROBE = ("curl", "-sf", "-o", "/dev/null", HEALTH_URL)
+"""What asks nginx, in its container, whether it gets through to the registry."""
+
+_GRACE_SECONDS = 10
+"""How long nginx may finish what it has begun before it is replaced: meanwhile nobody new is served."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyArgs(ContainerArgs):
+    """What a proxy is made of."""
+
+    domain: str
+    reference: str
+    """HOST[:PORT], what image names start with."""
+    bind_addresses: Sequence[str]
+    """Where nginx listens; empty for all addresses."""
+    is_root: bool
+    """Whether what runs on the server is root there."""
+    https_port: int
+    users: pulumi.Input[str]
+    """The users file."""
+    login_memory: int
+    """MiB, of the container that checks passwords."""
+    upstream: pulumi.Input[str]
+    """The registry container's name."""
+    network: pulumi.Input[str]
+    """The internal network that the registry is on."""
+    data: pulumi.Input[str] | None
+    """The volume with the registry's data, which nginx may read."""
+    layers_on_disk: bool
+    """Whether nginx sends layers from there, by itself."""
+    cache: LayerCache | None
+    """Where nginx keeps layers that are not there."""
+    before: Sequence[pulumi.Resource]
+    """What must not be deleted by an update in which the proxy can't have its address."""
+
+
+class Proxy(Component):
+    """nginx with its configuration mounted as a folder, so that a change is a rename and a reload.
+
+    It serves nobody before ``serve`` gives it a certificate, which waits until every client trusts it: a client that
+    does not answer holds back a certificate, and nothing else.
+    """
+
+    def __init__(self, name: str, args: ProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts, _said(args))
+        self._name, self._args = name, args
+        image = pinned_image(f"{name}-image", args.image, self.child())
+        self._where = where = addresses(name, args.host, args.bind_addresses, self.child())
+        network = _frontend(f"{name}-network", args, where, self.child())
+        self.container = f"{args.prefix}-proxy"
+        self._nginx = ReadByNginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
+        address = self._check_address(image, where)
+        self.address_refused = failed_in_this_update([address], provided=image)
+
+        # nginx reads the users at every request.
+        users_file = File(pulumi.Output.secret(args.users), mode="0600")
+        users = self._bundle("users", {"htpasswd": users_file}, None, [network])
+        later = may_come_later(
+            name, args.host, args.bind_addresses, args.prefix, args.is_root, self.child(depends_on=[address])
+        )
+        scripts = login_scripts(args.reference, login_name(args.prefix))
+        config = pulumi.Output.all(args.upstream, _cache(args)).apply(
+            lambda parts: nginx_config(
+                args.domain,
+                args.reference,
+                parts[0],
+                PORT,
+                scripts,
+                workers(args.memory),
+                args.layers_on_disk,
+                parts[1],
+            )
+        )
+        login = login_config(workers(args.login_memory))
+        site = {
+            "nginx.conf": File(config),
+            **{file: File(text) for file, text in scripts.items()},
+            "login.conf": File(login),
+            "padding": File(padding(), mode="0600"),
+        }
+        self.site = self._bundle("site", site, self._nginx)
+        self._login = Login(
+            f"{name}-login",
+            LoginArgs(container=replace(args, memory=args.login_memory), image_id=image, users=users, site=self.site),
+            opts=self.child(),
+        )
+        config_file = f"{ROOT}/site/current/nginx.conf"
+        self._container = hardened_container(
+            f"{name}-container",
+            args,
+            name=self.container,
+            image=image,
+            command=["nginx", "-c", config_file, "-g", "daemon off;"],
+            networks=[network.name, args.network, self._login.network],
+            # Docker sorts by the inner port alone, and the provider takes another order for another container.
+            ports=where.all.apply(
+                lambda known: [
+                    docker.ContainerPortArgs(internal=internal, external=args.https_port, ip=address)
+                    for internal, address in zip(HTTPS_PORTS, known, strict=False)
+                ]
+            ),
+            mounts=[
+                docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True),
+                *_volumes(args),
+            ],
+            # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
+            health=[
+                "CMD-SHELL",
+                f"{shlex.join(PROBE)} || {{ nginx -c {config_file} -s reload; exit 1; }}",
+            ],
+            stop_signal="SIGQUIT",
+            # From the signal on nobody new is served.
+            grace_seconds=_GRACE_SECONDS,
+            opts=self.child(
+                depends_on=[users, self.site, address, *later, *([args.cache.owned] if args.cache else [])],
+                delete_before_replace=True,
+            ),
+        )
+        self.probes = [(login_name(args.prefix), LOGIN_PROBE), (self.container, PROBE)]
+        """Its containers, and what asks in each."""
+        self._healthy = wait_until_healthy(f"{name}-healthy", args.host, self._container, PROBE, self.child())
+        self.register_outputs({})
+
+    def serve(
+        self, certificate: pulumi.Output[str], key: pulumi.Output[str], trusted_by: Sequence[Command]
+    ) -> pulumi.Output[str]:
+        """Serve with a certificate (PEM, with its chain) and its key once the clients trust it.
+
+        Returns:
+            What changes whenever clients should see for themselves that all is well.
+        """
+        files = {
+            "listen.conf": File(
+                pulumi.Output.all(self._where.all, self._where.has_own_ipv6).apply(
+                    lambda known: tls_listener(len(known[0]), known[1])
+                )
+            ),
+            "server.crt": File(without_dependencies(certificate)),
+            "server.key": File(without_dependencies(key), mode="0600"),
+        }
+        awaited = failed_in_this_update(trusted_by).apply(lambda refused: [self._healthy, *refused])
+        tls = self._bundle("tls", files, self._nginx, awaited)
+        self.served = tls.command.stdout
+        self.proven = [tls.command, self._login.healthy]
+        return pulumi.Output.all(
+            self._container.id, tls.release, self.site.release, self._healthy.stdout, self._login.healthy.stdout
+        ).apply(_generation)
+
+    def _check_address(self, image: pulumi.Output[str], where: Addresses) -> Command:
+        """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
+        args = self._args
+        # Clients may ask the registry meanwhile, so it waits until what was stopped is started.
+        create = pulumi.Output.all(image, where.all, args.owner).apply(
+            lambda parts: words(
+                address=",".join(parts[1]), port=str(args.https_port), image=parts[0], container=self.container
+            )
+        )
+        return args.host.run(
+            f"{self._name}-address", with_payload(_PUBLISH, {}), create, opts=self.child(self._args.before)
+        )
+
+    def _bundle(
+        self,
+        bundle: str,
+        files: Mapping[str, File],
+        reader: ReadByNginx | None,
+        depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]] | None = None,
+    ) -> ReleasedFiles:
+        return ReleasedFiles(
+            f"{self._name}-{bundle}",
+            self._args.host,
+            f"{self._args.directory}/proxy",
+            bundle,
+            self._args.user,
+            files,
+            self._args.seed,
+            reader,
+            depends_on,
+            opts=self.child(),
+        )
+
+
+def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
+    """Return what the proxy says of itself, with a configuration that does not name the container of the registry."""
+    return {
+        **said_of(args),
+        "addresses": list(args.bind_addresses) or ["all"],
+        "laterAddresses": later_addresses(args.bind_addresses) if args.is_root else [],
+        "httpsPort": args.https_port,
+        "nginxConf": _cache(args).apply(
+            lambda cache: nginx_text(
+                args.domain, args.reference, "registry", PORT, workers(args.memory), args.layers_on_disk, cache
+            )
+        ),
+    }
+
+
+def _frontend(name: str, args: ContainerArgs, where: Addresses, opts: pulumi.ResourceOptions) -> docker.Network:
+    """Declare the network by which clients come.
+
+    One with IPv6 has another name, so that it can be there before the one without goes, and nginx is not away for long.
+    """
+    purpose = where.has_own_ipv6.apply(lambda own: "frontend6" if own else "frontend")
+    return stack_network(name, args, purpose, opts, ipv6=where.has_own_ipv6.apply(lambda own: own or None))
+
+
+def _cache(args: ProxyArgs) -> pulumi.Output[CacheConfig | None]:
+    return pulumi.Output.from_input(args.cache.config if args.cache else None)
+
+
+def _volumes(args: ProxyArgs) -> list[docker.ContainerMountArgs]:
+    if args.cache:
+        return [docker.ContainerMountArgs(type="volume", source=args.cache.volume, target=CACHE)]
+    data = args.data
+    return [docker.ContainerMountArgs(type="volume", source=data, target=DATA, read_only=True)] if data else []
+
+
+def _generation(parts: list[str]) -> str:
+    container, tls, site, *_ = parts
+    return f"{container[:12]}-{tls}-{site}"

@@ -1,0 +1,1 @@
+"""The registry's container, with its configuration beside it."""

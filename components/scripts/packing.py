@@ -1,0 +1,42 @@
+"""Packs the scripts that a state keeps for every host: run ``python -m components.scripts.packing`` after a change."""
+
+import base64
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..clients import RUNTIMES
+from ..clients.runtime import ANY, entry_alone
+from .packed import TABLE, digest
+from .script import script_text
+
+_COMPONENTS = Path(__file__).parents[1]
+_RELEASES = _COMPONENTS / "hosts/releases.sh"
+_OF_CLIENTS = (
+    *(one for runtime in RUNTIMES.values() for one in (runtime.placement(ANY), runtime.proof(ANY, ""))),
+    entry_alone(""),
+)
+_SCRIPTS = (
+    *([*one.parts, one.script] for one in _OF_CLIENTS),
+    [_RELEASES],
+    [_COMPONENTS / "proxy/nginx.sh", _RELEASES],
+    [_COMPONENTS / "registry/registry.sh", _RELEASES],
+    [_COMPONENTS / "storage/s3.sh", _RELEASES],
+)
+"""Each with the parts that stand before it."""
+
+
+def texts() -> Iterator[str]:
+    """Return the scripts that are to be packed."""
+    for *parts, script in _SCRIPTS:
+        yield script_text(script, parts)
+
+
+def main() -> None:
+    """Write the table."""
+    lines = (f"{digest(text)} {base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}\n" for text in texts())
+    TABLE.write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

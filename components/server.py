@@ -1,0 +1,61 @@
+"""The machine that runs the containers: this one, or one reached over SSH."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from .hosts import Host
+from .hosts.ssh import docker_host, docker_provider, docker_shell
+from .settings import DockerHostAccess, Settings, SshUrl
+
+_OWN_USER = "10001:10001"
+_OF_ROOT = "/var/lib/private-registry"
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the containers run, and as whom."""
+
+    settings: Settings
+
+    @property
+    def host(self) -> Host:
+        """The host on which commands run."""
+        return docker_host(*self._remote) if self._remote else Host("localhost")
+
+    @property
+    def shell(self) -> Sequence[str]:
+        """The words with which a shell there reads a script from standard input."""
+        return docker_shell(*self._remote) if self._remote else ["sh", "-s", "--"]
+
+    @property
+    def is_root(self) -> bool:
+        """Whether what runs there is root."""
+        return self._remote is not None or os.geteuid() == 0
+
+    @property
+    def user(self) -> str:
+        """UID:GID of the containers: one of their own where files can be given away, else the one who writes them."""
+        return _OWN_USER if self.is_root else f"{os.geteuid()}:{os.getegid()}"
+
+    @property
+    def directory(self) -> str:
+        """Where it keeps the containers' files."""
+        if self.settings.server_directory or self.is_root:
+            return self.settings.server_directory or _OF_ROOT
+        return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))
+
+    def opts(self, provider: str, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return options of the components on it, with a provider of that name where it is another machine."""
+        if self._remote is None:
+            return opts
+        providers: list[pulumi.ProviderResource] = [docker_provider(provider, *self._remote, opts)]
+        return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(providers=providers))
+
+    @property
+    def _remote(self) -> tuple[SshUrl, DockerHostAccess] | None:
+        url, access = self.settings.docker_host, self.settings.docker_host_access
+        return (url, access) if url and access else None

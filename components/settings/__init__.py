@@ -1,0 +1,20 @@
+"""The stack's configuration as typed, validated values. Nothing here knows a Pulumi resource."""
+
+from .load import InvalidSettings, given, load
+from .model import Images, Limits, Settings, User
+from .ssh import Client, DockerHostAccess, SshAccess, SshLogin, SshUrl
+
+__all__ = [
+    "Client",
+    "DockerHostAccess",
+    "Images",
+    "InvalidSettings",
+    "Limits",
+    "Settings",
+    "SshAccess",
+    "SshLogin",
+    "SshUrl",
+    "User",
+    "given",
+    "load",
+]

@@ -1,0 +1,95 @@
+"""What sources of the server certificate have in common; each source is a file beside this one."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from ..fields import Certificates, CertificatesFile, Chain, ChainFile, Name, ServerKey, ServerKeyFile
+from ..section import Section, either
+
+
+class CertificateSource(Section):
+    """Where the server certificate comes from."""
+
+    idle: ClassVar[frozenset[str]] = frozenset()
+    """Keys of other sources that may stay in the stack's file without effect, for the way back."""
+
+    source: str
+    authority: Certificates | None = None
+    """What clients have to trust, PEM."""
+    authority_file: CertificatesFile | None = None
+    """Or the file that holds it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_idle(cls, given: Any) -> Any:
+        is_section = isinstance(given, Mapping)
+        return {key: value for key, value in given.items() if key not in cls.idle} if is_section else given
+
+    @property
+    def trusted(self) -> str | None:
+        """What clients have to trust, PEM; None where nothing is given for them."""
+        return either(self.authority, self.authority_file)
+
+    def mistakes(self, domain: str) -> Iterable[str]:
+        """Return why clients would refuse what is served for a domain, one sentence each."""
+        raise NotImplementedError
+
+
+class Signed(CertificateSource):
+    """A source that signs the server certificate, and renews it."""
+
+    validity_days: Annotated[int, Field(ge=2, le=825)] = 365
+    """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
+    renewal_days: Annotated[int, Field(ge=1)] = 30
+    """How many days before its end an update replaces the server certificate."""
+    rotation: Name | None = None
+    """Any text; another one makes a new server key and certificate at once."""
+
+    @model_validator(mode="after")
+    def _renewal_is_rare(self) -> Self:
+        if self.renewal_days >= self.validity_days:
+            raise ValueError("renewalDays must be below validityDays, or every update would renew the certificate")
+        return self
+
+
+class Given(CertificateSource):
+    """A source that takes a chain of certificates and the key of its first one."""
+
+    also_trusted: ClassVar[str] = ""
+    """Where else than in ``authority`` stands what clients have to trust."""
+
+    chain: Chain | None = None
+    """The certificates, each issuer after the one it issued, PEM."""
+    chain_file: ChainFile | None = None
+    """Or the file that holds them."""
+    key: ServerKey | None = None
+    """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
+    key_file: ServerKeyFile | None = None
+    """Or the file that holds it."""
+    public: bool = False
+    """Clients trust the issuer already, so nothing is distributed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        given = {"chain": (self.chain, self.chain_file), "key": (self.key, self.key_file)}
+        for key, values in given.items():
+            if sum(value is not None for value in values) != 1:
+                raise ValueError(f"source: {self.source} needs either {key} or {key}File")
+        authority = either(self.authority, self.authority_file)
+        if self.public and authority is not None:
+            raise ValueError("authority makes no sense with public: true; take one of them out")
+        if not self.public and (self.trusted if self.is_known else authority) is None:
+            raise ValueError(f"source: {self.source} needs either authority or authorityFile{self.also_trusted}")
+        return self
+
+    @property
+    def given_chain(self) -> str:
+        """The chain, wherever it came from."""
+        return either(self.chain, self.chain_file) or ""
+
+    @property
+    def given_key(self) -> SecretStr:
+        """The key, wherever it came from."""
+        return either(self.key, self.key_file) or SecretStr("")

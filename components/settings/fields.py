@@ -1,0 +1,338 @@
+"""Field types that several settings share, each with the rule beside it."""
+
+import os
+import re
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import idna
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo
+
+from ..proxy.config import HTTPS_PORTS
+from ..proxy.login.htpasswd import MAX_BCRYPT_COST, MAX_PASSWORD_BYTES, bcrypt_cost
+from ..registry.config import REPOSITORY_NAME
+from . import chain, host_keys, htpasswd_lines, pem
+from .section import OrOutput
+
+PROJECT = "project"
+"""Key of the validation context: the folder that relative file names start from."""
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_REPOSITORY = re.compile(rf"\*|{REPOSITORY_NAME}")
+_IMAGE = re.compile(r"(?:[a-z0-9][a-zA-Z0-9._/:-]*@)?sha256:[0-9a-f]{64}")
+_SSH_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._@+\\-]{0,253}[A-Za-z0-9._@+$-])?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ENDPOINT = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[^/:@\s\[\]]+)(?P<port>:[0-9]{1,5})?/?")
+_MOST_OF_A_NAME = 128
+_NO_NAMES = {"<token>": "Docker takes it for a token in place of a name"}
+
+
+def unique(key: str, names: Iterable[str]) -> None:
+    """Refuse a list in which a name stands more than once.
+
+    Raises:
+        ValueError: One does; says which.
+    """
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ValueError(f"{key}: {', '.join(repeated)} stands more than once; each may be listed once")
+
+
+def _ip(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address, such as 10.0.0.2") from None
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    addresses = tuple(_ip(str(one)) for one in given)
+    families = [ip_address(one).version for one in addresses]
+    alone = [one for one in addresses if ip_address(one).is_unspecified]
+    if len(set(addresses)) < len(addresses) or any(families.count(ip_address(one).version) > 1 for one in alone):
+        raise ValueError("names an address twice: 0.0.0.0 stands for all of IPv4, :: for all of IPv6")
+    if len(addresses) > len(HTTPS_PORTS):
+        raise ValueError(f"may name {len(HTTPS_PORTS)} addresses; 0.0.0.0 stands for all of IPv4, :: for all of IPv6")
+    return addresses
+
+
+def host_name(value: str) -> str:
+    """Return an IP address or a DNS name as machines write it: a name in another script becomes punycode (RFC 5891).
+
+    Raises:
+        ValueError: It is neither; says what is allowed.
+    """
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        pass
+    if not value.isascii():
+        try:
+            value = idna.encode(value).decode()
+        except idna.IDNAError as error:
+            raise ValueError(f"is not a valid international DNS name: {error}") from None
+    labels = value.split(".")
+    if len(value) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(
+            "must be an IP address or a DNS name: labels of a-z, 0-9 and '-' joined by dots, lower case, "
+            "at most 253 characters, without a scheme or a port"
+        )
+    if labels[-1].isdigit():
+        raise ValueError("must be an IP address or a DNS name; a name can't end in a number")
+    return value
+
+
+def _domain(value: str) -> str:
+    host = host_name(value)
+    if host == "localhost" or host.startswith("127.") or host == "::1":
+        raise ValueError(
+            "must not be a loopback name: Docker skips TLS checks for it, so nothing would be protected; "
+            "use a name such as registry.test with a client's hostsEntry"
+        )
+    return host
+
+
+def _password(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    # The name stands beside the password, or in the context of one that another resource gives.
+    name = (info.data or info.context or {}).get("name")
+    value = SecretStr(htpasswd_lines.password_or_hash(value.get_secret_value(), name))
+    text = value.get_secret_value()
+    cost = bcrypt_cost(text)
+    if cost is not None and not 4 <= cost <= MAX_BCRYPT_COST:
+        raise ValueError(f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: a login would take seconds")
+    _secret_text(value)
+    if len(text.encode()) > MAX_PASSWORD_BYTES:
+        raise ValueError(f"must be at most {MAX_PASSWORD_BYTES} bytes long, which is all that bcrypt reads")
+    return value
+
+
+def _secret_text(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text:
+        raise ValueError("must not be empty")
+    if any(ord(character) < 32 for character in text):
+        raise ValueError("must not have control characters or line breaks")
+    return value
+
+
+def _repository(value: str) -> str:
+    if not _REPOSITORY.fullmatch(value) or len(value) > 255:
+        raise ValueError(
+            "must be a repository such as 'team/app', which stands for all below it too, or '*' for all there are: "
+            "a-z, 0-9, and between them '.', '_', '-' and '/'"
+        )
+    return value
+
+
+def _bucket(value: str) -> str:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    if not _BUCKET.fullmatch(value) or ".." in value:
+        raise ValueError("must be a bucket's name: 3 to 63 characters of a-z, 0-9, '.' and '-', without a scheme")
+    return value
+
+
+def _storage_endpoint(value: str) -> str:
+    found = _ENDPOINT.fullmatch(value)
+    if not found:
+        raise ValueError("must be https://HOST[:PORT], or http:// for one without TLS, without a path")
+    host = host_name(found["host"].strip("[]"))
+    return f"{found['scheme']}://{f'[{host}]' if ':' in host else host}{found['port'] or ''}"
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError(
+            "must be pinned: NAME:TAG@sha256:<64 hexadecimal digits>, or the id of a local image, sha256:<64 digits>; "
+            "'docker buildx imagetools inspect NAME:TAG' shows the digest"
+        )
+    return value
+
+
+def _private_key(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if "PRIVATE KEY-----" not in text:
+        raise ValueError("must be a private key in OpenSSH or PEM form")
+    if "BEGIN ENCRYPTED PRIVATE KEY" in text:
+        raise ValueError("must be in OpenSSH form to have a passphrase; 'ssh-keygen -p -f FILE' writes it so")
+    return value
+
+
+def _certificates(value: str) -> str:
+    return pem.certificates_text(pem.certificates(value))
+
+
+def _chain(value: str) -> str:
+    return pem.certificates_text(chain.in_order(pem.certificates(value)))
+
+
+def _server_key(value: SecretStr) -> SecretStr:
+    return SecretStr(pem.private_key_text(pem.private_key(value.get_secret_value())))
+
+
+def resolve(value: object, info: ValidationInfo) -> Path:
+    """Return the file that a setting names, relative to the project.
+
+    Raises:
+        ValueError: It is not a string, not a file, or not to be reached; pydantic reports it under the key.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be the name of a file, relative to the project")
+    path = Path((info.context or {}).get(PROJECT, "."), value)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ValueError(_unreadable(path, error)) from None
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path} is no file{' but a folder' if stat.S_ISDIR(mode) else ''}")
+    return path
+
+
+def _read(path: Path, label: str = "") -> str:
+    """Return a file's text; ``label`` as of ``pem.text_of``."""
+    try:
+        return pem.text_of(path.read_bytes(), label)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"can't read {path}: {type(error).__name__}, it is no text") from None
+    except OSError as error:
+        raise ValueError(_unreadable(path, error)) from None
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    more = f"; 'namei -l {path}' shows who may" if isinstance(error, PermissionError) else ""
+    return f"can't read {path}: {os.strerror(error.errno or 0)}{more}"
+
+
+def _text_file(value: object, info: ValidationInfo) -> str:
+    return _read(resolve(value, info), "CERTIFICATE")
+
+
+def _secret_file(value: object, info: ValidationInfo, label: str = "") -> str:
+    path = resolve(value, info)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IROTH:
+        raise ValueError(f"{path} may be read by everybody on this machine (mode {mode:04o}); chmod 600 {path}")
+    return _read(path, label)
+
+
+def _password_file(value: object, info: ValidationInfo) -> str:
+    return _secret_file(value, info).rstrip("\r\n")
+
+
+class NamedKey(NamedTuple):
+    """A private key, and the file that holds it."""
+
+    name: str
+    """As it was given: relative to the project."""
+    text: SecretStr
+
+
+def _key_file(value: object, info: ValidationInfo) -> NamedKey:
+    path = resolve(value, info)
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ValueError(f"ssh takes no key that may be read by everybody or by the group; chmod 600 {path}")
+    return NamedKey(str(value), _private_key(SecretStr(_secret_file(value, info))))
+
+
+def yaml_file(value: object, info: ValidationInfo) -> Any:
+    """Return what stands in the YAML file that a setting names.
+
+    Raises:
+        ValueError: As of ``resolve``, or the text is no YAML.
+    """
+    path = resolve(value, info)
+    text = _read(path)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ValueError(f"{path} is not valid YAML") from None
+
+
+def _as_text(value: object) -> object:
+    """Return whole numbers as text: `pulumi config set --path` makes them of a name such as 2026.
+
+    Raises:
+        ValueError: YAML has made something else of it, from which the text can't be told.
+    """
+    if isinstance(value, (bool, float)):
+        raise ValueError(_NO_TEXT)
+    return str(value) if isinstance(value, int) else value
+
+
+def _only_text(value: object) -> object:
+    if isinstance(value, (bool, float, int)):
+        raise ValueError(_NO_TEXT)
+    return value
+
+
+_NO_TEXT = "must be text; without quotes YAML makes a number, or true or false, of it, and drops leading zeros"
+
+
+def _user_name(value: str) -> str:
+    name = unicodedata.normalize("NFC", value)
+    plain = all(sign.isprintable() and not sign.isspace() and sign not in ":~" for sign in name)
+    if not plain or not 0 < len(name) <= _MOST_OF_A_NAME or name.startswith("#"):
+        raise ValueError(
+            f"must be a name of at most {_MOST_OF_A_NAME} printable characters without spaces, ':' and '~', "
+            "which does not start with '#'"
+        )
+    if name in _NO_NAMES:
+        raise ValueError(f"can't be {name}: {_NO_NAMES[name]}")
+    return name
+
+
+def ssh_user(value: str) -> str:
+    """Return the name of a user to log in as over SSH.
+
+    Raises:
+        ValueError: It is none; says what is allowed.
+    """
+    if not _SSH_USER.fullmatch(value):
+        raise ValueError(
+            "must be a user's name as OpenSSH takes it: letters, digits, '.', '_', '-' and '+', perhaps with a domain "
+            "(DOMAIN\\user, user@example.com) or '$' at its end; it can't start with '-'"
+        )
+    return value
+
+
+Bucket = Annotated[str, AfterValidator(_bucket), OrOutput]
+BucketPrefix = Annotated[
+    str, BeforeValidator(_as_text), Field(pattern=r"^([a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*)?$", max_length=200)
+]
+Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$"), OrOutput]
+StorageEndpoint = Annotated[str, AfterValidator(_storage_endpoint), OrOutput]
+IpAddress = Annotated[str, AfterValidator(_ip)]
+IpAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
+"""One, or a list of them."""
+Host = Annotated[str, AfterValidator(host_name)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
+UserName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_user_name)]
+Image = Annotated[str, AfterValidator(_image)]
+HostKey = Annotated[str, AfterValidator(host_keys.host_key), OrOutput]
+Password = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_password), OrOutput]
+PasswordFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_password)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_private_key), OrOutput]
+KeyFile = Annotated[NamedKey, PlainValidator(_key_file)]
+SecretText = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_secret_text), OrOutput]
+SecretFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_secret_text)]
+Repository = Annotated[str, BeforeValidator(_as_text), AfterValidator(_repository)]
+SshUser = Annotated[str, BeforeValidator(_as_text), AfterValidator(ssh_user)]
+Chain = Annotated[str, AfterValidator(_chain), OrOutput]
+ChainFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_chain)]
+Certificates = Annotated[str, AfterValidator(_certificates), OrOutput]
+CertificatesFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_certificates)]
+ServerKey = Annotated[SecretStr, AfterValidator(_server_key), OrOutput]
+ServerKeyFile = Annotated[
+    SecretStr, BeforeValidator(partial(_secret_file, label="PRIVATE KEY")), AfterValidator(_server_key)
+]

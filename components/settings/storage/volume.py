@@ -1,0 +1,13 @@
+"""The registry keeps the images in a volume of the server's Docker."""
+
+from typing import ClassVar, Literal
+
+from .storage import Storage
+
+
+class Volume(Storage):
+    """A volume of the server's Docker; there is nothing to set."""
+
+    can_be_deleted: ClassVar[bool] = True
+
+    type: Literal["volume"] = "volume"

@@ -1,0 +1,1 @@
+"""What one does with a stack besides updating it. It needs the Pulumi command line as a user has it, and no lab."""

@@ -1,0 +1,35 @@
+"""The command: what is not as the stack left it. Ends with 0 for nothing, 2 for something, 1 if nobody could look."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from operations.command_line import CommandLine, OperationError, add_stack
+from operations.drift import examine
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # The usual status for a mistake in the options is 2.
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
+def main() -> int:
+    """Run the command and return its exit status."""
+    parser = _Parser(prog="python -m operations.drift", description=__doc__)
+    add_stack(parser)
+    parser.add_argument("--json", action="store_true", help="report for programs")
+    parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and look again")
+    options = parser.parse_args()
+    try:
+        report = examine(CommandLine(options.stack), options.repair)
+    except OperationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(report.json() if options.json else report.text())
+    return 2 if report.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Asking all hosts at once, and repairing what can be repaired."""
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from components.containers.container import START_SECONDS
+from components.scripts.script import with_payload, words
+from operations.command_line import CommandLine
+from operations.drift.containers import Seen, container_findings, seen_in, stopped
+from operations.drift.report import Finding, Remedy, Report
+from operations.drift.session import Answer, Run, Unanswered, session
+from operations.drift.state import Containers, Host, export, hosts_of
+
+_AT_ONCE = 20
+_CONTAINERS = Path(__file__).parent / "containers.sh"
+_START = 'docker container unpause "$1" > /dev/null 2>&1 || docker container start "$1" > /dev/null\n'
+
+_BEHIND = "could not be compared: the last update has not got there, or was of the version before; run an update first"
+
+Visit = Callable[[Host, Run], Awaitable[list[Finding]]]
+
+
+def examine(command_line: CommandLine, repair: bool = False) -> Report:
+    """Compare every host of a stack with its state.
+
+    Args:
+        command_line: How the stack is asked for its state.
+        repair: Whether to write and start what can be repaired, and look again.
+
+    Raises:
+        OperationError: The state could not be read.
+    """
+    hosts = sorted(hosts_of(export(command_line)), key=lambda host: host.name)
+    found = asyncio.run(_visit_all(hosts, _look))
+    names = {finding.host for finding in found if finding.remedy is Remedy.REPAIR}
+    if not repair or not names:
+        return Report(command_line.stack, len(hosts), found)
+    failed = asyncio.run(_visit_all([host for host in hosts if host.name in names], _repair))
+    left = list(dict.fromkeys([*asyncio.run(_visit_all(hosts, _look_again)), *failed]))
+    return Report(command_line.stack, len(hosts), left, [finding for finding in found if finding not in left])
+
+
+async def _visit_all(hosts: Sequence[Host], visit: Visit) -> list[Finding]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def go(host: Host) -> list[Finding]:
+        try:
+            async with limit, session(host.connection) as run:
+                return await visit(host, run)
+        except Unanswered as error:
+            return [Finding(host.name, f"could not be asked: {error}", Remedy.MANUAL)]
+
+    return [finding for findings in await asyncio.gather(*map(go, hosts)) for finding in findings]
+
+
+async def _look_again(host: Host, run: Run) -> list[Finding]:
+    # A container may be ill for a moment more, since one that it needs was stopped.
+    return await _look(host, run, "starting|unhealthy")
+
+
+async def _look(host: Host, run: Run, awaited: str = "starting") -> list[Finding]:
+    found = [Finding(host.name, _BEHIND, Remedy.MANUAL)] if host.is_behind else []
+    for bundle in host.bundles:
+        found += file_findings(host.name, await run(bundle.check(), bundle.script))
+    for containers in host.containers.values():
+        try:
+            found += container_findings(host.name, containers, await _seen(containers, run, awaited))
+        except Unanswered as error:
+            # What was found in the files counts also where Docker does not answer.
+            found.append(Finding(host.name, f"Docker could not be asked: {error}", Remedy.MANUAL))
+    return found
+
+
+async def _repair(host: Host, run: Run) -> list[Finding]:
+    """Repair what a host needs; return what failed."""
+    # nginx is not tried while the registry is stopped: once that runs, a second try gets further.
+    return await _repair_once(host, run) and await _repair_once(host, run)
+
+
+async def _repair_once(host: Host, run: Run) -> list[Finding]:
+    """Repair files before the containers that read them; return what failed."""
+    failed = []
+    for bundle in host.bundles:
+        if (await run(bundle.check(), bundle.script)).output:
+            failed += await _run_all(host, run, bundle.repairs())
+    for containers in host.containers.values():
+        for name in stopped(containers.known, await _seen(containers, run)):
+            failed += await _run_all(host, run, [(shlex.join([*containers.shell, name]), _START)])
+    return failed
+
+
+async def _run_all(host: Host, run: Run, commands: Sequence[tuple[str, str]]) -> list[Finding]:
+    """Run commands up to the first that fails."""
+    for line, stdin in commands:
+        if failure := (await run(line, stdin)).failure:
+            return [Finding(host.name, f"could not be repaired: {failure}", Remedy.MANUAL)]
+    return []
+
+
+async def _seen(containers: Containers, run: Run, awaited: str = "starting") -> list[Seen]:
+    """Return the containers, once none has a health that is waited for."""
+    names = ",".join(container.name for container in containers.known)
+    known = words(owner=containers.owner, seconds=str(START_SECONDS), names=names, awaited=awaited)
+    answer = await run(f"{shlex.join(containers.shell)} {known}", with_payload(_CONTAINERS, {}))
+    if answer.failure:
+        raise Unanswered(answer.failure)
+    return seen_in(answer.output)
+
+
+def file_findings(host: str, answer: Answer) -> list[Finding]:
+    """Return what the check of a bundle has found."""
+    if answer.failure and "unknown verb check" in answer.failure:
+        what = "could not be asked: the stack's scripts are older than this question; run an update first"
+        return [Finding(host, what, Remedy.MANUAL)]
+    if answer.failure:
+        return [Finding(host, f"could not be asked: {answer.failure}", Remedy.MANUAL)]
+    return [Finding(host, line) for line in answer.output.splitlines()]

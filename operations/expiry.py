@@ -1,0 +1,102 @@
+"""How long certificates last: ``python -m operations.expiry``.
+
+It ends with 0 if that is long enough, with 2 if not, with 1 if nobody could look.
+
+It asks the registry itself, so it tells of any certificate, and of a renewal that has not reached nginx.
+"""
+
+import argparse
+import json
+import socket
+import ssl
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from components.registry_reference import DEFAULT_HTTPS_PORT
+from operations.command_line import CommandLine, OperationError, add_stack
+
+_SECONDS = 10
+_DAYS = 21
+"""Fewer than the 30 in which an update renews: an update is overdue by then."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What ends some day."""
+
+    what: str
+    end: datetime
+
+    def days(self, now: datetime) -> int:
+        """Return the whole days that are left; below 0 once it has ended."""
+        return (self.end - now).days
+
+
+def certificates(url: str, authorities: str | None) -> Iterator[Certificate]:
+    """Return the certificate that a registry serves, and the authorities (PEM) that its clients trust.
+
+    Raises:
+        OperationError: Nothing answers as the registry.
+    """
+    yield Certificate(f"the certificate that {url} serves", _served(url).not_valid_after_utc)
+    for authority in x509.load_pem_x509_certificates(authorities.encode()) if authorities else ():
+        yield Certificate(f"the authority {_name(authority)}", authority.not_valid_after_utc)
+
+
+def _served(url: str) -> x509.Certificate:
+    place = urlsplit(url)
+    context = ssl.create_default_context()
+    # Whom to trust is not the question here, and one that has ended is wanted too.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((place.hostname, place.port or DEFAULT_HTTPS_PORT), _SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=place.hostname) as connection,
+        ):
+            return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+    except OSError as error:
+        raise OperationError(
+            f"{url} does not answer: {error}; does this machine know its name, and have a way to it?"
+        ) from None
+
+
+def _name(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+
+
+def _outputs(stack: str) -> dict[str, Any]:
+    failure = f"the outputs of stack {stack} could not be read"
+    return dict(json.loads(CommandLine(stack).run("stack", "output", "--json", failure=failure)))
+
+
+def main() -> int:
+    """Print how long each certificate lasts, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m operations.expiry", description=__doc__)
+    add_stack(parser)
+    parser.add_argument("--days", type=int, default=_DAYS, help=f"how many have to be left; by default {_DAYS}")
+    options = parser.parse_args()
+    try:
+        outputs = _outputs(options.stack)
+        found = list(certificates(outputs["url"], outputs.get("ca_certificate")))
+    except OperationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    now = datetime.now(UTC)
+    for one in found:
+        print(f"{one.days(now):>6} days left, until {one.end:%Y-%m-%d}: {one.what}")
+    if all(one.days(now) >= options.days for one in found):
+        return 0
+    print(f"Less than {options.days} days: run an update; docs/rotate.md tells how an authority is replaced.")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Pure functions from values to the text of configuration files. Nothing here knows Pulumi."""

@@ -1,0 +1,33 @@
+"""One row of the table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DONE = {"create": "made", "update": "changed", "replace": "made anew", "delete": "removed"}
+"""What the engine does -> how it is said of a thing that has no words of its own."""
+_NAMED = 3
+"""How many are named of a group."""
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What changes on a host, and what follows."""
+
+    host: str
+    change: str
+    effect: str
+    disruptive: bool = False
+    """Whether something is lost or interrupted, so that it has to be read first."""
+
+
+def named(names: Sequence[str], kind: str = "clients") -> str:
+    """Return one name, or how many there are and the first few."""
+    if len(names) == 1:
+        return names[0]
+    more = ", …" if len(names) > _NAMED else ""
+    return f"{len(names)} {kind}: {', '.join(names[:_NAMED])}{more}"
+
+
+def of_registry(name: str, text: str) -> str:
+    """Return what is said of one registry of several; one that is alone has no name."""
+    return f"{name}: {text}" if name else text

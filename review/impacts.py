@@ -1,0 +1,99 @@
+"""From the steps of a preview to what follows from them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from review import certificates, clients, server, storage, users
+from review.events import Preview, Step
+from review.impact import Impact, of_registry
+
+Rule = Callable[[Step, Preview], Iterable[Impact]]
+
+
+def _nothing(step: Step, preview: Preview) -> Iterable[Impact]:
+    """Leave it to the resources below a component."""
+    return ()
+
+
+_RULES: tuple[tuple[str, str, Rule], ...] = (
+    # Also below the registry, and without an image that is nowhere else.
+    (":Volume", "LayerCache", _nothing),
+    (":Volume", "Registry", server.volume),
+    (":S3Storage", "", storage.bucket),
+    (":LayerCache", "", storage.cache),
+    (":Command", "LayerCache", _nothing),
+    (":Container", "Login", server.login),
+    (":Container", "Proxy", server.proxy),
+    (":Container", "Registry", server.registry),
+    (":Users", "", users.users),
+    (":RemoteImage", "Proxy", server.image),
+    (":RemoteImage", "Registry", server.image),
+    (":Command", "ReleasedFiles", server.bundle),
+    *((":Command", part, server.check) for part in server.PARTS),
+    (":Proxy", "", server.later_addresses),
+    *((":Network", part, server.network) for part in server.PARTS),
+    ("pulumi:providers:docker", "PrivateRegistry", server.provider),
+    ("Certificate", "PrivateRegistry", certificates.certificate),
+    (":SelfSignedCert", "", certificates.authority),
+    (":LocallySignedCert", "", certificates.server),
+    (":PrivateKey", "Seed", certificates.seed),
+    (":PrivateKey", "", certificates.material),
+    (":CertRequest", "", certificates.material),
+    (clients.TRUST, "", clients.component),
+    (clients.VERIFICATION, "", clients.component),
+    (":Command", "ClientTrust", clients.trust),
+    (":Command", "Verification", clients.verification),
+    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Registry", "Login")),
+)
+"""How the type of a step ends, a component that it is below, and what says its impacts: in the table's order."""
+
+_KNOWN_OPS = ("create", "update", "replace", "delete")
+
+
+def impacts(preview: Preview) -> list[Impact]:
+    """Return what follows from a preview, losses and interruptions first, always in the same order."""
+    found = [
+        replace(row, change=of_registry(name, row.change))
+        for name, part in preview.registries.items()
+        for row in _impacts(part)
+    ]
+    return sorted(found, key=lambda impact: not impact.disruptive)
+
+
+def belonging(preview: Preview) -> int:
+    """Return the number of changes that have no row, since the row of another change tells of them."""
+    parts = preview.registries.values()
+    return sum(not list(_rule(step)(step, part)) for part in parts for step in part.changes)
+
+
+def _impacts(preview: Preview) -> list[Impact]:
+    """Return what follows for one registry."""
+    steps = sorted(preview.changes, key=lambda step: (_place(step), step.name))
+    found = [found for step in steps for found in _rule(step)(step, preview)]
+    data = preview.find(":Volume", "Registry")
+    if data and data.op == "same":
+        found += server.retention(data, preview)
+    return found
+
+
+def _rule(step: Step) -> Rule:
+    return [*(rule for _, _, rule in _RULES), _plain][_place(step)]
+
+
+def _place(step: Step) -> int:
+    """Return the number of a step's rule; that after the last where there is none."""
+    if step.op not in _KNOWN_OPS:
+        return len(_RULES)
+    known = (
+        place
+        for place, (type_, component, _) in enumerate(_RULES)
+        if step.type.endswith(type_) and component in ("", *step.components)
+    )
+    return next(known, len(_RULES))
+
+
+def _plain(step: Step, preview: Preview) -> Iterable[Impact]:
+    """Return the row of a step of which nothing is known here: none is dropped."""
+    if step.op == "delete-replaced":
+        return [Impact("the stack", f"resource {step.name}", "the rest of an earlier update is taken away")]
+    return [Impact("the stack", f"resource {step.name}: {step.op}", "see the engine's preview of it")]

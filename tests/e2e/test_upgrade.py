@@ -1,0 +1,74 @@
+"""A stack that the version before has made is updated by this one, while clients are at work.
+
+The tests are one story and run in this order. They cost two updates and two previews.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lab.places import PROJECT
+from lab.run import run
+from tests.e2e.conftest import CA, NETWORK, settings
+from tests.e2e.hosts import Hosts, containers
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack, copy_program
+
+BEFORE = "cd76da2cd3c5e1e0a3c63b0cb9a0016716287ebb"
+"""The last commit before settings, texts and scripts came into the package. A later version takes a later one."""
+PASSWORD = "correct horse battery"
+
+
+def copy_program_before(stack: Stack) -> None:
+    """Put the program of that commit in the place of this one."""
+    for entry in ("components", "__main__.py", "Pulumi.yaml"):
+        path = stack.folder / entry
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    program = ("Pulumi.yaml", "__main__.py", "registry_reference.py", "troubleshooting.py")
+    folders = ("components", "settings", "rendering")
+    git = ["git", "-C", str(PROJECT)]
+    if subprocess.run([*git, "cat-file", "-e", BEFORE], capture_output=True, check=False).returncode:
+        # A clone without its history.
+        run([*git, "fetch", "--quiet", "--depth", "1", "origin", BEFORE])
+    archive = subprocess.run([*git, "archive", BEFORE, *program, *folders], capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", stack.folder], input=archive, check=True)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    with Stack(
+        tmp_path_factory.mktemp("upgrade"), "upgrade", settings(found_images, client_hosts, "one", "two")
+    ) as stack:
+        copy_program_before(stack)
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def load(client_hosts: Hosts) -> Load:
+    return Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", PASSWORD, 2)
+
+
+def test_the_version_before_makes_a_stack(stack: Stack) -> None:
+    stack.up()
+    assert all("pulled sha256:" in proof for proof in stack.outputs()["verification"].values())
+
+
+def test_this_one_updates_it_without_a_request_lost(stack: Stack, client_hosts: Hosts, load: Load) -> None:
+    for entry in ("settings", "rendering"):
+        shutil.rmtree(stack.folder / entry)
+    shutil.rmtree(stack.folder / "components")
+    copy_program(stack.folder)
+    before, authority = containers("private-registry-upgrade-"), client_hosts.inside("one", f"cat {CA}")
+    with load.running() as tally:
+        done = stack.up()
+    assert tally.failures == []
+    assert tally.requests > 50
+    assert {step.op for step in done} == {"update"}, done
+    assert containers("private-registry-upgrade-") == before
+    assert client_hosts.inside("one", f"cat {CA}") == authority
+    assert stack.preview() == []
+    assert stack.drifted() == []

@@ -1,0 +1,3 @@
+module private-registry.test/clients
+
+go 1.24

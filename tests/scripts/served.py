@@ -1,0 +1,161 @@
+"""The registry, the login and nginx with the rendered configuration, in containers: a stack without the engine."""
+
+import http.client
+import json
+import os
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from components.proxy import config as nginx
+from components.proxy.login.htpasswd import Login, htpasswd
+from components.registry.config import DATA, ON_DISK, PORT, registry_config
+from components.scripts.script import with_payload, words
+from lab.run import run
+from tests.client import Client
+from tests.unit.authority import issue
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+ADDRESS_HEADER = "X-Test-Address"
+"""Says which address a client has: those on this machine all have the same."""
+
+Edits = Mapping[str, Sequence[tuple[str, str]]]
+"""File -> texts that are replaced by others, where a test has no time to wait or no memory to fill."""
+
+
+class Served:
+    """What runs; another configuration begins with empty memory."""
+
+    def __init__(
+        self, name: str, images: Mapping[str, str], folder: Path, storage: Mapping[str, object] = ON_DISK
+    ) -> None:
+        self._prefix = f"private-registry-served-{WORKER}-{name}"
+        self._images, self._folder, self._storage = images, folder, storage
+        self.upstream = (self.container("registry"), PORT)
+        """Where nginx finds the registry."""
+        self.cache: nginx.CacheConfig | None = None
+        self._authority = issue("authority", authority=True)
+        for bundle in ("tls", "users", "site"):
+            (folder / bundle / "current").mkdir(parents=True)
+
+    def start(self, users: Mapping[str, Login], anonymous: Sequence[str] = ()) -> None:
+        """Start the three containers."""
+        self.stop()
+        server = issue("registry.test", self._authority, ["registry.test"])
+        self._write("tls", "server.crt", server.pem)
+        self._write("tls", "server.key", server.key_pem())
+        listen = f"{nginx.tls_listener()}real_ip_header {ADDRESS_HEADER};\nset_real_ip_from 0.0.0.0/0;\n"
+        self._write("tls", "listen.conf", listen)
+        (self._folder / "config.yml").write_text(registry_config("ab" * 32, 5, self._storage))
+        self.let_in(users, anonymous)
+        self._write_site({})
+        run(["docker", "network", "create", self._prefix])
+        if self.cache:
+            own_cache(self._prefix, self._images["registry"], "0:0")
+        mounts = ["--volume", f"{self._folder}:{nginx.ROOT}:ro"]
+        config = "/etc/config.yml"
+        self._run(
+            "registry",
+            [
+                *([] if self.cache else ["--volume", f"{self._prefix}:{DATA}"]),
+                "--volume",
+                f"{self._folder}/config.yml:{config}:ro",
+            ],
+            ["serve", config],
+        )
+        self._run("login", mounts, ["-c", f"{nginx.ROOT}/site/current/login.conf", "-g", "daemon off; user root;"])
+        self._run(
+            "proxy",
+            [*mounts, "--volume", f"{self._prefix}:{nginx.CACHE if self.cache else f'{DATA}:ro'}"],
+            ["-c", f"{nginx.ROOT}/site/current/nginx.conf", "-g", "daemon off; user root;"],
+        )
+        self._wait()
+
+    def stop(self) -> None:
+        """Remove everything."""
+        names = [self.container(part) for part in ("proxy", "login", "registry")]
+        run(["docker", "rm", "--force", "--volumes", *names])
+        run(["docker", "volume", "rm", "--force", self._prefix])
+        with suppress(Exception):
+            run(["docker", "network", "rm", self._prefix])
+
+    def container(self, part: str) -> str:
+        """Return the name of the container that is ``proxy``, ``login`` or ``registry``."""
+        return f"{self._prefix}-{part}"
+
+    def let_in(self, users: Mapping[str, Login], anonymous: Sequence[str] = ()) -> None:
+        """Write the users file, as a release does: another file in the place of the one before."""
+        file = self._folder / "users/current/htpasswd"
+        new = file.with_suffix(".new")
+        new.write_text(htpasswd(users, anonymous))
+        new.rename(file)
+
+    def configure(self, edits: Edits) -> None:
+        """Begin anew with an edited configuration: nothing is remembered."""
+        self._write_site(edits)
+        run(["docker", "restart", "--time", "0", self.container("login"), self.container("proxy")])
+        self._wait()
+
+    def client(self, address: str = "192.0.2.1") -> Client:
+        """Return a client with an address of its own."""
+        return Client(self._authority.pem, self.address("proxy"), nginx.HTTPS_PORT, {ADDRESS_HEADER: address})
+
+    def logged(self, part: str) -> str:
+        """Return what a container has printed since its start."""
+        started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", self.container(part)])
+        return run(["sh", "-c", 'docker logs --since "$1" "$0" 2>&1', self.container(part), started])
+
+    def _write_site(self, edits: Edits) -> None:
+        name = "registry.test"
+        scripts = nginx.login_scripts(name, self.container("login"))
+        texts = {
+            **scripts,
+            "nginx.conf": nginx.nginx_config(
+                name, name, *self.upstream, scripts, layers_on_disk=not self.cache, cache=self.cache
+            ),
+            "login.conf": nginx.login_config(),
+            "padding": nginx.padding(),
+        }
+        for file, text in texts.items():
+            self._write("site", file, edited(text, edits.get(file, ())))
+
+    def _write(self, bundle: str, file: str, text: str) -> None:
+        (self._folder / bundle / "current" / file).write_text(text)
+
+    def _run(self, part: str, options: Sequence[str], arguments: Sequence[str]) -> None:
+        program = "registry" if part == "registry" else "nginx"
+        limits = ["--memory", "256m", "--tmpfs", "/tmp", "--env", "OTEL_TRACES_EXPORTER=none"]  # noqa: S108
+        name = ["--name", self.container(part), "--network", self._prefix, "--user", "0:0", "--entrypoint", program]
+        run(["docker", "run", "--detach", *name, *limits, *options, self._images[program], *arguments])
+
+    def address(self, part: str) -> str:
+        """Return the address of a container."""
+        networks = json.loads(
+            run(["docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", self.container(part)])
+        )
+        return str(networks[self._prefix]["IPAddress"])
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(OSError, http.client.HTTPException):
+                if self.client().send("", "GET", "/healthz").status == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(self.logged("proxy") + self.logged("registry"))
+
+
+def own_cache(volume: str, image: str, owner: str) -> None:
+    """Give a volume for layers to the user, UID:GID, as whom nginx runs; the image is one with a shell."""
+    given = words(volume=volume, image=image, owner=owner, path=nginx.CACHE, folder=nginx.CACHE_FOLDER)
+    script = with_payload(Path("components/storage/volume_owner.sh"), {})
+    run(["sh", "-s", "--", *shlex.split(given)], stdin=script)
+
+
+def edited(text: str, edits: Sequence[tuple[str, str]]) -> str:
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text

@@ -1,0 +1,43 @@
+"""What the bench compares is the same, and what it prints says so."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import docker, hosts, playbook
+from bench.report import Aim, report
+from bench.stack import DOMAIN
+from components.clients.docker import Docker
+from components.clients.runtime import ANY
+from lab import cache
+from lab.run import LabError
+
+
+def test_ansible_places_what_the_program_places() -> None:
+    assert ANY.reference == DOMAIN
+    placed = {task["copy"]["src"]: task["copy"]["dest"] for task in playbook.PLACE if "copy" in task}
+    assert placed == Docker().placement(ANY).paths
+    [entry] = [task["lineinfile"]["line"] for task in playbook.PLACE if "lineinfile" in task]
+    assert entry.split() == [hosts.GATEWAY, DOMAIN]
+
+
+def test_figures_are_printed_with_their_median_and_ratios_of_medians(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {("time s", "ours"): [1.0, 9.0, 2.0], ("time s", "theirs"): [4.0]}
+    report(figures, [Aim("time s", "ours", "time s", "theirs", 1, at_most=True)])
+    median, ratio = (line for line in capsys.readouterr().out.splitlines() if " ours" in line)
+    assert median.split() == ["time", "s", "ours", "2.0", "1.0", "9.0", "2.0"]
+    assert ratio.split()[-4:] == ["0.50", "at", "most", "1"]
+
+
+@pytest.mark.parametrize("count", [0, hosts.MOST + 1])
+def test_more_hosts_than_have_addresses_are_refused(count: int, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="1 to 200"), hosts.started(count, tmp_path / "key"):
+        pass
+
+
+def test_two_do_not_measure_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "CACHE", tmp_path)
+    with docker.alone(), pytest.raises(LabError, match="another 'make bench' runs"), docker.alone():
+        pass
+    with docker.alone():
+        pass

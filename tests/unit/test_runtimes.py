@@ -1,0 +1,160 @@
+"""What each runtime of a client places and proves: names, words and files, as the components declare them."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.clients import RUNTIMES
+from components.clients.runtime import Known
+from components.scripts.script import read_payload
+from operations.drift.state import hosts_of
+from tests.unit.authority import issue
+from tests.unit.conftest import BASE, LOCAL, REMOTE, Declare, Recorder, Resource
+from tests.unit.test_drift import exported
+
+HOST, NAME = "10.0.0.7", "registry-trust-10.0.0.7"
+KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", has_authorities=True)
+
+
+ROOT = issue("root", authority=True, ends=1000)
+BETWEEN = issue("between", ROOT, authority=True, ends=1000)
+PUBLIC = {"source": "signing-authority", "chain": BETWEEN.pem, "key": BETWEEN.key_pem(), "public": True}
+
+
+def with_runtimes(declare: Declare, *runtimes: str, **changes: Any) -> Recorder:
+    """Declare a registry with one client, which has a hosts entry."""
+    return declare(clients=[{**BASE["clients"][0], "runtimes": list(runtimes), **changes.pop("client", {})}], **changes)
+
+
+def below(recorder: Recorder, kind: str) -> dict[str, Resource]:
+    """Return the commands of the client's trust, or of its proof, by name."""
+    return {one.name: one for one in recorder.of(REMOTE) if one.name.startswith(f"registry-{kind}-")}
+
+
+def trust_of(recorder: Recorder) -> Any:
+    return recorder.named("private-registry:index:ClientTrust", NAME).inputs
+
+
+def test_docker_alone_has_the_names_that_it_always_had(declare: Declare) -> None:
+    recorder = declare()
+    assert {name for kind in ("trust", "verification") for name in below(recorder, kind)} == {
+        NAME,
+        f"registry-verification-{HOST}",
+    }
+    assert trust_of(recorder)["runtimes"].keys() == {"docker"}
+
+
+def test_each_runtime_has_a_command_of_its_own(declare: Declare) -> None:
+    recorder = with_runtimes(declare, "docker", "system")
+    placing = below(recorder, "trust")
+    assert placing.keys() == {NAME, f"{NAME}~system"}
+    assert "entry=10.0.0.2/registry.test" in placing[NAME].plain("create")
+    assert "entry=" not in placing[f"{NAME}~system"].plain("create")
+    [store] = re.findall(
+        r"store=(private-registry_registry\.test_[0-9a-f]{8}) ", placing[f"{NAME}~system"].plain("create")
+    )
+    assert placing[f"{NAME}~system"].plain("delete") == f"sudo -n sh -s -- delete store={store} file=ca.crt:0644:-"
+    contents = {name: read_payload(one.plain("stdin"))["ca.crt"] for name, one in placing.items()}
+    assert len(set(contents.values())) == 1
+    said = trust_of(recorder)["runtimes"]
+    assert list(said["docker"]["files"]) == ["/etc/docker/certs.d/registry.test/ca.crt"]
+    assert list(said["system"]["files"]) == [f"the system's store, {store}_*.crt"]
+    proofs = below(recorder, "verification")
+    assert proofs.keys() == {f"registry-verification-{HOST}", f"registry-verification-{HOST}~system"}
+    assert "authority=/etc/docker/certs.d/registry.test/ca.crt" in proofs[f"registry-verification-{HOST}"].plain(
+        "create"
+    )
+
+
+def test_docker_is_declared_the_same_with_and_without_another_runtime(declare: Declare) -> None:
+    alone, beside = (
+        below(with_runtimes(declare, *known), "trust")[NAME] for known in (["docker"], ["docker", "system"])
+    )
+    assert alone.inputs == beside.inputs
+
+
+def test_the_store_alone_needs_no_docker_and_no_password(declare: Declare) -> None:
+    recorder = with_runtimes(declare, "system")
+    placing = below(recorder, "trust")
+    assert placing.keys() == {f"{NAME}~system", f"{NAME}~hosts"}
+    [proof] = below(recorder, "verification").values()
+    assert proof.plain("create").startswith("sudo -n sh -s -- registry=registry.test generation=")
+    assert not proof.is_secret("stdin")
+    assert read_payload(proof.plain("stdin")) == {}
+    assert trust_of(recorder)["hostsEntry"] == {"address": "10.0.0.2", "name": "registry.test"}
+
+
+def test_the_hosts_entry_alone_bears_another_mark_than_with_dockers_files(declare: Declare) -> None:
+    """The one is written before the other goes, and goes without it."""
+    docker, system = (below(with_runtimes(declare, runtime), "trust") for runtime in ("docker", "system"))
+    marks = [
+        re.findall(r"'marker=([^']*)'", one.plain(line))
+        for one in (docker[NAME], system[f"{NAME}~hosts"])
+        for line in ("create", "delete")
+    ]
+    assert (
+        marks
+        == [["private-registry private-registry/test"]] * 2 + [["private-registry private-registry/test (hosts)"]] * 2
+    )
+    assert re.fullmatch(
+        r"sudo -n sh -s -- create entry=10.0.0.2/registry.test 'marker=.*'", system[f"{NAME}~hosts"].plain("create")
+    )
+
+
+def test_without_a_hosts_entry_there_is_none_to_write(declare: Declare) -> None:
+    recorder = with_runtimes(declare, "system", client={"hostsEntry": None})
+    assert below(recorder, "trust").keys() == {f"{NAME}~system"}
+
+
+def test_nothing_is_placed_where_clients_trust_the_issuer(declare: Declare) -> None:
+    recorder = with_runtimes(declare, "docker", "system", certificate=PUBLIC)
+    assert below(recorder, "trust").keys() == {NAME}, "the hosts entry alone"
+    recorder = with_runtimes(declare, "system", certificate=PUBLIC, client={"hostsEntry": None})
+    assert below(recorder, "trust").keys() == set()
+    assert below(recorder, "verification").keys() == {f"registry-verification-{HOST}~system"}
+
+
+def test_drift_asks_for_each_runtime(declare: Declare) -> None:
+    resources = exported(with_runtimes(declare, "docker", "system"))
+    [client] = [host for host in hosts_of(resources) if host.connection]
+    assert not client.is_behind
+    docker, system = sorted(client.bundles, key=lambda bundle: "store" in bundle.place)
+    assert docker.check().startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
+    assert system.check().startswith("sudo -n sh -s -- check store=private-registry_registry.test_")
+    [(repair, script)] = system.repairs()
+    assert repair.startswith("sudo -n sh -s -- update store=")
+    assert "registry=" not in repair, "it may be down now"
+    assert script == system.script
+
+
+@pytest.mark.parametrize("reference", ["registry.test", "[fd00::2]:8443", "[fd00::2:8443]", f"{'a.' * 125}test:65535"])
+def test_the_stores_files_have_names_that_every_program_takes(reference: str) -> None:
+    [store] = [RUNTIMES["system"].placement(replace(KNOWN, reference=reference)).place["store"]]
+    assert re.fullmatch(r"[a-z0-9._-]+", store)
+    # As its link in the folder of the store, and as it is written.
+    assert len(f"ca-cert-{store}_{'0' * 12}.pem.1234567.new") < 255
+
+
+def test_no_two_registries_and_no_two_stacks_have_files_of_one_name() -> None:
+    registries = [
+        replace(KNOWN, reference=reference, mark=mark)
+        for reference in ("[fd00::2]:8443", "[fd00::2:8443]", "registry.test", "registry.test:8443")
+        for mark in ("private-registry project/stack", "private-registry project/stack/mirror")
+    ]
+    stores = {RUNTIMES["system"].placement(registry).place["store"] for registry in registries}
+    assert len(stores) == len(registries)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_says_the_same_of_itself_each_time(runtime: str) -> None:
+    known = RUNTIMES[runtime]
+    assert known.name == runtime
+    assert known.placement(KNOWN).paths
+    assert known.proof(KNOWN, "verification").steps[0] == "TLS"
+
+
+def test_a_client_of_this_machine_has_the_same(declare: Declare) -> None:
+    recorder = declare(clients=[{"host": "here.test", "local": True, "runtimes": ["system"]}])
+    assert recorder.named(LOCAL, "registry-trust-here.test~system").plain("create").startswith("sh -s -- create store=")
