@@ -2,8 +2,8 @@
 
 from contextlib import AbstractContextManager
 
-from lab import cache
-from lab.run import run, succeeds
+from lab import cache, docker
+from lab.run import run
 
 PREFIX = "private-registry-bench"
 
@@ -22,8 +22,8 @@ def remove() -> None:
     if found := _named("container", "--all"):
         run(["docker", "container", "rm", "--force", "--volumes", *found])
     for network in _named("network"):
-        # Docker may count an end that is there no more, and keeps such a network for good: the next run uses it again.
-        succeeds(["docker", "network", "rm", network])
+        # The next run uses again what Docker keeps.
+        docker.remove_network(network)
     if found := _named("volume"):
         run(["docker", "volume", "rm", *found])
 

@@ -55,6 +55,15 @@ def gateway(network: str) -> str:
     return run(["docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network]).strip()
 
 
+def remove_network(name: str) -> bool:
+    """Remove a network of Docker's; tell whether it is gone.
+
+    Docker may keep one for good for an end that is there no more, and may say of one that it is not found while it
+    makes and removes others.
+    """
+    return succeeds(["docker", "network", "rm", name]) or not succeeds(["docker", "network", "inspect", name])
+
+
 def answers() -> bool:
     """Tell whether a Docker Engine answers."""
     return succeeds(["docker", "version", "--format", "{{.Server.Version}}"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from lab import docker
 from lab.debian import install
 from lab.places import PROJECT
 from lab.run import LabError, doing, run, step, succeeds
@@ -163,8 +164,11 @@ def remove(network: Network) -> None:
     for host in network.hosts:
         run(["docker", "rm", "--force", "--volumes", container(network, host)])
         run(["docker", "volume", "rm", "--force", container(network, host)])
-    if succeeds(["docker", "network", "inspect", network.name]):
-        run(["docker", "network", "rm", network.name])
+    if not docker.remove_network(network.name):
+        raise LabError(
+            f"Docker keeps the network {network.name}. See what is in it, and run the command again: "
+            f"docker network inspect {network.name}"
+        )
 
 
 def _ssh_key(state: Path) -> Path:

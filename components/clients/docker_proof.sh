@@ -76,9 +76,18 @@ use_no_helper() {
 	export DOCKER_CONFIG="$config"
 }
 
+# A process in Go looks into the hosts file every five seconds at most, and Docker may have looked for another name just
+# before the entry came: https://github.com/golang/go/blob/master/src/net/hosts.go (cacheMaxAge).
+hosts_file_is_new() {
+	[ $(($(date +%s) - $(stat -c %Y /etc/hosts))) -le 6 ]
+}
+
 check_login() {
 	step='docker login'
-	output=$(payload password | docker login --username "$user" --password-stdin "$registry" 2>&1) || fail_at_docker
+	until output=$(payload password | docker login --username "$user" --password-stdin "$registry" 2>&1); do
+		hosts_file_is_new || fail_at_docker
+		sleep 1
+	done
 }
 
 # An image has a digest for each of its names: the registry's counts.

@@ -76,10 +76,10 @@ def found_images() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[str]:
     """The address of this machine on that bridge."""
-    run(["sh", "-c", f"docker network rm {NETWORK} 2> /dev/null || true"])
+    docker.remove_network(NETWORK)
     run(["docker", "network", "create", NETWORK])
     yield docker.gateway(NETWORK)
-    run(["docker", "network", "rm", NETWORK])
+    docker.remove_network(NETWORK)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from components.proxy import config as nginx
 from components.proxy.login.htpasswd import Login, htpasswd
 from components.registry.config import DATA, ON_DISK, PORT, registry_config
 from components.scripts.script import with_payload, words
+from lab import docker
 from lab.run import run
 from tests.client import Client
 from tests.unit.authority import issue
@@ -78,8 +79,7 @@ class Served:
         names = [self.container(part) for part in ("proxy", "login", "registry")]
         run(["docker", "rm", "--force", "--volumes", *names])
         run(["docker", "volume", "rm", "--force", self._prefix])
-        with suppress(Exception):
-            run(["docker", "network", "rm", self._prefix])
+        docker.remove_network(self._prefix)
 
     def container(self, part: str) -> str:
         """Return the name of the container that is ``proxy``, ``login`` or ``registry``."""
