@@ -119,7 +119,8 @@ def down() -> int:
         status = stack.show("destroy", "--yes", "--skip-preview", "--continue-on-error")
     if status != 0:
         return status
-    hosts.remove(hosts.DEV)
+    if not hosts.remove(hosts.DEV):
+        say(f"Docker keeps {hosts.DEV.name}; 'docker network inspect {hosts.DEV.name}' shows what is in it.")
     if purge:
         run(["docker", "volume", "rm", "--force", "private-registry-dev-data"])
     shutil.rmtree(STATE, ignore_errors=True)
