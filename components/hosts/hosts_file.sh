@@ -70,10 +70,9 @@ warn_of_writers() {
 # as the file becomes another one; a host without flock has none.
 write_hosts() {
 	[ -n "$marker" ] || return 0
-	exec 8< "${hosts%/*}/"
-	! command -v flock > /dev/null || flock 8
+	! command -v flock > /dev/null || take_turn "${hosts%/*}/"
 	write_alone "$1"
-	exec 8<&-
+	exec 9<&-
 }
 
 # cloud-init writes the hosts file at each boot, if it is told to, from a template that it names in it.

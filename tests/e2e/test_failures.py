@@ -65,8 +65,11 @@ def test_a_file_of_somebody_else_is_not_overwritten_and_the_others_go_on(stack: 
 def test_a_client_that_is_gone_for_good_is_forgotten(stack: Stack, client_hosts: Hosts) -> None:
     others = stack.settings["clients"]
     stack.configure(clients=[*others, client_hosts.clients["three"]])
+    three = client_hosts.container("three")
+    # Docker looks into the hosts file every five seconds at most, and this one has just done so when the entry comes.
+    busy = "for _ in $(seq 100); do docker pull nowhere.invalid/image; sleep 0.5; done > /dev/null 2>&1"
+    run(["docker", "exec", "--detach", three, "sh", "-c", busy])
     stack.up()
-    three = f"{client_hosts.network.name}-three"
     run(["docker", "stop", "--time", "2", three])
     try:
         stack.configure(clients=others)
