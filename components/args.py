@@ -88,6 +88,8 @@ class ProvidedArgs(TypedDict, total=False):
     """What clients have to trust, PEM."""
     authority_file: str
     """Or the file that holds it."""
+    public: bool
+    """Clients trust the issuer already, so nothing is distributed."""
     chain: pulumi.Input[str]
     """The server certificate, then each issuer after the one it issued, PEM."""
     chain_file: str
@@ -96,8 +98,6 @@ class ProvidedArgs(TypedDict, total=False):
     """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
     key_file: str
     """Or the file that holds it."""
-    public: bool
-    """Clients trust the issuer already, so nothing is distributed."""
 
 
 class SigningAuthorityArgs(TypedDict, total=False):
@@ -108,6 +108,8 @@ class SigningAuthorityArgs(TypedDict, total=False):
     """What clients have to trust, PEM; without it the root at the end of the chain."""
     authority_file: str
     """Or the file that holds it."""
+    public: bool
+    """Clients trust the issuer already, so nothing is distributed."""
     chain: pulumi.Input[str]
     """The authority that signs, often an intermediate one, then each issuer after the one it issued, PEM."""
     chain_file: str
@@ -116,8 +118,6 @@ class SigningAuthorityArgs(TypedDict, total=False):
     """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
     key_file: str
     """Or the file that holds it."""
-    public: bool
-    """Clients trust the issuer already, so nothing is distributed."""
     validity_days: int
     """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: int

@@ -404,7 +404,7 @@ PROBLEMS = (
         'verification failed at "no TLS without the distributed authority"',
         "The client trusts the registry without the file that was distributed.",
         "Take the authority out of the client's system store, or add system to its runtimes: then the stack keeps it "
-        "there. Only where source is provided or signing-authority, and "
+        "there. Only where the certificate does not come from the stack's own authorities, and "
         "all clients trust the issuer by their system: put public: true in place of authority or authorityFile.",
     ),
     # The engine.

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from components.registry_reference import DEFAULT_HTTPS_PORT
+from components.settings.pem import common_name
 from operations.command_line import CommandLine, OperationError, add_stack
 
 _SECONDS = 10
@@ -47,7 +47,7 @@ def certificates(url: str, authorities: str | None) -> Iterator[Certificate]:
     """
     yield Certificate(f"the certificate that {url} serves", _served(url).not_valid_after_utc)
     for authority in x509.load_pem_x509_certificates(authorities.encode()) if authorities else ():
-        yield Certificate(f"the authority {_name(authority)}", authority.not_valid_after_utc)
+        yield Certificate(f"the authority {common_name(authority)}", authority.not_valid_after_utc)
 
 
 def _served(url: str) -> x509.Certificate:
@@ -65,11 +65,6 @@ def _served(url: str) -> x509.Certificate:
         raise OperationError(
             f"{url} does not answer: {error}; does this machine know its name, and have a way to it?"
         ) from None
-
-
-def _name(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def _outputs(stack: str) -> dict[str, Any]:

@@ -216,7 +216,12 @@ def _text_file(value: object, info: ValidationInfo) -> str:
     return _read(resolve(value, info), "CERTIFICATE")
 
 
-def _secret_file(value: object, info: ValidationInfo, label: str = "") -> str:
+def secret_file(value: object, info: ValidationInfo, label: str = "") -> str:
+    """Return the text of a file with a secret that a setting names; ``label`` as of ``pem.text_of``.
+
+    Raises:
+        ValueError: As of ``resolve``, or everybody may read it, or it is no text.
+    """
     path = resolve(value, info)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IROTH:
@@ -225,7 +230,7 @@ def _secret_file(value: object, info: ValidationInfo, label: str = "") -> str:
 
 
 def _password_file(value: object, info: ValidationInfo) -> str:
-    return _secret_file(value, info).rstrip("\r\n")
+    return secret_file(value, info).rstrip("\r\n")
 
 
 class NamedKey(NamedTuple):
@@ -240,7 +245,7 @@ def _key_file(value: object, info: ValidationInfo) -> NamedKey:
     path = resolve(value, info)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ValueError(f"ssh takes no key that may be read by everybody or by the group; chmod 600 {path}")
-    return NamedKey(str(value), _private_key(SecretStr(_secret_file(value, info))))
+    return NamedKey(str(value), _private_key(SecretStr(secret_file(value, info))))
 
 
 def yaml_file(value: object, info: ValidationInfo) -> Any:
@@ -334,5 +339,5 @@ Certificates = Annotated[str, AfterValidator(_certificates), OrOutput]
 CertificatesFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_certificates)]
 ServerKey = Annotated[SecretStr, AfterValidator(_server_key), OrOutput]
 ServerKeyFile = Annotated[
-    SecretStr, BeforeValidator(partial(_secret_file, label="PRIVATE KEY")), AfterValidator(_server_key)
+    SecretStr, BeforeValidator(partial(secret_file, label="PRIVATE KEY")), AfterValidator(_server_key)
 ]

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.x509.oid import NameOID
 
 _BEGIN = "-----BEGIN "
 _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<body>.*?)-----END (?P=label)-----", re.DOTALL)
@@ -63,6 +64,12 @@ def certificates(text: str) -> list[x509.Certificate]:
 def certificates_text(found: Sequence[x509.Certificate]) -> str:
     """Return certificates as they are written."""
     return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in found)
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """Return the name by which people know an authority: the common name, or the whole subject where it has none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def private_key(text: str) -> PrivateKeyTypes:

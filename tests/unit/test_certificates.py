@@ -1,5 +1,7 @@
 """The sources of the certificate: each has a component, says what it is, and leaves kept stacks their resources."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import pytest
@@ -47,14 +49,18 @@ def short(pair: Pair) -> str:
     return known(pair)["sha256"][:8]
 
 
-def test_every_source_that_can_be_configured_has_a_component() -> None:
-    kinds, *_ = get_args(Source)
-    assert set(get_args(kinds)) == set(SOURCES)
+@dataclass(frozen=True)
+class Example:
+    """A certificate of a source, what its component says, and which resources a kept stack has below it."""
+
+    certificate: dict[str, Any]
+    said: dict[str, Any]
+    kept: set[tuple[str, str]]
 
 
-SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "SelfSigned": (
-        {**SELF_SIGNED, "authority": ROOT.pem},
+EXAMPLES: Mapping[str, Example] = {
+    "SelfSigned": Example(
+        {**SELF_SIGNED, "authority": ROOT.pem, "rotation": "b"},
         {
             "source": "self-signed",
             "signer": "2026",
@@ -65,11 +71,20 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                 "CN=team root": known(ROOT),
             },
             "authorityValidityDays": 3650,
-            "rotation": "",
+            "rotation": "b",
             **LIVES,
         },
+        {
+            (KEY, "registry-certificate-authority-2026"),
+            (AUTHORITY, "registry-certificate-authority-2026"),
+            (KEY, "registry-certificate-authority-2027"),
+            (AUTHORITY, "registry-certificate-authority-2027"),
+            (KEY, "registry-certificate-server-b"),
+            (REQUEST, "registry-certificate-server"),
+            (SERVER, "registry-certificate-server"),
+        },
     ),
-    "SigningAuthority": (
+    "SigningAuthority": Example(
         SIGNING,
         {
             "source": "signing-authority",
@@ -79,8 +94,13 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "rotation": "a",
             **LIVES,
         },
+        {
+            (KEY, "registry-certificate-server-a"),
+            (REQUEST, "registry-certificate-server"),
+            (SERVER, "registry-certificate-server"),
+        },
     ),
-    "Provided": (
+    "Provided": Example(
         PROVIDED,
         {
             "source": "provided",
@@ -92,15 +112,29 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             },
             "served": known(LEAF),
         },
+        set(),
     ),
 }
+"""One for each source, by the name of its settings."""
+
+of_each_source = pytest.mark.parametrize("kind", [source.__name__ for source in SOURCES])
 
 
-@pytest.mark.parametrize("kind", SAID)
+def example(kind: str) -> Example:
+    assert kind in EXAMPLES, f"a source needs an example: give {kind} a certificate, what it says and what it keeps"
+    return EXAMPLES[kind]
+
+
+def test_every_source_that_can_be_configured_has_a_component() -> None:
+    kinds, *_ = get_args(Source)
+    assert set(get_args(kinds)) == set(SOURCES)
+
+
+@of_each_source
 def test_a_component_says_what_it_is(declare: Declare, kind: str) -> None:
-    certificate, said = SAID[kind]
-    [found] = declare(certificate=certificate).of(component(kind))
-    assert found.inputs == {"names": NAMES, **said}
+    given = example(kind)
+    [found] = declare(certificate=given.certificate).of(component(kind))
+    assert found.inputs == {"names": NAMES, **given.said}
     assert found.name == "registry-certificate"
 
 
@@ -114,43 +148,16 @@ def below(recorder: Recorder) -> dict[tuple[str, str], str]:
     }
 
 
-KEPT: tuple[tuple[str, dict[str, Any], set[tuple[str, str]]], ...] = (
-    (
-        "SelfSigned",
-        {"authorities": ["1"], "rotation": "b"},
-        {
-            (KEY, "registry-certificate-authority-1"),
-            (AUTHORITY, "registry-certificate-authority-1"),
-            (KEY, "registry-certificate-server-b"),
-            (REQUEST, "registry-certificate-server"),
-            (SERVER, "registry-certificate-server"),
-        },
-    ),
-    (
-        "SigningAuthority",
-        SIGNING,
-        {
-            (KEY, "registry-certificate-server-a"),
-            (REQUEST, "registry-certificate-server"),
-            (SERVER, "registry-certificate-server"),
-        },
-    ),
-    ("Provided", PROVIDED, set()),
-)
-
-
-@pytest.mark.parametrize(("kind", "certificate", "kept"), KEPT, ids=[kind for kind, *_ in KEPT])
-def test_a_kept_stack_finds_its_resources_again(
-    declare: Declare, kind: str, certificate: dict[str, Any], kept: set[tuple[str, str]]
-) -> None:
-    recorder = declare(certificate=certificate)
-    assert below(recorder) == dict.fromkeys(kept, component(kind))
+@of_each_source
+def test_a_kept_stack_finds_its_resources_again(declare: Declare, kind: str) -> None:
+    given = example(kind)
+    recorder = declare(certificate=given.certificate)
+    assert below(recorder) == dict.fromkeys(given.kept, component(kind))
     assert recorder.options[component(kind), "registry-certificate"].parent == "private-registry:index:PrivateRegistry"
 
 
-@pytest.mark.parametrize("kind", SAID)
+@of_each_source
 def test_a_component_says_nothing_that_is_secret(declare: Declare, kind: str) -> None:
-    certificate, _ = SAID[kind]
-    [found] = declare(certificate=certificate).of(component(kind))
+    [found] = declare(certificate=example(kind).certificate).of(component(kind))
     assert "PRIVATE" not in str(found.inputs)
     assert not [key for key in found.inputs if found.is_secret(key)], "a preview shows all of it"

@@ -7,8 +7,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ def judged(resources: Mapping[str, Resource], stack: Stack) -> dict[str, list[st
 
 def rule(name: str) -> Rule:
     return next(rule for rule in RULES if rule.name == name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Parse each configuration once: a hundred tests judge the same ones, and a tree of it never changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nginx, "parsed", cache(nginx.parsed))
+        yield
 
 
 @pytest.fixture(scope="module")

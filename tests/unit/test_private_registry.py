@@ -122,7 +122,7 @@ def test_nginx_serves_the_families_that_are_given_or_there(
     declare: Declare, given: str | list[str] | None, printed: str, published: list[str], network: str
 ) -> None:
     changes = {} if given is None else {"bindAddress": given}
-    recorder = declare({"registry-proxy-families": printed}, **changes)
+    recorder = declare({"registry-proxy-families": printed}, clients=[], **changes)
     assert [port["ip"] for port in proxy(recorder).inputs["ports"]] == published
     assert f"address={','.join(published)} " in recorder.named(LOCAL, "registry-proxy-address").plain("create")
     frontend = recorder.named(NETWORK, "registry-proxy-network").inputs
@@ -136,7 +136,7 @@ def test_nginx_serves_the_families_that_are_given_or_there(
 
 @pytest.mark.parametrize("given", [None, "0.0.0.0", "::", "127.0.0.1", "::1"])  # noqa: S104 - settings
 def test_the_server_is_told_of_an_address_only_where_it_may_come_later(declare: Declare, given: str | None) -> None:
-    access = {"dockerHost": "ssh://10.0.0.2", "dockerHostAccess": {"agent": True, "hostKey": HOST_KEY}}
+    access = {"dockerHost": "ssh://10.0.0.2", "dockerHostAccess": {"agent": True, "hostKey": HOST_KEY}, "clients": []}
     changes = {} if given is None else {"bindAddress": given}
     assert not [one for one in declare(**access, **changes).of(REMOTE) if one.name.endswith("-nonlocal")]
     told = declare(**access, bindAddress=["10.0.0.2", "fd00::7"]).named(REMOTE, "registry-proxy-nonlocal")

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from lab.places import PROJECT
-from tests.unit.conftest import BASE, Monitor, Recorder, event_loop
+from tests.unit.conftest import BASE, Monitor, Recorder, program_loop
 
 
 def run(config: dict[str, Any], recorder: Recorder) -> None:
@@ -21,7 +21,7 @@ def run(config: dict[str, Any], recorder: Recorder) -> None:
     def program() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"))
 
-    with event_loop():
+    with program_loop():
         pulumi.runtime.set_mocks(recorder, project="private-registry", stack="test", monitor=Monitor(recorder))
         pulumi.runtime.set_all_config(texts)
         program()

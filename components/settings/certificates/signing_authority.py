@@ -17,12 +17,12 @@ from .. import pem
 from ..fields import Certificates, Chain
 from ..section import either
 from ..verifier import subject
-from .source import Given, Signed
+from .source import ChainAndKey, Signed
 
 _Signing = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
-class SigningAuthority(Signed, Given):
+class SigningAuthority(Signed, ChainAndKey):
     """An authority of yours signs: the stack has its key, makes the server certificate, and renews it."""
 
     idle = frozenset({"authorities", "authorityValidityDays"})

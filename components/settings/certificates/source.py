@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from ..chain import mistakes
 from ..fields import Certificates, CertificatesFile, Chain, ChainFile, Name, ServerKey, ServerKeyFile
 from ..section import Section, either
 
@@ -55,10 +56,47 @@ class Signed(CertificateSource):
 
 
 class Given(CertificateSource):
-    """A source that takes a chain of certificates and the key of its first one."""
+    """A source that is given a chain of certificates and the key of its first one; in which keys, its class says."""
 
     also_trusted: ClassVar[str] = ""
     """Where else than in ``authority`` stands what clients have to trust."""
+
+    public: bool = False
+    """Clients trust the issuer already, so nothing is distributed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if missing := self.missing:
+            raise ValueError(f"source: {self.source} needs {missing}")
+        authority = either(self.authority, self.authority_file)
+        if self.public and authority is not None:
+            raise ValueError("authority makes no sense with public: true; take one of them out")
+        if not self.public and (self.trusted if self.is_known else authority) is None:
+            raise ValueError(f"source: {self.source} needs either authority or authorityFile{self.also_trusted}")
+        return self
+
+    @property
+    def missing(self) -> str:
+        """The keys of chain or key where neither is given that could be; nothing where both are there."""
+        return ""
+
+    @property
+    def given_chain(self) -> str:
+        """The certificates, each issuer after the one it issued, PEM."""
+        raise NotImplementedError
+
+    @property
+    def given_key(self) -> SecretStr:
+        """The private key of the chain's first certificate, PEM, not encrypted."""
+        raise NotImplementedError
+
+    def mistakes(self, domain: str) -> Iterable[str]:
+        """Return why clients would refuse the chain where it is served as it is given."""
+        return mistakes(domain, self.given_chain, self.given_key.get_secret_value(), self.trusted)
+
+
+class ChainAndKey(Given):
+    """A source with a key for the chain and one for the private key."""
 
     chain: Chain | None = None
     """The certificates, each issuer after the one it issued, PEM."""
@@ -68,21 +106,12 @@ class Given(CertificateSource):
     """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
     key_file: ServerKeyFile | None = None
     """Or the file that holds it."""
-    public: bool = False
-    """Clients trust the issuer already, so nothing is distributed."""
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        given = {"chain": (self.chain, self.chain_file), "key": (self.key, self.key_file)}
-        for key, values in given.items():
-            if sum(value is not None for value in values) != 1:
-                raise ValueError(f"source: {self.source} needs either {key} or {key}File")
-        authority = either(self.authority, self.authority_file)
-        if self.public and authority is not None:
-            raise ValueError("authority makes no sense with public: true; take one of them out")
-        if not self.public and (self.trusted if self.is_known else authority) is None:
-            raise ValueError(f"source: {self.source} needs either authority or authorityFile{self.also_trusted}")
-        return self
+    @property
+    def missing(self) -> str:
+        """The keys of chain or key where neither is given."""
+        given = {"chain": either(self.chain, self.chain_file), "key": either(self.key, self.key_file)}
+        return next((f"either {key} or {key}File" for key, value in given.items() if value is None), "")
 
     @property
     def given_chain(self) -> str:
