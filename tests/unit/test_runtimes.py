@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.clients import RUNTIMES
+from components.clients import DEFAULT, RUNTIMES
 from components.clients.runtime import AUTHORITIES, KEEP_TRUST, Known, Placement, Proof
 from components.scripts.script import read_payload, read_words, script_text
 from lab.places import PROJECT
@@ -189,6 +189,15 @@ def test_a_runtime_drops_no_authority_by_which_the_registry_is_known(runtime: st
     placed = RUNTIMES[runtime].placement(KNOWN)
     assert KEEP_TRUST in placed.parts
     assert placed.place["registry"] == KNOWN.reference, "without this word keep_trust.sh lets all go"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_gives_no_word_that_is_made_elsewhere(runtime: str) -> None:
+    placed, proof = RUNTIMES[runtime].placement(KNOWN), RUNTIMES[runtime].proof(KNOWN, "verification")
+    # By the mark of the hosts entry another's script, which gets no entry, would take that away.
+    others = {"file", "entry", "release"} | ({"marker"} if runtime != DEFAULT else set())
+    assert placed.place.keys().isdisjoint(others)
+    assert "generation" not in proof.words
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
