@@ -81,4 +81,4 @@ def test_a_contract_has_each_kind_know_no_other(kinds: str) -> None:
     modules = sorted(one.__module__ for one in KINDS[kinds])
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     independent = [sorted(one["modules"]) for one in contracts if one["type"] == "independence"]
-    assert modules in independent, f"pyproject.toml has no independence contract of just these {kinds}"
+    assert modules in independent, f"pyproject.toml has no independence contract of just these {kinds}: {modules}"

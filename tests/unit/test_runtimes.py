@@ -152,6 +152,8 @@ def test_no_two_registries_and_no_two_stacks_have_files_of_one_name() -> None:
 def test_a_runtime_says_the_same_of_itself_each_time(runtime: str) -> None:
     known = RUNTIMES[runtime]
     assert known.name == runtime
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", runtime), "names of resources end with it"
+    assert runtime != "hosts", "so the entry alone is called"
     assert known.placement(KNOWN).paths
     assert known.proof(KNOWN, "verification").steps[0] == "TLS"
 
@@ -217,7 +219,8 @@ def test_two_registries_on_one_host_have_places_of_their_own(runtime: str) -> No
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_runtime_is_on_the_page_of_the_clients(runtime: str) -> None:
     page = " ".join((PROJECT / "docs/clients.md").read_text().split())
-    assert f"the runtime `{runtime}`" in page, "who needs it, what it changes, what has to be restarted"
+    words = f"the runtime `{runtime}`"
+    assert words in page, f"docs/clients.md has no '{words}': who needs it, what it changes, what has to be restarted"
 
 
 def test_a_file_that_no_script_gets_is_refused() -> None:
