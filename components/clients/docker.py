@@ -30,6 +30,7 @@ class Docker(Runtime):
     """
 
     name = "docker"
+    meaning = "the registry's folder for Docker"
 
     def placement(self, registry: Known) -> Placement:
         """Return the registry's folder."""

@@ -48,12 +48,25 @@ class Placement:
     place: Mapping[str, str]
     """What the script has to know besides the files."""
     paths: Mapping[str, str]
-    """Name of each file that goes there -> where it is, as a preview says it."""
+    """``AUTHORITIES`` -> where they are, as a preview says it; nothing where none are placed."""
     script: Path
     parts: tuple[Path, ...] = (KEEP_TRUST,)
     """Files with functions that the script calls."""
     link: str = ""
     """Another path of the same."""
+
+    def __post_init__(self) -> None:
+        """Refuse files that no script would find.
+
+        Raises:
+            ValueError: ``paths`` has another file than the authorities.
+        """
+        if others := sorted(self.paths.keys() - {AUTHORITIES}):
+            raise ValueError(
+                f"{', '.join(others)} can't be placed in {self.target}: a runtime's script gets one file, "
+                f"{AUTHORITIES}, and files.sh keeps that name; for another name on the host, or more files, "
+                "write a script of its own, which makes them of that one"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,8 @@ class Runtime(ABC):
 
     name: ClassVar[str]
     """As the settings have it."""
+    meaning: ClassVar[str]
+    """What it is and whom it helps, as the reference of the settings has it after its name."""
 
     @abstractmethod
     def placement(self, registry: Known) -> Placement:

@@ -8,6 +8,7 @@ _ORDER = (
     *("directory", "store", "link", "entry", "marker", "owner", "registry", "release"),
     *("program", "image", "probe", "container", "network", "root", "https", "generation"),
 )
+"""What stacks have in their states, in this order: in another one every command would run again."""
 
 
 def arguments(verb: str, place: Mapping[str, str], files: Mapping[str, Mapping[str, str]]) -> str:
@@ -15,10 +16,11 @@ def arguments(verb: str, place: Mapping[str, str], files: Mapping[str, Mapping[s
 
     Args:
         verb: What it does.
-        place: What it has to know besides the files; what is empty is left out.
+        place: What it has to know besides the files. What is empty is left out; what no stack had yet comes last.
         files: Name -> ``mode`` and ``digest``.
     """
-    return " ".join(filter(None, [verb, words(**{key: place.get(key, "") for key in _ORDER}), file_words(files)]))
+    keys = [*(key for key in _ORDER if key in place), *sorted(place.keys() - {*_ORDER})]
+    return " ".join(filter(None, [verb, words(**{key: place[key] for key in keys}), file_words(files)]))
 
 
 def file_words(files: Mapping[str, Mapping[str, str]]) -> str:

@@ -72,7 +72,10 @@ def read_words(line: str) -> list[tuple[str, str]]:
 
 def _case(name: str, text: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name for a file of a payload")
+        raise ValueError(
+            f"{name!r} is not a name for a file of a payload: it has letters, digits, '.', '_' and '-' alone, "
+            "and starts with a letter or a digit"
+        )
     if not text.endswith("\n") or "\0" in text or _END in text.splitlines() or _LOST_BY_DASH.search(text):
         raise ValueError(f"the content of {name} must be text, end with a line break and have no line like {_END}")
     return f"{name}) cat <<'{_END}'\n{text}{_END}\n;;"

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 else:
     RuntimeName = Literal[tuple(RUNTIMES)]
 
+_RUNTIMES = "; ".join(f"`{runtime.name}`, {runtime.meaning}" for runtime in RUNTIMES.values())
+
 
 class SshUrl(NamedTuple):
     """Where an SSH server is, and as whom to log in."""
@@ -145,9 +147,10 @@ class Client(SshAccess):
     """The host through which the client is reached, where there is no direct way."""
     hosts_entry: IpAddress | None = None
     """Where there is no DNS: the address that the client's /etc/hosts gives the registry's domain."""
-    runtimes: Annotated[tuple[RuntimeName, ...], Field(strict=False, min_length=1)] = (DEFAULT,)
-    """What it comes to trust by: `docker`, the registry's folder for Docker; `system`, the trust store of the machine,
-    for curl, Go programs and most others."""
+    runtimes: Annotated[
+        tuple[RuntimeName, ...],
+        Field(strict=False, min_length=1, description=f"What it comes to trust by: {_RUNTIMES}."),
+    ] = (DEFAULT,)
 
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:

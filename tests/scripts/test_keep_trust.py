@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from components.clients.runtime import HOSTS_FILE, KEEP_TRUST
+from components.clients import RUNTIMES
+from components.clients.runtime import ANY, Placement
 from tests.scripts.conftest import Shell
 from tests.scripts.store import machine
 from tests.unit.authority import Pair, issue
-
-FILES, SYSTEM = Path("components/hosts/files.sh"), Path("components/clients/system.sh")
 
 
 @contextmanager
@@ -80,35 +79,58 @@ DROPS = {
 
 
 @dataclass(frozen=True)
-class Trusting:
-    """A client, by the script that places what it trusts by."""
+class Place:
+    """Where a script puts files, in a folder that stands for its host."""
 
-    script: Path
     words: tuple[str, ...]
+    """By which it puts them there."""
     files: Path
-    """Where those lie."""
-    tools: Path
+    tools: Path | None = None
     """Where it has more programs than its shell finds."""
 
+
+def in_a_folder(host: Path) -> Place:
+    """Return a folder for a registry, as Docker has one."""
+    folder = host / "certs.d/registry.test"
+    return Place((f"directory={folder}", f"hosts={host}/hosts"), folder)
+
+
+def in_the_store(host: Path) -> Place:
+    """Return the trust store of a machine."""
+    store = machine(host / "root", "debian")
+    words = ("store=private-registry_registry.test_12ab34cd", f"root={store.root}")
+    return Place(words, store.anchors, store.program.parent)
+
+
+PLACES: dict[str, Callable[[Path], Place]] = {"files.sh": in_a_folder, "system.sh": in_the_store}
+"""A runtime whose script is another one needs a line."""
+
+
+@dataclass(frozen=True)
+class Trusting:
+    """A client, by what places what it trusts by."""
+
+    placed: Placement
+    place: Place
+
     def run(self, shell: Shell, verb: str, registry: str, authorities: str) -> subprocess.CompletedProcess[str]:
-        shell = replace(shell, path=f"{self.tools}:{shell.path}", parts=(KEEP_TRUST, HOSTS_FILE))
-        words = (*self.words, "file=ca.crt:0644:12ab", f"registry={registry}")
-        return shell.run(self.script, verb, *words, payload={"ca.crt": authorities})
+        tools = [str(self.place.tools)] if self.place.tools else []
+        shell = replace(shell, path=":".join([*tools, shell.path]), parts=self.placed.parts)
+        words = (*self.place.words, "file=ca.crt:0644:12ab", f"registry={registry}")
+        return shell.run(self.placed.script, verb, *words, payload={"ca.crt": authorities})
 
     def authorities(self) -> set[x509.Certificate]:
         """Return what it trusts."""
-        files = self.files.rglob("*.crt")
+        files = self.place.files.rglob("*.crt")
         return {one for file in files for one in x509.load_pem_x509_certificates(file.read_bytes())}
 
 
-@pytest.fixture(params=[FILES, SYSTEM], ids=lambda script: script.stem)
+@pytest.fixture(params=RUNTIMES)
 def trusting(request: pytest.FixtureRequest, tmp_path: Path) -> Trusting:
-    """Return a client that trusts by a folder of Docker's, or by a machine's store."""
-    store = machine(tmp_path / "root", "debian")
-    docker, name = tmp_path / "certs.d/registry.test", "private-registry_registry.test_12ab34cd"
-    if request.param == FILES:
-        return Trusting(FILES, (f"directory={docker}", f"hosts={tmp_path}/hosts"), docker, store.program.parent)
-    return Trusting(SYSTEM, (f"store={name}", f"root={store.root}"), store.anchors, store.program.parent)
+    """Return a client that trusts by one of the runtimes."""
+    placed = RUNTIMES[request.param].placement(ANY)
+    assert placed.script.name in PLACES, f"PLACES does not say where {placed.script.name} puts files"
+    return Trusting(placed, PLACES[placed.script.name](tmp_path))
 
 
 @pytest.mark.parametrize("case", DROPS)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from components import PrivateRegistry
+from components.clients import RUNTIMES
 from components.scripts.packed import unpacking
 from components.scripts.script import with_payload
 from components.settings import Settings
@@ -41,7 +42,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     SERVER,
     {
         "anonymousPull": ["public", "base"],
-        "clients": [{**client, "runtimes": ["docker", "system"]} for client in BASE["clients"]],
+        "clients": [{**client, "runtimes": list(RUNTIMES)} for client in BASE["clients"]],
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
     },
     {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}], "storage": BUCKET},

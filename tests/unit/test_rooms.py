@@ -1,9 +1,16 @@
 """What one room writes, no other room reads back as text: neither names of resources nor words of scripts."""
 
 import ast
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from components.certificates import SOURCES
+from components.clients import RUNTIMES
+from components.storage import STORAGES
 from lab.places import PROJECT
 from tests.unit.conftest import Declare
 
@@ -16,6 +23,14 @@ WRITTEN = ("read_payload", "read_words")
 """What reads the words and the files of a script."""
 SENT = {"policies/commands.py"}
 """A rule judges what is sent, whatever a component says of it: so this one reads the words and files of a command."""
+
+KINDS: dict[str, Iterable[Any]] = {
+    "runtimes of clients": [type(runtime) for runtime in RUNTIMES.values()],
+    "sources of the certificate": SOURCES.values(),
+    "settings of the sources": SOURCES,
+    "storages": STORAGES.values(),
+    "settings of the storages": STORAGES,
+}
 
 
 def sources() -> list[Path]:
@@ -58,3 +73,12 @@ def test_no_script_is_read_outside_of_the_components() -> None:
         if isinstance(node, ast.ImportFrom) and any(name.name in WRITTEN for name in node.names)
     }
     assert readers == SENT
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_a_contract_has_each_kind_know_no_other(kinds: str) -> None:
+    """Their folders have more in them, which they may know: so a contract can't name a folder."""
+    modules = sorted(one.__module__ for one in KINDS[kinds])
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    independent = [sorted(one["modules"]) for one in contracts if one["type"] == "independence"]
+    assert modules in independent, f"pyproject.toml has no independence contract of just these {kinds}: {modules}"

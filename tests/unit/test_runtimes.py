@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.clients import RUNTIMES
-from components.clients.runtime import Known
-from components.scripts.script import read_payload
+from components.clients import DEFAULT, RUNTIMES
+from components.clients.runtime import AUTHORITIES, KEEP_TRUST, Known, Placement, Proof
+from components.scripts.script import read_payload, read_words, script_text
+from lab.places import PROJECT
 from operations.drift.state import hosts_of
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE, LOCAL, REMOTE, Declare, Recorder, Resource
@@ -151,8 +152,81 @@ def test_no_two_registries_and_no_two_stacks_have_files_of_one_name() -> None:
 def test_a_runtime_says_the_same_of_itself_each_time(runtime: str) -> None:
     known = RUNTIMES[runtime]
     assert known.name == runtime
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", runtime), "names of resources end with it"
+    assert runtime != "hosts", "so the entry alone is called"
     assert known.placement(KNOWN).paths
     assert known.proof(KNOWN, "verification").steps[0] == "TLS"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_word_of_a_runtime_reaches_its_commands(declare: Declare, runtime: str) -> None:
+    recorder = with_runtimes(declare, runtime)
+    known = replace(KNOWN, mark="private-registry private-registry/test")
+    placed, proof = RUNTIMES[runtime].placement(known), RUNTIMES[runtime].proof(known, "verification")
+    [placing] = (one for one in below(recorder, "trust").values() if not one.name.endswith("~hosts"))
+    [proving] = below(recorder, "verification").values()
+    place = {(key, value) for key, value in placed.place.items() if value}
+    assert place <= set(read_words(placing.plain("create")))
+    assert place <= set(read_words(placing.plain("update")))
+    # Who takes it away does not ask the registry.
+    assert {word for word in place if word[0] != "registry"} <= set(read_words(placing.plain("delete")))
+    assert {(key, value) for key, value in proof.words.items() if value} <= set(read_words(proving.plain("create")))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtimes_scripts_know_its_words(runtime: str) -> None:
+    placed, proof = RUNTIMES[runtime].placement(KNOWN), RUNTIMES[runtime].proof(KNOWN, "verification")
+    assert placed.place.keys() <= words_of(placed)
+    assert proof.words.keys() | {"generation"} <= words_of(proof)
+
+
+def words_of(known: Placement | Proof) -> set[str]:
+    """Return the words that a script takes: what its `main` sets before it reads them."""
+    main = script_text(known.script, known.parts).rpartition("main() {\n")[2]
+    return set(re.findall(r"\b([a-z]+)=", main.partition("read_words")[0])) - {"files"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_drops_no_authority_by_which_the_registry_is_known(runtime: str) -> None:
+    placed = RUNTIMES[runtime].placement(KNOWN)
+    assert KEEP_TRUST in placed.parts
+    assert placed.place["registry"] == KNOWN.reference, "without this word keep_trust.sh lets all go"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_gives_no_word_that_is_made_elsewhere(runtime: str) -> None:
+    placed, proof = RUNTIMES[runtime].placement(KNOWN), RUNTIMES[runtime].proof(KNOWN, "verification")
+    # By the mark of the hosts entry another's script, which gets no entry, would take that away.
+    others = {"file", "entry", "release"} | ({"marker"} if runtime != DEFAULT else set())
+    assert placed.place.keys().isdisjoint(others)
+    assert "generation" not in proof.words
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_folder_of_a_runtime_is_where_its_file_is(runtime: str) -> None:
+    """A repair sets modes there; without a folder the script does so itself."""
+    placed = RUNTIMES[runtime].placement(KNOWN)
+    if directory := placed.place.get("directory"):
+        assert placed.paths == {AUTHORITIES: f"{directory}/{AUTHORITIES}"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_two_registries_on_one_host_have_places_of_their_own(runtime: str) -> None:
+    registries = [replace(KNOWN, reference=reference) for reference in ("registry.test", "registry.test:8443")]
+    assert len({RUNTIMES[runtime].placement(registry).target for registry in registries}) == 2
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_is_on_the_page_of_the_clients(runtime: str) -> None:
+    page = " ".join((PROJECT / "docs/clients.md").read_text().split())
+    words = f"the runtime `{runtime}`"
+    assert words in page, f"docs/clients.md has no '{words}': who needs it, what it changes, what has to be restarted"
+
+
+def test_a_file_that_no_script_gets_is_refused() -> None:
+    placed = RUNTIMES["docker"].placement(KNOWN)
+    with pytest.raises(ValueError, match=r"registry\.test:8443\.crt can't be placed in .*: a runtime's script gets"):
+        replace(placed, paths={"registry.test:8443.crt": "/etc/toy/registry.test:8443.crt"})
 
 
 def test_a_client_of_this_machine_has_the_same(declare: Declare) -> None:
