@@ -18,6 +18,7 @@ from components import PrivateRegistry
 from components.scripts.packed import unpacking
 from components.scripts.script import with_payload
 from components.settings import Settings
+from components.storage import STORAGES
 from lab.places import PROJECT
 from policies import commands, nginx
 from policies.rules import COMPONENT, CONTAINER, RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
@@ -25,7 +26,7 @@ from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Declare, Recorder, mocked
-from tests.unit.test_storage import BUCKET
+from tests.unit.storages import EXAMPLES
 
 PEM = issue("root", authority=True).pem
 TRUST, VERIFICATION = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
@@ -43,7 +44,8 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
         "clients": [{**client, "runtimes": ["docker", "system"]} for client in BASE["clients"]],
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
     },
-    {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}], "storage": BUCKET},
+    {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}]},
+    *({"storage": EXAMPLES[kind]} for kind in STORAGES),
 )
 Break = Callable[[dict[str, Any]], None]
 
@@ -67,7 +69,7 @@ def judgeable(recorder: Recorder, name: str = "registry") -> dict[str, Resource]
     for resource in recorder.resources:
         options = recorder.options[resource.type, resource.name]
         found[f"{resource.type} {resource.name}"] = Resource(
-            resource.type, resource.name, read(resource.inputs), options.parent, options.protect, name
+            resource.type, resource.name, read(resource.inputs), options.types_above, options.protect, name
         )
     return found
 
@@ -273,7 +275,7 @@ def test_it_is_no_name_that_makes_a_proxy(whole: dict[str, Resource]) -> None:
     [message] = judge(replace(whole[REGISTRY], name="registry-proxy-container", inputs=published), Stack("test"))
     assert "is not the proxy" in message
     assert judge(replace(whole[PROXY], name="front"), Stack("test")) == []
-    elsewhere = replace(whole[PROXY], parent="other:index:Proxy")
+    elsewhere = replace(whole[PROXY], above=("other:index:Proxy",))
     assert "is not the proxy" in judge(elsewhere, Stack("test"))[0]
 
 
@@ -282,13 +284,13 @@ def test_each_rule_is_broken_by_one_of_these_tests() -> None:
 
 
 def test_a_command_of_which_nobody_knows_runs_on_a_client(whole: dict[str, Resource]) -> None:
-    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], parent=REGISTRY_TYPE), Stack("test"))
+    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], above=(REGISTRY_TYPE,)), Stack("test"))
     assert "neither its trust nor its verification" in message
 
 
 def test_what_is_for_the_server_stays_there(whole: dict[str, Resource]) -> None:
     """Else a component of the server's would be a way to bring a key to a client."""
-    moved = replace(whole[TRUST], parent=f"{COMPONENT}ReleasedFiles")
+    moved = replace(whole[TRUST], above=(PROXY_TYPE, f"{COMPONENT}ReleasedFiles"))
     [message] = judged({**whole, TRUST: moved}, Stack("test"))["server-is-one-host"]
     assert message.startswith(f"{TRUST}: a command of the server's runs on 10.0.0.7, and most others on 10.0.0.2.")
     assert "Give it the server as its host" in message
