@@ -16,5 +16,8 @@ BUCKET = {
     "secretAccessKey": SECRET,
 }
 
-EXAMPLES: Mapping[type[Storage], Mapping[str, Any]] = {Volume: {"type": "volume"}, S3: BUCKET}
-"""The settings of a storage -> what a stack's file may say."""
+EXAMPLES: Mapping[type[Storage], Mapping[str, Any]] = {
+    Volume: {"type": "volume"},
+    S3: BUCKET,
+}
+"""The settings of a storage -> what a stack's file may say, with texts as secrets that stand nowhere else."""

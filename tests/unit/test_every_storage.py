@@ -1,5 +1,6 @@
 """What holds for each storage that the table has: the seam tells by these tests what a new one lacks."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -7,6 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from components.containers.orphans import OWNER
 from components.proxy.config import CACHE
@@ -58,7 +60,8 @@ def test_the_settings_list_what_the_table_has() -> None:
 
 @each_storage
 def test_the_page_of_storages_has_it(kind: Kind) -> None:
-    assert f"`type: {named(kind)}`" in (PROJECT / "docs/storage.md").read_text()
+    rows = [line for line in (PROJECT / "docs/storage.md").read_text().splitlines() if line.startswith("| ")]
+    assert any(f"`type: {named(kind)}`" in row for row in rows), "docs/storage.md has a row for each storage"
 
 
 @each_storage
@@ -76,6 +79,22 @@ def test_a_review_has_a_row_for_all_that_it_declares(declare: Declare, kind: Kin
     found = impacts(preview(*steps(with_storage(declare, kind), op)))
     unknown = [row.change for row in found if row.change.startswith("resource ")]
     assert unknown == [], "each needs a rule in review/impacts.py"
+
+
+@each_storage
+def test_its_secrets_stand_in_one_secret_input_alone(declare: Declare, kind: Kind) -> None:
+    settings = Settings.model_validate({**BASE, "storage": EXAMPLES[kind]}).storage
+    secrets = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
+    recorder = with_storage(declare, kind)
+    with_one = {
+        (one.name, key)
+        for one in recorder.resources
+        for key, value in one.inputs.items()
+        if any(secret in json.dumps(value) for secret in secrets)
+    }
+    config = recorder.named(LOCAL, "registry-registry-config")
+    assert with_one == ({(config.name, "stdin")} if secrets else set())
+    assert config.is_secret("stdin")
 
 
 def moved(before: Recorder, after: Recorder) -> list[Impact]:

@@ -21,11 +21,11 @@ from components.settings import Settings
 from components.storage import STORAGES
 from lab.places import PROJECT
 from policies import commands, nginx
-from policies.rules import COMPONENT, CONTAINER, RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
+from policies.rules import COMPONENT, CONTAINER, RULES, STORING, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
 from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Declare, Recorder, mocked
+from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, VOLUME, Declare, Recorder, mocked
 from tests.unit.storages import EXAMPLES
 
 PEM = issue("root", authority=True).pem
@@ -337,6 +337,25 @@ def test_the_data_of_a_stack_for_production_has_to_be_protected(declare: Declare
     assert judged(resources, Stack("dev")) == {}
     assert judged(resources, Stack("live", ("live",))).keys() == {"protected-data"}
     assert judged(judgeable(declare(protect=True)), Stack("prod")) == {}
+
+
+def test_what_nobody_knows_may_hold_images_below_the_registry() -> None:
+    """A storage may declare what no rule has heard of."""
+    unheard = Resource("nfs:index/share:Share", "share", {}, (REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))
+    [message] = judged({"": unheard}, Stack("prod"))["protected-data"]
+    assert message.startswith("share: what may hold the images is not protected in the stack prod. Set")
+    assert judged({"": replace(unheard, protect=True)}, Stack("prod")) == {}
+    assert judged({"": replace(unheard, above=(REGISTRY_TYPE,))}, Stack("prod")) == {}
+    unknown = Resource(VOLUME, "any", {"labels": UNKNOWN}, (REGISTRY_TYPE, STORING))
+    assert judged({"": unknown}, Stack("prod")) == {}
+
+
+def test_what_is_below_the_registry_runs_on_the_server(whole: dict[str, Resource]) -> None:
+    """However deep, and below a component of whatever name."""
+    deep = replace(whole["registry-registry-config"], above=(REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))
+    assert judged({"": deep}, Stack("test")) == {}
+    [found] = judged({"": replace(deep, above=(REGISTRY_TYPE,))}, Stack("test"))["no-secret-on-clients"]
+    assert "Declare it below the registry or the proxy" in found
 
 
 def test_what_is_not_known_yet_is_not_judged(whole: dict[str, Resource]) -> None:

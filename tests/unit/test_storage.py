@@ -1,25 +1,28 @@
 """Where the registry keeps the images: what is refused, where each part goes, and what a preview says of a change."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import pulumi_docker as docker
 import pytest
 import yaml
 
 from components import PrivateRegistry
+from components import storage as storages
 from components.proxy.config import CACHE
+from components.registry.config import DATA
 from components.scripts.script import read_payload
 from components.settings import Settings
-from components.settings.storage import S3, Volume
-from components.storage import STORAGES
+from components.settings.storage import S3, Storage, Volume
+from components.storage import STORAGES, Attached, StorageArgs
 from review.impacts import impacts
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, LOCAL, NETWORK, VOLUME, Declare, Recorder, Resource, mocked
+from tests.unit.conftest import BASE, LOCAL, NETWORK, VOLUME, Declare, Recorder, Resource, declared, mocked
 from tests.unit.events import below, event, preview
 from tests.unit.storages import BUCKET, KEY, SECRET
 from tests.unit.test_inputs import later
-from tests.unit.test_private_registry import registry
+from tests.unit.test_private_registry import proxy, registry
 from tests.unit.test_settings import message, read
 
 AUTHORITY = issue("a storage's authority", authority=True)
@@ -124,19 +127,6 @@ def files(recorder: Recorder) -> dict[str, str]:
     return read_payload(bundle(recorder).plain("stdin"))
 
 
-def test_the_keys_stand_in_one_secret_input_alone(declare: Declare) -> None:
-    recorder = declare(storage=bucket())
-    with_keys = [
-        (one.name, key)
-        for one in recorder.resources
-        for key, value in one.inputs.items()
-        if KEY in json.dumps(value) or SECRET in json.dumps(value)
-    ]
-    assert with_keys == [("registry-registry-config", "stdin")]
-    assert bundle(recorder).is_secret("stdin")
-    assert "file=config.yml:0600:" in bundle(recorder).plain("create")
-
-
 def test_a_bucket_says_which_one_it_is(declare: Declare) -> None:
     [said] = declare(storage=bucket()).of(COMPONENT)
     shown = {key: said.inputs[key] for key in ("type", "bucket", "region", "endpoint", "prefix")}
@@ -210,6 +200,17 @@ def test_what_a_bucket_has_answered_is_no_answer_of_another(declare: Declare, ke
     before, after = declare(storage=bucket()), declare(storage=bucket(**{key: other}))
     assert key_of(before) != key_of(after)
     assert key_of(before) == key_of(declare(storage=bucket(secretAccessKey="another", cacheSize=9)))
+
+
+def test_nginx_has_the_images_as_the_storage_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder(settings: Volume, args: StorageArgs) -> Attached:
+        mount = docker.ContainerMountArgs(type="bind", source="/mnt/images", target=DATA, read_only=True)
+        return replace(STORAGES[S3](S3.model_validate(BUCKET), args), data=mount, cache=None)
+
+    table: dict[type[Storage], Callable[..., Attached]] = {Volume: folder}
+    monkeypatch.setattr(storages, "STORAGES", table)
+    [mount] = [mount for mount in proxy(declared()).inputs["mounts"] if mount["target"] == DATA]
+    assert mount == {"type": "bind", "source": "/mnt/images", "target": DATA, "readOnly": True}
 
 
 def test_a_volume_stays_where_it_is_while_images_move(declare: Declare) -> None:
