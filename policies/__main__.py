@@ -56,9 +56,8 @@ def _item(container: Any, key: Any) -> Any:
 
 def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
     # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
-    types = args.urn.split("::")[2].split("$")
-    parent = types[-2] if len(types) > 1 else ""
-    return Resource(args.resource_type, args.name, _read(args.props), parent, bool(args.opts.protect), _registry(args))
+    above = args.urn.split("::")[2].split("$")[:-1]
+    return Resource(args.resource_type, args.name, _read(args.props), above, bool(args.opts.protect), _registry(args))
 
 
 def _registry(args: ResourceValidationArgs | PolicyResource | None) -> str:

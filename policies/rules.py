@@ -13,14 +13,16 @@ from typing import Any
 
 from components.clients import RUNTIMES
 from components.clients.runtime import ANY
+from components.containers.orphans import OWNER
 from policies import commands, nginx
 
 UNKNOWN = object()
 """Stands for a value that a preview can't know."""
 
-CONTAINER, IMAGE, VOLUME = (
+CONTAINER, IMAGE, NETWORK, VOLUME = (
     "docker:index/container:Container",
     "docker:index/remoteImage:RemoteImage",
+    "docker:index/network:Network",
     "docker:index/volume:Volume",
 )
 DOCKER = "pulumi:providers:docker"
@@ -33,9 +35,12 @@ COMPONENT = "private-registry:index:"
 """What the types of this project's components start with."""
 REGISTRY = f"{COMPONENT}PrivateRegistry"
 PROXY = f"{COMPONENT}Proxy"
-LAYER_CACHE = f"{COMPONENT}LayerCache"
-SERVER_SIDE = (f"{COMPONENT}Registry", PROXY, f"{COMPONENT}Login", f"{COMPONENT}ReleasedFiles", LAYER_CACHE)
-"""The components whose commands run on the server. All others count as run on a client."""
+STORING = f"{COMPONENT}Registry"
+"""The component below which the images are."""
+SERVER_SIDE = frozenset({STORING, PROXY})
+"""The components below which commands run on the server, however deep. All others count as run on a client."""
+MADE_AGAIN = (CONTAINER, IMAGE, NETWORK, *commands.TYPES)
+"""The types of what an update makes again as it was. All else below the registry may hold images."""
 
 VERIFICATION_USER = "verification"
 
@@ -48,11 +53,21 @@ class Resource:
     name: str
     inputs: Mapping[str, Any]
     """In the clear; ``UNKNOWN`` where it is not known yet."""
-    parent: str = ""
-    """The type of the component that it is declared by: names are free, and anybody's."""
+    above: Sequence[str] = ()
+    """The types of what it is below, the nearest last: names are free, and anybody's."""
     protect: bool = False
     registry: str = ""
     """The name of the registry that it is a part of, where that is known: a program may declare several."""
+
+    @property
+    def parent(self) -> str:
+        """The type of the component that declares it."""
+        return self.above[-1] if self.above else ""
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether it is a command that counts as the server's."""
+        return self.type in commands.TYPES and not SERVER_SIDE.isdisjoint(self.above)
 
 
 @dataclass(frozen=True)
@@ -141,7 +156,7 @@ _CARRIED = {
 
 
 def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
-    if resource.type not in commands.TYPES or resource.parent in SERVER_SIDE:
+    if resource.type not in commands.TYPES or resource.is_on_server:
         return
     carried = _CARRIED.get(resource.parent)
     if carried is None:
@@ -311,17 +326,21 @@ def _tls_is_modern(resource: Resource, _: Stack) -> Iterator[Violation]:
 
 
 def _data_is_protected(resource: Resource, stack: Stack) -> Iterator[Violation]:
-    # What a cache holds are copies.
-    if (
-        resource.type == VOLUME
-        and resource.parent != LAYER_CACHE
-        and stack.name in stack.protected
-        and not resource.protect
-    ):
+    if stack.name in stack.protected and _may_hold_images(resource) and not resource.protect:
+        what = "the volume with the images" if resource.type == VOLUME else "what may hold the images"
         yield Violation(
-            f"the volume with the images is not protected in the stack {stack.name}",
+            f"{what} is not protected in the stack {stack.name}",
             "Set private-registry:protect to true and run an update",
         )
+
+
+def _may_hold_images(resource: Resource) -> bool:
+    if resource.type == VOLUME:
+        # One with the owner's label goes with its state: what it holds are copies.
+        labels = resource.inputs.get("labels")
+        return labels is not UNKNOWN and all(_part(label, "label") != OWNER for label in _known_list(labels))
+    is_declared = STORING in resource.above and not resource.type.startswith(COMPONENT)
+    return is_declared and resource.type not in MADE_AGAIN
 
 
 def _host_keys_are_pinned(resource: Resource, _: Stack) -> Iterator[Violation]:
@@ -417,7 +436,7 @@ def _shown(value: Any) -> str:
 
 def _server_is_one_host(resources: Sequence[Resource]) -> Iterator[tuple[Resource, Violation]]:
     """Find commands that count as the server's, and so may carry secrets, but run somewhere else."""
-    servers = [(one, _host(one)) for one in resources if one.type in commands.TYPES and one.parent in SERVER_SIDE]
+    servers = [(one, _host(one)) for one in resources if one.is_on_server]
     known = [(one, host) for one, host in servers if host is not UNKNOWN]
     usual = {
         registry: Counter(host for one, host in known if one.registry == registry).most_common(1)[0][0]

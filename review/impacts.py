@@ -19,7 +19,9 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     # Also below the registry, and without an image that is nowhere else.
     (":Volume", "LayerCache", _nothing),
     (":Volume", "Registry", server.volume),
-    (":S3Storage", "", storage.bucket),
+    (":Registry", "", storage.images),
+    # Of whatever storage.
+    ("Storage", "Registry", storage.keys),
     (":LayerCache", "", storage.cache),
     (":Command", "LayerCache", _nothing),
     (":Container", "Login", server.login),
@@ -43,7 +45,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (clients.VERIFICATION, "", clients.component),
     (":Command", "ClientTrust", clients.trust),
     (":Command", "Verification", clients.verification),
-    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Registry", "Login")),
+    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login")),
 )
 """How the type of a step ends, a component that it is below, and what says its impacts: in the table's order."""
 

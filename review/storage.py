@@ -1,62 +1,65 @@
-"""Where the registry keeps the images: a bucket says which one it is, a volume is told of in ``review.server``."""
+"""Where the registry keeps the images, as its component says it of whatever storage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from review.events import Preview, State, Step
 from review.impact import Impact
 from review.server import name
 
-_ELSEWHERE = ("endpoint", "region", "bucket", "prefix")
-"""The inputs of which another value means other objects."""
-_TRIED = "tried before a registry goes live with it"
+_STACK, _REGISTRY = "the stack", ":Registry"
 
 
-def bucket(step: Step, preview: Preview) -> Iterator[Impact]:
-    """Say what becomes of the images when they go to a bucket, to another one, or leave it."""
-    stack, old, new = "the stack", _place(step.old), _place(step.new)
-    if step.op == "create" and _was_there(preview):
-        yield Impact(stack, f"images: from the volume to the {new}", _from("volume"), disruptive=True)
-    elif step.op == "create":
-        yield Impact(stack, f"images: in the {new}", _TRIED)
-    elif step.op == "delete" and _goes(preview):
-        yield Impact(stack, f"images: in the {old}", "the bucket stays as it is, with all the images pushed")
-    elif step.op == "delete":
-        yield Impact(stack, f"images: from the {old} to the volume", _from("bucket"), disruptive=True)
-    elif any(step.old.text(key) != step.new.text(key) for key in _ELSEWHERE):
-        yield Impact(stack, f"images: from the {old} to the {new}", _from("old place"), disruptive=True)
-    else:
-        yield Impact(stack, f"images: other keys for the {new}", _TRIED)
+def images(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say where the images lie, and what becomes of them when that is another place."""
+    old, new = _place(step.old) or _unsaid(step, preview), _place(step.new)
+    if old and new and old != new:
+        lost = f"images that lie in the {old} alone can't be pulled any more: copy them first (docs/storage.md)"
+        yield Impact(_STACK, f"images: from the {old} to the {new}", lost, disruptive=True)
+    elif new and not old and _is_outside(step.new):
+        yield Impact(_STACK, f"images: in the {new}", "those that are there already can be pulled too")
+    elif step.op == "delete" and old and _is_outside(step.old):
+        yield Impact(_STACK, f"images: in the {old}", "kept as it is, with all the images pushed")
+
+
+def keys(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say whether the registry gets to the same place by other keys."""
+    registry = preview.above(step, _REGISTRY)
+    old, place = (_place(registry.old), _place(registry.new)) if registry else (None, None)
+    is_there = place is not None and old in (None, place)
+    if step.op == "update" and step.old.text("keys") != step.new.text("keys") and is_there:
+        yield Impact(_STACK, f"images: other keys for the {place}", "tried before a registry goes live with it")
 
 
 def cache(step: Step, preview: Preview) -> Iterator[Impact]:
-    """Say how many layers of a bucket nginx may keep."""
+    """Say how many layers nginx may keep of a storage that it does not reach itself."""
     host, size = name(preview), "layers that nginx keeps on the server's disk"
     old, new = (f"at most {state.number('gib')} GiB" for state in (step.old, step.new))
     if step.op == "create":
-        yield Impact(host, f"{size}: {new}", "the first pull of a layer comes from the bucket")
+        yield Impact(host, f"{size}: {new}", "the first pull of a layer comes from where the images are")
     elif step.op == "delete":
-        yield Impact(host, f"{size}: deleted", "copies alone: the bucket has them")
+        yield Impact(host, f"{size}: deleted", "copies alone: no image is lost")
     elif old != new:
         yield Impact(host, f"{size}: {old} → {new}", "those that nobody pulled for long go first")
 
 
-def _from(place: str) -> str:
-    return f"images that lie in the {place} alone can't be pulled any more: copy them first (docs/storage.md)"
+def _said(registry: State) -> Mapping[str, Any]:
+    said = registry.inputs.get("storage")
+    return said if isinstance(said, dict) else {}
 
 
-def _place(state: State) -> str:
-    where = "/".join(filter(None, (state.text("bucket") or "(not known yet)", state.text("prefix"))))
-    endpoint = state.text("endpoint")
-    return f"bucket {where}{f' at {endpoint}' if endpoint else ''}"
+def _place(registry: State) -> str | None:
+    """Return where a registry keeps the images, or None where it does not say so."""
+    said = State(_said(registry))
+    return said.text("place") or (f"{said.text('type')} (not known yet)" if said.inputs else None)
 
 
-def _was_there(preview: Preview) -> bool:
-    """Tell whether a registry has kept images in the volume until now."""
+def _is_outside(registry: State) -> bool:
+    """Tell whether the images are no part of the stack: else the resource that holds them has a row."""
+    return _said(registry).get("canBeDeleted") is False
+
+
+def _unsaid(step: Step, preview: Preview) -> str | None:
+    """Return where a registry has kept the images that says nothing: before it did, there was the volume alone."""
     volume = preview.find(":Volume", "Registry")
-    return volume is not None and volume.op != "create"
-
-
-def _goes(preview: Preview) -> bool:
-    """Tell whether the registry is taken away too."""
-    container = preview.find(":Container", "Registry")
-    return container is not None and container.op == "delete"
+    return "volume" if step.op != "create" and volume is not None and volume.op != "create" else None

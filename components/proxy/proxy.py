@@ -14,12 +14,11 @@ from ..containers.container import ContainerArgs, hardened_container, said_of, s
 from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
 from ..ordering import Command, failed_in_this_update, without_dependencies
-from ..registry.config import DATA, PORT
+from ..registry.config import PORT
 from ..scripts.script import with_payload, words
 from ..storage.layer_cache import LayerCache
 from .addresses import Addresses, addresses, later_addresses, may_come_later
 from .config import (
-    CACHE,
     GENERATION_URL,
     HEALTH_URL,
     HTTPS_PORTS,
@@ -66,8 +65,8 @@ class ProxyArgs(ContainerArgs):
     """The registry container's name."""
     network: pulumi.Input[str]
     """The internal network that the registry is on."""
-    data: pulumi.Input[str] | None
-    """The volume with the registry's data, which nginx may read."""
+    data: docker.ContainerMountArgs | None
+    """By which nginx has the registry's data, which it may read."""
     layers_on_disk: bool
     """Whether nginx sends layers from there, by itself."""
     cache: LayerCache | None
@@ -143,7 +142,7 @@ class Proxy(Component):
             ),
             mounts=[
                 docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True),
-                *_volumes(args),
+                *_mounts(args),
             ],
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
             health=[
@@ -250,11 +249,9 @@ def _cache(args: ProxyArgs) -> pulumi.Output[CacheConfig | None]:
     return pulumi.Output.from_input(args.cache.config if args.cache else None)
 
 
-def _volumes(args: ProxyArgs) -> list[docker.ContainerMountArgs]:
-    if args.cache:
-        return [docker.ContainerMountArgs(type="volume", source=args.cache.volume, target=CACHE)]
-    data = args.data
-    return [docker.ContainerMountArgs(type="volume", source=data, target=DATA, read_only=True)] if data else []
+def _mounts(args: ProxyArgs) -> list[docker.ContainerMountArgs]:
+    mount = args.cache.mount if args.cache else args.data
+    return [mount] if mount else []
 
 
 def _generation(parts: list[str]) -> str:

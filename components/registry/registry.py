@@ -19,7 +19,7 @@ from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
 from ..scripts.script import with_payload, words
 from ..settings.storage import AnyStorage
-from ..storage import StorageArgs, attached
+from ..storage import StorageArgs, attached, said_of_storage
 from .config import PORT, registry_config
 
 _RETIRE = Path(__file__).parent / "retire.sh"
@@ -42,7 +42,8 @@ class Registry(Component):
     """A registry that nothing but the proxy can reach."""
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts, {**said_of(args), "deleteData": args.delete_data})
+        said = {**said_of(args), "deleteData": args.delete_data, "storage": said_of_storage(args.storage)}
+        super().__init__(name, opts, said)
         image = pinned_image(f"{name}-image", args.image, self.child())
         # First of all: whoever has another state for a stack of this name on this host is stopped here.
         network = stack_network(f"{name}-network", args, "backend", self.child(), internal=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..clients import RUNTIMES
 from ..clients.runtime import ANY, entry_alone
+from ..hosts import Reader
+from ..private_registry import PrivateRegistry  # noqa: F401 - with it come all readers
 from .packed import TABLE, digest
 from .script import script_text
 
@@ -16,12 +18,11 @@ _OF_CLIENTS = (
     *(one for runtime in RUNTIMES.values() for one in (runtime.placement(ANY), runtime.proof(ANY, ""))),
     entry_alone(""),
 )
+_OF_READERS = sorted({reader.script for reader in Reader.__subclasses__()})
 _SCRIPTS = (
     *([*one.parts, one.script] for one in _OF_CLIENTS),
     [_RELEASES],
-    [_COMPONENTS / "proxy/nginx.sh", _RELEASES],
-    [_COMPONENTS / "registry/registry.sh", _RELEASES],
-    [_COMPONENTS / "storage/s3.sh", _RELEASES],
+    *([script, _RELEASES] for script in _OF_READERS),
 )
 """Each with the parts that stand before it."""
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+import pulumi
+
+from ..ordering import without_dependencies
 from ..settings.storage import S3, AnyStorage, Storage, Volume
 from .attached import Attached, StorageArgs
 from .s3 import bucket
@@ -16,4 +19,10 @@ def attached(storage: AnyStorage, args: StorageArgs) -> Attached:
     return STORAGES[type(storage)](storage, args)
 
 
-__all__ = ["STORAGES", "Attached", "StorageArgs", "attached"]
+def said_of_storage(storage: AnyStorage) -> dict[str, pulumi.Input[object]]:
+    """Return what a registry says of its storage, by which a review tells where images lie before and after."""
+    place = pulumi.Output.unsecret(storage.known().apply(lambda one: one.place))
+    return {"type": storage.type, "place": without_dependencies(place), "canBeDeleted": storage.can_be_deleted}
+
+
+__all__ = ["STORAGES", "Attached", "StorageArgs", "attached", "said_of_storage"]

@@ -50,9 +50,9 @@ class Attached:
     mounts: Sequence[docker.ContainerMountArgs] = ()
     networks: Sequence[pulumi.Output[str]] = ()
     """By which the registry gets to it, besides the internal one."""
-    data: pulumi.Output[str] | None = None
-    """The volume that nginx has mounted."""
+    data: docker.ContainerMountArgs | None = None
+    """By which nginx has the images at ``DATA``, read-only."""
     layers_on_disk: bool = False
-    """Whether the layers are files in that volume, which nginx sends by itself."""
+    """Whether the layers are files there, which nginx sends by itself."""
     cache: LayerCache | None = None
     """Where nginx keeps layers that the registry has far away."""

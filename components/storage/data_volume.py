@@ -12,6 +12,11 @@ _FOLDER = "docker"
 """In which the registry keeps everything."""
 
 
+def mounted(volume: docker.Volume, read_only: bool | None = None) -> docker.ContainerMountArgs:
+    """Return how a container has the volume."""
+    return docker.ContainerMountArgs(type="volume", source=volume.name, target=DATA, read_only=read_only)
+
+
 def data_volume(args: StorageArgs) -> tuple[docker.Volume, pulumi.Resource]:
     """Declare the volume, below the registry's component; return it, and what gives it to the registry's user."""
     component, container = args.component, args.container

@@ -39,7 +39,8 @@ class LayerCache(Component):
             labels=[docker.VolumeLabelArgs(label=OWNER, value=container.owner)],
             opts=self.child(),
         )
-        self.volume = made.name
+        self.mount = docker.ContainerMountArgs(type="volume", source=made.name, target=CACHE)
+        """How nginx has it."""
         self.owned = give(f"{name}-owner", made, CACHE, CACHE_FOLDER, container, image, self)
         """What gives it to nginx's user."""
         self.config = place.apply(lambda known: CacheConfig(gib, known))

@@ -14,7 +14,7 @@ from ..hosts import File, Reader
 from ..ordering import without_dependencies
 from ..settings.storage import S3
 from .attached import Attached, StorageArgs
-from .data_volume import data_volume
+from .data_volume import data_volume, mounted
 from .layer_cache import LayerCache
 
 AUTHORITY = "ca.crt"
@@ -80,7 +80,7 @@ def bucket(settings: S3, args: StorageArgs) -> Attached:
         # Beside the authorities that the image has: Go reads every certificate in the folder.
         envs=["SSL_CERT_DIR=/etc/private-registry/current"],
         networks=[storage.network],
-        data=kept.name if kept else None,
+        data=mounted(kept, read_only=True) if kept else None,
         cache=None if settings.keep_volume else _cache(settings.cache_size, known, args),
     )
 

@@ -1,12 +1,10 @@
 """The images lie in a volume of the server's Docker, which nginx reads too."""
 
-import pulumi_docker as docker
-
-from ..registry.config import DATA, ON_DISK
+from ..registry.config import ON_DISK
 from ..registry.reader import ReadByRegistry
 from ..settings.storage import Volume
 from .attached import Attached, StorageArgs
-from .data_volume import data_volume
+from .data_volume import data_volume, mounted
 
 
 def volume(_: Volume, args: StorageArgs) -> Attached:
@@ -16,7 +14,7 @@ def volume(_: Volume, args: StorageArgs) -> Attached:
         driver=ON_DISK,
         reader=ReadByRegistry(args.image, args.probe),
         started_after=[owned],
-        mounts=[docker.ContainerMountArgs(type="volume", source=kept.name, target=DATA)],
-        data=kept.name,
+        mounts=[mounted(kept)],
+        data=mounted(kept, read_only=True),
         layers_on_disk=True,
     )

@@ -67,6 +67,16 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Shell((str(tools / "sh"),), str(tools))
 
 
+@pytest.fixture
+def docker_shell(shell: Shell) -> Shell:
+    """The same as on the server: beside BusyBox's own tools there is Docker's command line."""
+    if shutil.which("docker", path=shell.path) is None:
+        program = shutil.which("docker")
+        assert program, "docker is missing; on Debian: apt-get install docker.io"
+        Path(shell.path, "docker").symlink_to(program)
+    return shell
+
+
 @pytest.fixture(scope="session")
 def found_images() -> dict[str, str]:
     docker.ensure()

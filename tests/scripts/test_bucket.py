@@ -1,7 +1,6 @@
 """s3.sh: a registry with a bucket is tried before it is live, by its own keys, and leaves nothing there."""
 
 import http.server
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +31,6 @@ def bucket(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 
 def tried(shell: Shell, found_images: dict[str, str], folder: Path, storage: dict[str, str]) -> str:
     """Place a configuration with this storage; return what was said against it."""
-    docker = Path(shell.path.rpartition(":")[2], "docker")
-    if shell.command[0].endswith("/sh") and not docker.exists():
-        # Beside BusyBox's own tools.
-        docker.symlink_to(shutil.which("docker") or "")
     config = registry_config("ab" * 32, 5, driver(S3.model_validate(storage)))
     done = shell.run(
         SCRIPT,
@@ -63,10 +58,10 @@ def problem_key(said: str) -> str:
 
 
 def test_a_bucket_that_works_is_left_as_it_was(
-    shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path
+    docker_shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path
 ) -> None:
     (bucket.folder / "other").write_text("of somebody else")
-    assert tried(shell, found_images, tmp_path, bucket.storage) == ""
+    assert tried(docker_shell, found_images, tmp_path, bucket.storage) == ""
     assert bucket.objects() == {"other": "of somebody else"}
 
 
@@ -81,9 +76,9 @@ WRONG: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("key", WRONG)
 def test_a_bucket_that_does_not_work_is_not_made_live(
-    shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path, key: str
+    docker_shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path, key: str
 ) -> None:
-    said = tried(shell, found_images, tmp_path, bucket.storage | WRONG[key])
+    said = tried(docker_shell, found_images, tmp_path, bucket.storage | WRONG[key])
     assert "the bucket can't be used, listing failed" in said
     assert problem_key(said) == key, said
     assert "marker" not in said
@@ -91,9 +86,9 @@ def test_a_bucket_that_does_not_work_is_not_made_live(
 
 
 def test_a_key_that_is_not_known_has_the_advice_of_a_wrong_one(
-    shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path
+    docker_shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path
 ) -> None:
-    said = tried(shell, found_images, tmp_path, bucket.storage | {"accessKeyId": "marker-id"})
+    said = tried(docker_shell, found_images, tmp_path, bucket.storage | {"accessKeyId": "marker-id"})
     assert problem_key(said) == "bucket-keys", said
 
 
@@ -111,12 +106,12 @@ LACKING = {
 
 @pytest.mark.parametrize("right", LACKING)
 def test_a_key_has_to_be_allowed_all_that_a_registry_does(
-    shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path, right: str
+    docker_shell: Shell, found_images: dict[str, str], bucket: Bucket, tmp_path: Path, right: str
 ) -> None:
     allowed, step = LACKING[right]
     bucket.allow("limited", "limited-secret", allowed)
     keys = {"accessKeyId": "limited", "secretAccessKey": "limited-secret"}
-    said = tried(shell, found_images, tmp_path, bucket.storage | keys)
+    said = tried(docker_shell, found_images, tmp_path, bucket.storage | keys)
     assert problem_key(said) == "bucket-denied" if step else said == "", said
     assert f"{step} failed" in said or not step, said
 
@@ -135,11 +130,11 @@ class _Nonsense(http.server.BaseHTTPRequestHandler):
 
 
 def test_what_is_no_bucket_is_told_of(
-    shell: Shell, found_images: dict[str, str], bucket: Bucket, gateway: str, tmp_path: Path
+    docker_shell: Shell, found_images: dict[str, str], bucket: Bucket, gateway: str, tmp_path: Path
 ) -> None:
     with http.server.ThreadingHTTPServer((gateway, 0), _Nonsense) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://{gateway}:{server.server_port}"
-        said = tried(shell, found_images, tmp_path, bucket.storage | {"endpoint": endpoint})
+        said = tried(docker_shell, found_images, tmp_path, bucket.storage | {"endpoint": endpoint})
         server.shutdown()
     assert problem_key(said) == "bucket-fails", said

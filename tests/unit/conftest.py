@@ -65,14 +65,30 @@ BASE: Mapping[str, Any] = {
 class Options:
     """What the engine is told besides a resource's inputs, and mocks are not."""
 
-    parent: str
-    """The type of the resource that it is below, or nothing."""
+    parent_urn: str
+    """Of the resource that it is below, or nothing."""
     protect: bool
-    parent_name: str
+    retained: bool
+    """Whether a delete leaves the real thing alone."""
     depends_on: frozenset[str]
     """The names of the resources that it waits for."""
     calls: int
     """How many calls led to it, of those that the state would keep."""
+
+    @property
+    def types_above(self) -> tuple[str, ...]:
+        """The types of what it is below, the nearest last."""
+        return tuple("".join(self.parent_urn.split("::")[2:3]).split("$")) if self.parent_urn else ()
+
+    @property
+    def parent(self) -> str:
+        """The type of the resource that it is below, or nothing."""
+        return self.types_above[-1] if self.parent_urn else ""
+
+    @property
+    def parent_name(self) -> str:
+        """Its name."""
+        return "".join(self.parent_urn.split("::", 3)[3:])
 
     @property
     def above(self) -> tuple[str, str]:
@@ -184,12 +200,10 @@ class Monitor(pulumi.runtime.mocks.MockMonitor):
         self._recorder = recorder
 
     def RegisterResource(self, request: Any) -> Any:
-        parent = request.parent.split("::")[2].rpartition("$")[2] if request.parent else ""
-        parent_name = request.parent.split("::", 3)[3] if request.parent else ""
         self._recorder.options[request.type, request.name] = Options(
-            parent,
+            request.parent,
             request.protect,
-            parent_name,
+            request.retainOnDelete,
             frozenset(urn.split("::", 3)[3] for urn in request.dependencies),
             len(request.stackTrace.frames),
         )

@@ -20,14 +20,15 @@ from components.clients import RUNTIMES
 from components.scripts.packed import unpacking
 from components.scripts.script import with_payload
 from components.settings import Settings
+from components.storage import STORAGES
 from lab.places import PROJECT
 from policies import commands, nginx
-from policies.rules import COMPONENT, CONTAINER, RULES, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
+from policies.rules import COMPONENT, CONTAINER, RULES, STORING, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
 from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, Declare, Recorder, mocked
-from tests.unit.test_storage import BUCKET
+from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, VOLUME, Declare, Recorder, mocked
+from tests.unit.storages import EXAMPLES
 
 PEM = issue("root", authority=True).pem
 TRUST, VERIFICATION = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
@@ -45,7 +46,8 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
         "clients": [{**client, "runtimes": list(RUNTIMES)} for client in BASE["clients"]],
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
     },
-    {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}], "storage": BUCKET},
+    {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}]},
+    *({"storage": EXAMPLES[kind]} for kind in STORAGES),
 )
 Break = Callable[[dict[str, Any]], None]
 
@@ -69,7 +71,7 @@ def judgeable(recorder: Recorder, name: str = "registry") -> dict[str, Resource]
     for resource in recorder.resources:
         options = recorder.options[resource.type, resource.name]
         found[f"{resource.type} {resource.name}"] = Resource(
-            resource.type, resource.name, read(resource.inputs), options.parent, options.protect, name
+            resource.type, resource.name, read(resource.inputs), options.types_above, options.protect, name
         )
     return found
 
@@ -283,7 +285,7 @@ def test_it_is_no_name_that_makes_a_proxy(whole: dict[str, Resource]) -> None:
     [message] = judge(replace(whole[REGISTRY], name="registry-proxy-container", inputs=published), Stack("test"))
     assert "is not the proxy" in message
     assert judge(replace(whole[PROXY], name="front"), Stack("test")) == []
-    elsewhere = replace(whole[PROXY], parent="other:index:Proxy")
+    elsewhere = replace(whole[PROXY], above=("other:index:Proxy",))
     assert "is not the proxy" in judge(elsewhere, Stack("test"))[0]
 
 
@@ -292,13 +294,13 @@ def test_each_rule_is_broken_by_one_of_these_tests() -> None:
 
 
 def test_a_command_of_which_nobody_knows_runs_on_a_client(whole: dict[str, Resource]) -> None:
-    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], parent=REGISTRY_TYPE), Stack("test"))
+    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], above=(REGISTRY_TYPE,)), Stack("test"))
     assert "neither its trust nor its verification" in message
 
 
 def test_what_is_for_the_server_stays_there(whole: dict[str, Resource]) -> None:
     """Else a component of the server's would be a way to bring a key to a client."""
-    moved = replace(whole[TRUST], parent=f"{COMPONENT}ReleasedFiles")
+    moved = replace(whole[TRUST], above=(PROXY_TYPE, f"{COMPONENT}ReleasedFiles"))
     [message] = judged({**whole, TRUST: moved}, Stack("test"))["server-is-one-host"]
     assert message.startswith(f"{TRUST}: a command of the server's runs on 10.0.0.7, and most others on 10.0.0.2.")
     assert "Give it the server as its host" in message
@@ -345,6 +347,25 @@ def test_the_data_of_a_stack_for_production_has_to_be_protected(declare: Declare
     assert judged(resources, Stack("dev")) == {}
     assert judged(resources, Stack("live", ("live",))).keys() == {"protected-data"}
     assert judged(judgeable(declare(protect=True)), Stack("prod")) == {}
+
+
+def test_what_nobody_knows_may_hold_images_below_the_registry() -> None:
+    """A storage may declare what no rule has heard of."""
+    unheard = Resource("nfs:index/share:Share", "share", {}, (REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))
+    [message] = judged({"": unheard}, Stack("prod"))["protected-data"]
+    assert message.startswith("share: what may hold the images is not protected in the stack prod. Set")
+    assert judged({"": replace(unheard, protect=True)}, Stack("prod")) == {}
+    assert judged({"": replace(unheard, above=(REGISTRY_TYPE,))}, Stack("prod")) == {}
+    unknown = Resource(VOLUME, "any", {"labels": UNKNOWN}, (REGISTRY_TYPE, STORING))
+    assert judged({"": unknown}, Stack("prod")) == {}
+
+
+def test_what_is_below_the_registry_runs_on_the_server(whole: dict[str, Resource]) -> None:
+    """However deep, and below a component of whatever name."""
+    deep = replace(whole["registry-registry-config"], above=(REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))
+    assert judged({"": deep}, Stack("test")) == {}
+    [found] = judged({"": replace(deep, above=(REGISTRY_TYPE,))}, Stack("test"))["no-secret-on-clients"]
+    assert "Declare it below the registry or the proxy" in found
 
 
 def test_what_is_not_known_yet_is_not_judged(whole: dict[str, Resource]) -> None:

@@ -1,38 +1,34 @@
 """Where the registry keeps the images: what is refused, where each part goes, and what a preview says of a change."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import pulumi_docker as docker
 import pytest
 import yaml
 
 from components import PrivateRegistry
+from components import storage as storages
 from components.proxy.config import CACHE
+from components.registry.config import DATA
 from components.scripts.script import read_payload
 from components.settings import Settings
-from components.settings.storage import S3, Volume
-from components.storage import STORAGES
+from components.settings.storage import S3, Storage, Volume
+from components.storage import STORAGES, Attached, StorageArgs
 from review.impacts import impacts
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, LOCAL, NETWORK, VOLUME, Declare, Recorder, Resource, mocked
+from tests.unit.conftest import BASE, LOCAL, NETWORK, VOLUME, Declare, Recorder, Resource, declared, mocked
 from tests.unit.events import below, event, preview
+from tests.unit.storages import BUCKET, KEY, SECRET
 from tests.unit.test_inputs import later
-from tests.unit.test_private_registry import registry
+from tests.unit.test_private_registry import proxy, registry
 from tests.unit.test_settings import message, read
 
-KEY, SECRET = "marker-key-id", "marker-secret-key"
 AUTHORITY = issue("a storage's authority", authority=True)
-BUCKET = {
-    "type": "s3",
-    "bucket": "our-images",
-    "region": "eu-central-1",
-    "endpoint": "https://s3.example.com:9000",
-    "prefix": "team/registry",
-    "accessKeyId": KEY,
-    "secretAccessKey": SECRET,
-}
-COMPONENT = "private-registry:index:S3Storage"
+COMPONENT, REGISTRY_TYPE = "private-registry:index:S3Storage", "private-registry:index:Registry"
+TYPES = ", ".join(repr(kind.model_fields["type"].default) for kind in STORAGES)
+"""Of all storages."""
 
 
 def bucket(**changes: Any) -> dict[str, Any]:
@@ -40,7 +36,7 @@ def bucket(**changes: Any) -> dict[str, Any]:
 
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
-    "another type": ({"storage": {"type": "ftp"}}, "storage", "type must be one of 'volume', 's3'"),
+    "another type": ({"storage": {"type": "ftp"}}, "storage", f"type must be one of {TYPES}"),
     "no bucket": ({"storage": bucket(bucket=None)}, "storage.bucket", "is missing"),
     "an address for a bucket": ({"storage": bucket(bucket="s3://images")}, "storage.bucket", "a bucket's name"),
     "no region": ({"storage": bucket(region=None)}, "storage.region", "is missing"),
@@ -131,19 +127,6 @@ def files(recorder: Recorder) -> dict[str, str]:
     return read_payload(bundle(recorder).plain("stdin"))
 
 
-def test_the_keys_stand_in_one_secret_input_alone(declare: Declare) -> None:
-    recorder = declare(storage=bucket())
-    with_keys = [
-        (one.name, key)
-        for one in recorder.resources
-        for key, value in one.inputs.items()
-        if KEY in json.dumps(value) or SECRET in json.dumps(value)
-    ]
-    assert with_keys == [("registry-registry-config", "stdin")]
-    assert bundle(recorder).is_secret("stdin")
-    assert "file=config.yml:0600:" in bundle(recorder).plain("create")
-
-
 def test_a_bucket_says_which_one_it_is(declare: Declare) -> None:
     [said] = declare(storage=bucket()).of(COMPONENT)
     shown = {key: said.inputs[key] for key in ("type", "bucket", "region", "endpoint", "prefix")}
@@ -219,6 +202,17 @@ def test_what_a_bucket_has_answered_is_no_answer_of_another(declare: Declare, ke
     assert key_of(before) == key_of(declare(storage=bucket(secretAccessKey="another", cacheSize=9)))
 
 
+def test_nginx_has_the_images_as_the_storage_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder(settings: Volume, args: StorageArgs) -> Attached:
+        mount = docker.ContainerMountArgs(type="bind", source="/mnt/images", target=DATA, read_only=True)
+        return replace(STORAGES[S3](S3.model_validate(BUCKET), args), data=mount, cache=None)
+
+    table: dict[type[Storage], Callable[..., Attached]] = {Volume: folder}
+    monkeypatch.setattr(storages, "STORAGES", table)
+    [mount] = [mount for mount in proxy(declared()).inputs["mounts"] if mount["target"] == DATA]
+    assert mount == {"type": "bind", "source": "/mnt/images", "target": DATA, "readOnly": True}
+
+
 def test_a_volume_stays_where_it_is_while_images_move(declare: Declare) -> None:
     recorder, before = declare(storage=bucket(keepVolume=True)), declare()
     assert recorder.of(VOLUME) == before.of(VOLUME)
@@ -251,40 +245,77 @@ def test_what_another_resource_gives_makes_the_same_storage(declare: Declare) ->
     assert [one.inputs for one in plain.of(COMPONENT)] == [one.inputs for one in from_others.of(COMPONENT)]
 
 
-def test_every_storage_of_the_settings_has_a_place_in_the_table() -> None:
-    assert set(STORAGES) == {Volume, S3}
+def said(place: str | None, kept: bool = True) -> dict[str, Any]:
+    """Return what a registry says of a storage outside of the stack, or inside of it."""
+    return {} if place is None else {"storage": {"type": "any", "place": place, "canBeDeleted": not kept}}
 
 
 def told(op: str, old: Any = None, new: Any = None, *others: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    found = impacts(preview(event(op, COMPONENT, "any", old, new, parent=below("Registry")), *others))
+    found = impacts(preview(event(op, REGISTRY_TYPE, "registry-registry", old, new), *others))
     return [(row.change, row.effect, row.disruptive) for row in found]
 
 
-KEPT = event("same", VOLUME, "any", {}, {}, parent=below("Registry"))
-GOES = event("delete", "docker:index/container:Container", "any", {}, parent=below("Registry"))
-PLACE, OTHER = {"bucket": "images", "prefix": "team"}, {"bucket": "others"}
+def data(op: str) -> dict[str, Any]:
+    old, new = (None if op == missing else {"name": "data"} for missing in ("create", "delete"))
+    return event(op, VOLUME, "any", old, new, parent=below("Registry"), retainOnDelete=True)
 
 
-def test_a_review_alarms_where_images_would_be_left_behind() -> None:
-    [to_bucket] = told("create", None, PLACE, KEPT)
-    assert to_bucket[0] == "images: from the volume to the bucket images/team"
-    assert "in the volume alone can't be pulled any more" in to_bucket[1]
-    [from_bucket] = told("delete", PLACE)
-    assert from_bucket[0] == "images: from the bucket images/team to the volume"
-    [another] = told("update", PLACE, OTHER)
-    assert another[0] == "images: from the bucket images/team to the bucket others"
-    assert all(disruptive for *_, disruptive in (to_bucket, from_bucket, another))
+def test_a_bucket_has_the_place_in_which_its_objects_lie() -> None:
+    assert S3.model_validate(BUCKET).place == (
+        "bucket our-images/team/registry in eu-central-1 at https://s3.example.com:9000"
+    )
+    for key in ("bucket", "region", "endpoint", "prefix"):
+        other = {"endpoint": "https://other.example.com"}.get(key, "another")
+        assert S3.model_validate(bucket(**{key: other})).place != S3.model_validate(BUCKET).place
+    assert S3.model_validate(bucket(endpoint=None, prefix=None)).place == "bucket our-images in eu-central-1"
 
 
-def test_a_review_does_not_alarm_where_no_image_is_lost() -> None:
-    assert told("create", None, PLACE) == [
-        ("images: in the bucket images/team", "tried before a registry goes live with it", False)
+def test_a_place_that_another_resource_gives_is_said_too() -> None:
+    def program() -> None:
+        given = bucket(bucket=later("our-images"))
+        PrivateRegistry("registry", Settings.model_validate({**BASE, "storage": given}))
+
+    [said] = mocked(program).of(REGISTRY_TYPE)
+    assert said.inputs["storage"] == {"type": "s3", "place": S3.model_validate(BUCKET).place, "canBeDeleted": False}
+
+
+def test_a_review_does_not_alarm_where_no_image_is_left_behind() -> None:
+    assert told("create", None, said("bucket a")) == [
+        ("images: in the bucket a", "those that are there already can be pulled too", False)
     ]
-    assert told("update", {**PLACE, "keys": "1"}, {**PLACE, "keys": "2"}) == [
-        ("images: other keys for the bucket images/team", "tried before a registry goes live with it", False)
-    ]
-    rows = told("delete", PLACE, None, GOES)
-    assert ("images: in the bucket images/team", "the bucket stays as it is, with all the images pushed", False) in rows
+    assert told("update", {**said("bucket a"), "memory": 1}, {**said("bucket a"), "memory": 2}) == []
+    gone = ("images: in the bucket a", "kept as it is, with all the images pushed", False)
+    assert told("delete", said("bucket a")) == [gone]
+
+
+def test_what_the_stack_holds_itself_has_the_row_of_its_resource() -> None:
+    for op, old, new in (("create", None, said("volume", kept=False)), ("delete", said("volume", kept=False), None)):
+        [row] = told(op, old, new, data(op))
+        assert row[0].startswith("volume data")
+
+
+def test_a_registry_that_says_nothing_yet_has_its_images_in_the_volume() -> None:
+    to_bucket = ("images: from the volume to the bucket a", True)
+    rows = told("update", said(None), said("bucket a"), data("delete"))
+    assert to_bucket in [(change, disruptive) for change, _, disruptive in rows]
+    assert told("update", said(None), said("volume", kept=False), data("same")) == []
+
+
+def test_a_place_that_is_not_known_yet_may_be_another_one() -> None:
+    unknown = {"storage": {**said("a")["storage"], "place": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}}
+    [row] = told("update", said("bucket a"), unknown)
+    assert (row[0], row[2]) == ("images: from the bucket a to the any (not known yet)", True)
+
+
+def test_a_review_tells_of_other_keys_for_the_same_place() -> None:
+    def told(place: str) -> list[tuple[str, str]]:
+        old, new = said("bucket a"), said(place)
+        other_keys = event("update", COMPONENT, "any", {"keys": "1"}, {"keys": "2"}, parent=below("Registry"))
+        both = preview(event("update", REGISTRY_TYPE, "registry-registry", old, new), other_keys)
+        return [(row.change, row.effect) for row in impacts(both)]
+
+    assert told("bucket a") == [("images: other keys for the bucket a", "tried before a registry goes live with it")]
+    assert [change for change, _ in told("bucket b")] == ["images: from the bucket a to the bucket b"]
 
 
 def test_a_review_tells_how_much_of_the_disk_layers_take() -> None:
@@ -294,12 +325,12 @@ def test_a_review_tells_how_much_of_the_disk_layers_take() -> None:
 
     layers = "layers that nginx keeps on the server's disk"
     assert told("create", None, {"gib": 10}) == [
-        (f"{layers}: at most 10 GiB", "the first pull of a layer comes from the bucket", False)
+        (f"{layers}: at most 10 GiB", "the first pull of a layer comes from where the images are", False)
     ]
     assert told("update", {"gib": 10}, {"gib": 20}) == [
         (f"{layers}: at most 10 GiB → at most 20 GiB", "those that nobody pulled for long go first", False)
     ]
-    assert told("delete", {"gib": 10}) == [(f"{layers}: deleted", "copies alone: the bucket has them", False)]
+    assert told("delete", {"gib": 10}) == [(f"{layers}: deleted", "copies alone: no image is lost", False)]
 
 
 @pytest.mark.parametrize("op", ["create", "delete"])

@@ -61,6 +61,12 @@ class S3(Storage):
         return self
 
     @property
+    def place(self) -> str:
+        """The bucket, with all that tells it from others."""
+        name = f"{self.bucket}/{self.prefix}" if self.prefix else self.bucket
+        return f"bucket {name} in {self.region}{f' at {self.endpoint}' if self.endpoint else ''}"
+
+    @property
     def access_key(self) -> SecretStr:
         """The id of the access key, wherever it came from."""
         return either(self.access_key_id, self.access_key_id_file) or SecretStr("")

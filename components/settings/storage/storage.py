@@ -1,5 +1,6 @@
 """What the storages have in common; each is a file beside this one."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from ..section import Section
@@ -12,3 +13,8 @@ class Storage(Section):
     """Whether the stack may delete the images together with it."""
 
     type: str
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """What people call it after "the"; in another place lie other images. Only where all values are known."""

@@ -11,3 +11,8 @@ class Volume(Storage):
     can_be_deleted: ClassVar[bool] = True
 
     type: Literal["volume"] = "volume"
+
+    @property
+    def place(self) -> str:
+        """There is but one for a stack."""
+        return "volume"
