@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
 
 from ..component import Component
 from ..hosts import File, Host, HostFiles
@@ -95,10 +93,4 @@ def suffix_of(runtime: str) -> str:
 
 def _authorities(text: str) -> dict[str, str]:
     """Return digest -> name and end of each certificate of a PEM text."""
-    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: _described(one) for one in pem.certificates(text)}
-
-
-def _described(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name = str(names[0].value) if names else certificate.subject.rfc4514_string()
-    return f"{name}, until {certificate.not_valid_after_utc:%Y-%m-%d}"
+    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: pem.described(one) for one in pem.certificates(text)}

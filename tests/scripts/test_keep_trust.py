@@ -85,14 +85,15 @@ class Place:
     words: tuple[str, ...]
     """By which it puts them there."""
     files: Path
-    tools: Path | None = None
+    tools: Path
     """Where it has more programs than its shell finds."""
 
 
 def in_a_folder(host: Path) -> Place:
     """Return a folder for a registry, as Docker has one."""
     folder = host / "certs.d/registry.test"
-    return Place((f"directory={folder}", f"hosts={host}/hosts"), folder)
+    store = machine(host / "root", "debian")
+    return Place((f"directory={folder}", f"hosts={host}/hosts"), folder, store.program.parent)
 
 
 def in_the_store(host: Path) -> Place:
@@ -114,8 +115,7 @@ class Trusting:
     place: Place
 
     def run(self, shell: Shell, verb: str, registry: str, authorities: str) -> subprocess.CompletedProcess[str]:
-        tools = [str(self.place.tools)] if self.place.tools else []
-        shell = replace(shell, path=":".join([*tools, shell.path]), parts=self.placed.parts)
+        shell = replace(shell, path=f"{self.place.tools}:{shell.path}", parts=self.placed.parts)
         words = (*self.place.words, "file=ca.crt:0644:12ab", f"registry={registry}")
         return shell.run(self.placed.script, verb, *words, payload={"ca.crt": authorities})
 
