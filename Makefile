@@ -25,7 +25,8 @@ forget: $(VENV)/ready ## take a client host that is gone for good out of the sta
 down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushed too
 	@PURGE=$(PURGE) $(BIN)/python -m lab down
 
-test: lint unit ## run all the tests, on the real engine, Docker and SSH
+test: $(VENV)/ready ## run all the tests, on the real engine, Docker and SSH
+	@$(MAKE) --no-print-directory --jobs=2 lint unit
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
 

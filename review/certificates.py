@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
-from components.settings import pem
 from review.certified import Certified, certified, end_of
 from review.events import Preview, State, Step
 from review.impact import DONE, Impact
@@ -253,13 +253,19 @@ def _is_given_now(step: Step, preview: Preview) -> bool:
     return bool(found.old.fingerprints([name]) & found.new.fingerprints(found.new.given))
 
 
-def _described(text: str) -> list[str]:
+def _described(pem: str) -> list[str]:
     """Return name and end of each certificate of a PEM text."""
     try:
-        certificates = x509.load_pem_x509_certificates(text.encode())
+        certificates = x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        return ["a certificate that can't be read"] if text.strip() else []
-    return [pem.described(one) for one in certificates]
+        return ["a certificate that can't be read"] if pem.strip() else []
+    return [f"{_common_name(one)}, until {one.not_valid_after_utc:%Y-%m-%d}" for one in certificates]
+
+
+# As the settings have it, which need packages that the job that writes comments does not install.
+def _common_name(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def _lifetime(step: Step) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..component import Component
@@ -93,4 +94,8 @@ def suffix_of(runtime: str) -> str:
 
 def _authorities(text: str) -> dict[str, str]:
     """Return digest -> name and end of each certificate of a PEM text."""
-    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: pem.described(one) for one in pem.certificates(text)}
+    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: _described(one) for one in pem.certificates(text)}
+
+
+def _described(certificate: x509.Certificate) -> str:
+    return f"{pem.common_name(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}"

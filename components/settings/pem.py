@@ -72,11 +72,6 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
-def described(certificate: x509.Certificate) -> str:
-    """Return the name and the end of a certificate, as people tell it from others."""
-    return f"{common_name(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}"
-
-
 def private_key(text: str) -> PrivateKeyTypes:
     """Parse a private key; certificates and parameters beside it do not count.
 

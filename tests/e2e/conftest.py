@@ -4,6 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -115,9 +116,13 @@ def stack(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
-    names = [f"test_{name}" for name in LONGEST]
-    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
+    """Begin with the longest files; let the others of scripts, which often wait, run beside those that work."""
+    begun = {f"test_{name}": number - len(LONGEST) for number, name in enumerate(LONGEST)}
+    files: defaultdict[Path, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(item.path for item in items if item.path.stem not in begun):
+        files[path.parent].append(path)
+    places = {path: number / len(paths) for paths in files.values() for number, path in enumerate(paths)}
+    items.sort(key=lambda item: begun.get(item.path.stem, places.get(item.path, 0)))
 
 
 @pytest.hookimpl(wrapper=True)
