@@ -32,6 +32,20 @@ debian_store() {
 	anchors=$root/usr/local/share/ca-certificates links=$root/etc/ssl/certs bundle=$root/etc/ssl/certs/ca-certificates.crt
 }
 
+# Two registries may be placed at once, and no such program minds another one. A killed update may still be at work: it
+# holds the lock as long as one of its processes is there.
+take_turn() {
+	command -v flock > /dev/null || fail "flock is missing: install util-linux"
+	[ -d "$anchors" ] || (umask 022 && mkdir -p "$anchors")
+	exec 9< "$anchors"
+	waited=0
+	until flock -n 9; do
+		waited=$((waited + 1))
+		[ "$waited" -lt 120 ] || fail "another update still works on $anchors: wait for it, or end it"
+		sleep 1
+	done
+}
+
 clean_up() {
 	status=$?
 	trap - EXIT
@@ -229,8 +243,7 @@ main() {
 		look
 		return
 	fi
-	# No program that makes the store minds another one.
-	take_turn "$anchors"
+	take_turn
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	remove_leftovers

@@ -70,9 +70,10 @@ warn_of_writers() {
 # as the file becomes another one; a host without flock has none.
 write_hosts() {
 	[ -n "$marker" ] || return 0
-	! command -v flock > /dev/null || take_turn "${hosts%/*}/"
+	exec 8< "${hosts%/*}/"
+	! command -v flock > /dev/null || timeout 120 flock 8 || fail "another update still works on $hosts: wait for it, or end it"
 	write_alone "$1"
-	exec 9<&-
+	exec 8<&-
 }
 
 # cloud-init writes the hosts file at each boot, if it is told to, from a template that it names in it.

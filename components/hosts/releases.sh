@@ -21,6 +21,29 @@ clean_up() {
 	exit "$status"
 }
 
+# What a killed update started may still be at work, and must not have the last word: it holds the lock as long as one
+# of its processes is there, and no longer.
+take_turn() {
+	command -v flock > /dev/null || fail "flock is missing: install util-linux"
+	waited=0
+	until has_turn; do
+		waited=$((waited + 1))
+		[ "$waited" -lt 120 ] ||
+			fail "another update still works on $directory: wait for it, or end it ('fuser $directory' names its processes)"
+		sleep 1
+	done
+}
+
+# The lock is on the folder itself, which whoever had it before may have taken away.
+has_turn() {
+	(umask 022 && mkdir -p "$directory") || exit 1
+	command exec 9< "$directory" && flock -n 9 && [ "$(inode "$directory")" = "$(inode "/proc/$$/fd/9")" ]
+}
+
+inode() {
+	stat -L -c %i "$1" 2> /dev/null
+}
+
 # Takes away the folders that are empty now, up to the stack's own; the one above it may be anybody's.
 leave_directory() {
 	folder=$directory
@@ -109,13 +132,13 @@ main() {
 	trap 'exit 1' HUP INT TERM
 	case $verb in
 	create | update)
-		take_turn "$directory"
+		take_turn
 		stage
 		[ -z "$program" ] || try_staged
 		change_live
 		;;
 	delete)
-		take_turn "$directory"
+		take_turn
 		rm -rf "${directory:?}/current" "${directory:?}/releases"
 		leave_directory
 		;;

@@ -38,6 +38,16 @@ def test_entries_that_are_written_at_the_same_time_are_all_there(shell: Shell, h
     assert sum(line.endswith(tuple("0123456789")) for line in hosts.read_text().splitlines()) == 32
 
 
+def test_a_lock_that_nobody_gives_back_is_named(shell: Shell, hosts: Path, tmp_path: Path) -> None:
+    (tmp_path / "flock").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "flock").chmod(0o755)
+    impatient = replace(shell, path=f"{tmp_path}:{shell.path}")
+    done = impatient.run(SCRIPT, "create", f"hosts={hosts}", "marker=private-registry project/other", ENTRY)
+    assert done.returncode == 1
+    assert f"another update still works on {hosts}" in done.stderr
+    assert hosts.read_bytes() == BEFORE
+
+
 def test_an_entry_comes_changes_and_goes_without_a_trace(shell: Shell, hosts: Path) -> None:
     known = [f"hosts={hosts}", "marker=private-registry project/stack (hosts)"]
     for verb, entry in (("create", ENTRY), ("update", "entry=10.0.0.3/registry.test")):
