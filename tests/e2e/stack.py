@@ -24,7 +24,7 @@ from pulumi.automation import events
 from pulumi.automation._stack import StackInitMode
 from typing_extensions import override
 
-from lab import engine
+from lab import docker, engine
 from lab.places import PROJECT
 from lab.run import run
 
@@ -97,13 +97,12 @@ def copy_program(folder: Path) -> None:
 def clear(name: str) -> None:
     """Remove what a stack of this name has on this machine, also what a run left that was killed before its end."""
     named = ["--quiet", "--filter", f"name=^private-registry-{re.escape(name)}-"]
-    for kind, everything, along in (
-        ("container", ["--all"], ["--force", "--volumes"]),
-        ("network", [], []),
-        ("volume", [], []),
-    ):
-        if found := run(["docker", kind, "ls", *everything, *named]).split():
-            run(["docker", kind, "rm", *along, *found])
+    if found := run(["docker", "container", "ls", "--all", *named]).split():
+        run(["docker", "container", "rm", "--force", "--volumes", *found])
+    for network in run(["docker", "network", "ls", *named]).split():
+        assert docker.remove_network(network), f"Docker keeps the network {network}"
+    if found := run(["docker", "volume", "ls", *named]).split():
+        run(["docker", "volume", "rm", *found])
     shutil.rmtree(SERVER_FILES / name, ignore_errors=True)
 
 

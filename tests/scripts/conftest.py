@@ -14,8 +14,8 @@ from lab import docker, images
 from lab.run import run
 from tests.scripts.served import WORKER, Served
 
-NETWORK = f"private-registry-bucket-{WORKER}"
-"""A bridge of Docker's, on which this machine serves a bucket."""
+NETWORK = f"private-registry-scripts-{WORKER}"
+"""A bridge of Docker's, on which this machine serves a bucket. No stack of the tests is called so: it would clear it away."""
 SHELLS = ("dash", "busybox")
 
 
