@@ -15,7 +15,7 @@ from lab.run import run
 from tests.scripts.served import WORKER, Served
 
 NETWORK = f"private-registry-scripts-{WORKER}"
-"""A bridge of Docker's, on which this machine serves a bucket. No stack of the tests is called so: it would clear it away."""
+"""A bridge of Docker's, on which this machine serves a bucket. A stack of that name would clear it away."""
 SHELLS = ("dash", "busybox")
 
 
