@@ -58,8 +58,7 @@ def gateway(network: str) -> str:
 def remove_network(name: str) -> bool:
     """Remove a network of Docker's; tell whether it is gone.
 
-    Docker may keep one for good for an end that is there no more, and may say of one that it is not found while it
-    makes and removes others.
+    Docker may keep one for good for an end that is there no more, and somebody else may have removed it just now.
     """
     return succeeds(["docker", "network", "rm", name]) or not succeeds(["docker", "network", "inspect", name])
 
