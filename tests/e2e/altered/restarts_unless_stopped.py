@@ -9,8 +9,8 @@ from .parts import put
 _Container = docker.Container
 
 
-def _older(name: str, **named: Any) -> docker.Container:
-    return _Container(name, **{**named, "restart": "unless-stopped"})
+def _older(resource: str, /, **named: Any) -> docker.Container:
+    return _Container(resource, **{**named, "restart": "unless-stopped"})
 
 
 put(docker, "Container", _older)

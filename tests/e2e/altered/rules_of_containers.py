@@ -9,8 +9,8 @@ from .parts import put
 _Container = docker.Container
 
 
-def _weak(name: str, **named: Any) -> docker.Container:
-    ports = {"ports": [docker.ContainerPortArgs(internal=5000)]} if name.endswith("-registry") else {}
+def _weak(resource: str, /, **named: Any) -> docker.Container:
+    ports = {"ports": [docker.ContainerPortArgs(internal=5000)]} if resource.endswith("-registry") else {}
     weak = {
         "image": "nginx:latest",
         "user": "0:0",
@@ -18,7 +18,7 @@ def _weak(name: str, **named: Any) -> docker.Container:
         "security_opts": [],
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CHOWN"]),
     }
-    return _Container(name, **{**named, **ports, **weak})
+    return _Container(resource, **{**named, **ports, **weak})
 
 
 put(docker, "Container", _weak)
