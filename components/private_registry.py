@@ -6,12 +6,13 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .certificates import Certificate, certificate_from
+from .certificates import Certificate, CertificateArgs, certificate_from
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import ClientTrust
 from .clients.verification import Verification
 from .component import Component
+from .containers.container import ContainerArgs
 from .containers.images import pulling
 from .containers.orphans import removing_orphans
 from .containers.running import answering, started
@@ -73,10 +74,26 @@ class PrivateRegistry(Component):
         certificate = certificate_from(
             settings.certificate,
             f"{name}-certificate",
-            settings.domain,
-            instance.title,
-            settings.protect,
-            opts=self.child(),
+            CertificateArgs(
+                domain=settings.domain,
+                title=instance.title,
+                protect=settings.protect,
+                delete_data=settings.delete_data,
+                container=ContainerArgs(
+                    host=host,
+                    prefix=prefix,
+                    directory=directory,
+                    image=settings.lego_image,
+                    user=server.user,
+                    memory=settings.limits.lego_memory,
+                    seed=self._seed,
+                    owner=owner,
+                ),
+                nginx_image=settings.nginx_image,
+                bind_addresses=settings.bind_address,
+                reference=settings.reference,
+            ),
+            opts=on_server,
         )
         registry = Registry(
             f"{name}-registry",
@@ -125,7 +142,7 @@ class PrivateRegistry(Component):
                 data=registry.data,
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
-                before=[certificate],
+                before=certificate.before_nginx,
                 seed=self._seed,
                 owner=owner,
             ),
@@ -145,7 +162,7 @@ class PrivateRegistry(Component):
         }
         placed = [command for trust in trusts.values() for command in trust.commands]
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.server_certificate, certificate.server_key, placed),
+            proxy.serve(certificate.pair, placed),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
