@@ -44,6 +44,8 @@ class PrivateRegistry(Component):
     """Client -> what it trusts the registry by: a file, or several."""
     verification: pulumi.Output[dict[str, str]]
     """Client -> what it has proven."""
+    renewal: pulumi.Output[str]
+    """Who sees to it that there is another server certificate in time."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
 
@@ -186,6 +188,7 @@ class PrivateRegistry(Component):
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
+        self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
         self.clients = pulumi.Output.from_input(
             {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}
         )
@@ -198,7 +201,7 @@ class PrivateRegistry(Component):
     @property
     def outputs(self) -> dict[str, pulumi.Output[Any]]:
         """Name -> output, as a stack exports them; passwords only where the stack makes some."""
-        names = ("url", "registry", "ca_certificate", "clients", "verification", "passwords")
+        names = ("url", "registry", "ca_certificate", "renewal", "clients", "verification", "passwords")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def _trust(

@@ -47,9 +47,9 @@ PROBLEMS = (
         _ACME + r"error:rateLimited",
         _NO_CERTIFICATE + "acme: error: 429 :: urn:ietf:params:acme:error:rateLimited :: …",
         "The authority has given too many certificates for the name, or was asked in vain too often.",
-        "Its words name the limit, and when to try again. Until then leave the settings of the certificate as they were: "
-        "what is served is renewed on. To try things out, set private-registry:certificate.directory to the authority's "
-        "for tests.",
+        "Its words name the limit, and when to try again. Until then leave the settings of the certificate as they "
+        "were: what is served is renewed on. To try things out, set private-registry:certificate.directory to the "
+        "authority's for tests.",
     ),
     Problem(
         "acme-record",
@@ -89,8 +89,8 @@ PROBLEMS = (
         _ACME + r"(unrecognized DNS provider|credentials information are missing|error presenting token)",
         _NO_CERTIFICATE + "cloudflare: some credentials information are missing: …",
         "The record that proves the name could not be made.",
-        "Its words tell why. private-registry:certificate.dnsProvider is one of lego's names, and dnsVariables has what "
-        "that one wants: docker run --rm IMAGE dnshelp --code NAME, of lego's image.",
+        "Its words tell why. private-registry:certificate.dnsProvider is one of lego's names, and dnsVariables has "
+        "what that one wants: docker run --rm IMAGE dnshelp --code NAME, of lego's image.",
     ),
     Problem(
         "acme-refused",

@@ -13,6 +13,7 @@ from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretTex
 from ..section import OrOutput, either
 from .source import CertificateSource
 
+BY_THE_SERVER = "the server, by itself"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _OURS = re.compile(r"LEGO_|PATH$|HOME$|LD_|SSL_")
@@ -149,6 +150,11 @@ class Acme(CertificateSource):
     def directory_trusted(self) -> str | None:
         """The authority of the directory's certificate, PEM; None where lego's image has it."""
         return either(self.directory_authority, self.directory_authority_file)
+
+    @property
+    def renewal(self) -> str:
+        """Who sees to it that there is another one in time."""
+        return BY_THE_SERVER
 
     @property
     def asked(self) -> str:
