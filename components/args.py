@@ -131,9 +131,11 @@ class AcmeArgs(TypedDict, total=False):
 
     source: Literal["acme"]
     authority: pulumi.Input[str]
-    """What clients have to trust, PEM, where they don't trust the issuer already; or what they trust besides."""
+    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
     authority_file: str
     """Or the file that holds it."""
+    public: bool
+    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
     directory: str
     """The directory of the authority, by default that of Let's Encrypt."""
     directory_authority: pulumi.Input[str]

@@ -156,6 +156,7 @@ class PrivateRegistry(Component):
             full_reference(settings.domain, settings.https_port),
             instance.mark,
             certificate.ca_certificate is not None,
+            settings.certificate.is_public,
         )
         trusts = {
             # Clients move to another port only when the server can follow.

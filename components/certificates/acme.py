@@ -109,7 +109,7 @@ class AcmeCertificate(Certificate):
             "source": source.source,
             "names": [args.domain],
             "signer": source.asked,
-            "anchors": trusted.apply(list),
+            "anchors": [] if source.is_public else trusted.apply(list),
             "authorities": trusted,
             "directory": source.directory,
             "challenge": source.challenge,

@@ -52,6 +52,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a record for an address": ({**configured(**DNS), "domain": "10.0.0.2"}, "an IP address has no record in DNS"),
     "half an account": (configured(externalAccountKeyId="team"), "go together"),
     "the other half": (configured(externalAccountKey="marker-hmac"), "go together"),
+    "public and nothing": (configured(public=True), "public makes no sense without authority"),
     "no kind of key": (configured(keyType="ed25519"), "P-256"),
     "no authority": (configured(authority=issue("a server", ROOT, ["other.test"]).pem), "is no authority"),
     "a chain of its own": (configured(chain="marker"), "chain"),
@@ -72,6 +73,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "nothing but the source": {},
     "a directory of one's own": {"directory": "https://ca.example.com:9000/acme/acme/directory"},
     "an authority that clients get": {"authority": ROOT.pem, "directoryAuthority": ROOT.pem},
+    "an authority besides": {"authority": ROOT.pem, "public": True},
     "a record": DNS,
     "a provider without variables": {"challenge": "dns-01", "dnsProvider": "route53"},
     "what the way back needs": {"authorities": ["2026"], "validityDays": 90},
@@ -117,6 +119,14 @@ def test_nginx_reads_what_the_container_renews_and_the_state_has_no_key(declare:
     of_server = [one for one in recorder.resources if one.type != REMOTE and one.name.startswith("registry-")]
     assert [one.name for one in of_server if "PRIVATE KEY" in str(one.inputs)] == []
     assert recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin").count("BEGIN CERTIFICATE") == 0
+
+
+@pytest.mark.parametrize(("public", "proven"), [(False, True), (True, False)], ids=["private", "public"])
+def test_what_is_given_besides_proves_nothing(declare: Declare, public: bool, proven: bool) -> None:
+    recorder = declare(**configured(authority=ROOT.pem, public=public))
+    assert ROOT.pem in recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
+    [proof] = [one for one in recorder.of(REMOTE) if one.name == "registry-verification-10.0.0.7"]
+    assert ("authority=" in proof.plain("create")) is proven
 
 
 def test_secrets_are_in_one_file_and_nowhere_else(declare: Declare) -> None:

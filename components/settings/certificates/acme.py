@@ -80,7 +80,9 @@ class Acme(CertificateSource):
 
     source: Literal["acme"] = "acme"
     authority: Certificates | None = None
-    """What clients have to trust, PEM, where they don't trust the issuer already; or what they trust besides."""
+    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
+    public: bool = False
+    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
     directory: Directory = LETS_ENCRYPT
     """The directory of the authority, by default that of Let's Encrypt."""
     directory_authority: Certificates | None = None
@@ -120,6 +122,8 @@ class Acme(CertificateSource):
     def _complete(self) -> Self:
         if (self.external_account_key_id is None) != (self.bound_key is None):
             raise ValueError("externalAccountKeyId and externalAccountKey, or its file, go together")
+        if self.public and self.trusted is None:
+            raise ValueError("public makes no sense without authority: then nothing is given to clients anyway")
         if self.challenge == "dns-01" and self.dns_provider is None:
             raise ValueError("challenge: dns-01 needs dnsProvider, and most providers need dnsVariables")
         if self.challenge != "dns-01" and (told := self._of_dns()):
@@ -155,6 +159,11 @@ class Acme(CertificateSource):
     def renewal(self) -> str:
         """Who sees to it that there is another one in time."""
         return BY_THE_SERVER
+
+    @property
+    def is_public(self) -> bool:
+        """Whether clients trust the issuer already."""
+        return self.trusted is None or self.public
 
     @property
     def asked(self) -> str:

@@ -34,6 +34,11 @@ class CertificateSource(Section):
         return "whoever brings it along"
 
     @property
+    def is_public(self) -> bool:
+        """Whether clients trust the issuer already, though they may be given other authorities too."""
+        return False
+
+    @property
     def trusted(self) -> str | None:
         """What clients have to trust, PEM; None where nothing is given for them."""
         return either(self.authority, self.authority_file)
