@@ -53,7 +53,7 @@ PROBLEMS = (
     ),
     Problem(
         "acme-record",
-        _ACME + r"(error:dns|no such host|NXDOMAIN|SERVFAIL|error:caa)",
+        _ACME + r"(error:dns|could not resolve|NXDOMAIN|SERVFAIL|error:caa)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:dns :: DNS problem: NXDOMAIN looking up A for …",
         "The authority finds no address for private-registry:domain in the DNS, or a record (CAA) that forbids it.",
         "Make an A or AAAA record that leads to the server, and wait until others see it: dig +short DOMAIN @1.1.1.1. "
@@ -69,7 +69,7 @@ PROBLEMS = (
     ),
     Problem(
         "acme-account",
-        _ACME + r"(externalAccount|External ?Account|account|Contact|userActionRequired|illegal base64)",
+        _ACME + r"(xternal ?[Aa]ccount|Could not complete registration|[cC]ontact|userActionRequired|illegal base64)",
         _NO_CERTIFICATE + "Server requires External Account Binding …",
         "The authority refuses the account.",
         "Its words tell why. Where it wants one that is bound to yours there, set "

@@ -208,6 +208,8 @@ class _Strict(http.server.BaseHTTPRequestHandler):
     def _answer(self, status: int, body: Mapping[str, object] | None) -> None:
         content = json.dumps(body).encode() if body else b""
         self.send_response(status)
+        if status != 200:
+            self.send_header("Retry-After", "3600")
         self.send_header("Replay-Nonce", urlsafe_b64encode(os.urandom(16)).decode().rstrip("="))
         self.send_header("Content-Type", "application/json" if status == 200 else "application/problem+json")
         self.send_header("Content-Length", str(len(content)))

@@ -40,7 +40,14 @@ ask() {
 	[ -z "$profile" ] || set -- "$@" --profile "$profile"
 	[ -z "$chain" ] || set -- "$@" --preferred-chain "$chain"
 	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" --domains "$domain" \
-		--key-type "$keytype" "$@" > "$said" 2>&1
+		--key-type "$keytype" "$@" > "$said" 2>&1 &
+	asking=$!
+	# Where it is told to come later, lego would sleep until then: hours, perhaps.
+	while kill -0 "$asking" 2> /dev/null; do
+		! grep -q rateLimited "$said" || kill "$asking" 2> /dev/null || true
+		sleep 0.2
+	done
+	wait "$asking"
 }
 
 # With the key that there is, as nginx reads certificate and key one after the other.
