@@ -164,7 +164,7 @@ keep() {
 			failures=$((failures + 1))
 			printf 'no new certificate, attempt %s: ' "$failures"
 		fi
-		grep -v -e ' \[INFO\] \[.*\] acme: ' "$said" || true
+		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce "$said" || true
 		(take_turn && publish) 9> "$home/lock" || true
 		measure
 		left=$(pause)

@@ -123,7 +123,9 @@ class Place:
         options = [word for source, target in binds.items() for word in ("--volume", f"{source}:{target}")]
         run(["docker", "rm", "--force", KEEPER])
         hardened = ["--user", USER, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108
-        command = ["--entrypoint", "sh", self.image, "/etc/private-registry/current/renewal.sh", "keep"]
+        # As the official image has it: with the tools of BusyBox, but for flock, which Debian's lacks.
+        tools = "mkdir /tmp/bin && busybox --install -s /tmp/bin && PATH=/tmp/bin:$PATH && exec busybox sh $0 keep"
+        command = ["--entrypoint", "sh", self.image, "-c", tools, "/etc/private-registry/current/renewal.sh"]
         options += ["--volume", f"{STORE}:/var/lib/acme", "--name", KEEPER, "--network", NETWORK]
         run(["docker", "run", "--detach", *hardened, *options, *command])
         try:
