@@ -21,8 +21,6 @@ from tests.unit.authority import Pair, issue
 KEY_ID = "team-key"
 KEY = urlsafe_b64encode(b"marker-of-the-bound-account-0123").decode().rstrip("=")
 """Of an account that the authority knows."""
-SECONDS = 30
-"""How long a certificate of the profile ``shortlived`` lives."""
 BLOCKED = "blocked.test"
 _ACME, _MANAGEMENT, _DNS, _RECORDS = 14000, 15000, 8053, 8055
 _START_SECONDS = 20
@@ -38,8 +36,12 @@ class Authority:
     address: str
     http_port: int = 80
     """Where it asks for the proof."""
+    seconds: int = 20
+    """How long a certificate of the profile ``shortlived`` lives."""
     root: Pair = field(default_factory=lambda: issue("directory authority", authority=True))
     """The authority of the directory's own certificate."""
+    issuer: str = ""
+    """The root of the certificates that it gives: another one after each start, PEM."""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -53,12 +55,11 @@ class Authority:
             "source": "acme",
             "directory": self.directory,
             "directoryAuthority": self.root.pem,
-            "authority": self.issuer(),
+            "authority": self.issuer,
             "profile": "shortlived",
         }
 
-    def issuer(self) -> str:
-        """Return the root of the certificates that it gives: another one after each start, PEM."""
+    def _issuer(self) -> str:
         context = ssl.create_default_context(cadata=self.root.pem)
         connection = http.client.HTTPSConnection(self.address, _MANAGEMENT, timeout=10, context=context)
         connection.request("GET", "/roots/0")
@@ -88,7 +89,7 @@ class Authority:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with suppress(OSError):
-                self.issuer()
+                self.issuer = self._issuer()
                 self.record("clear-servfail", host="nobody.test")
                 return
             assert time.monotonic() < deadline, self.log()
@@ -126,15 +127,17 @@ class Authority:
             "keyAlgorithm": "ecdsa",
             "profiles": {
                 "default": {"description": "of 90 days", "validityPeriod": 7776000},
-                "shortlived": {"description": "of half a minute", "validityPeriod": SECONDS},
+                "shortlived": {"description": "of seconds", "validityPeriod": self.seconds},
             },
         }
 
 
 @contextmanager
-def authority(programs: Path, folder: Path, address: str, http_port: int = 80) -> Iterator[Authority]:
+def authority(
+    programs: Path, folder: Path, address: str, http_port: int = 80, seconds: int = 20
+) -> Iterator[Authority]:
     """Run an authority while the body runs."""
-    made = Authority(programs, folder, address, http_port)
+    made = Authority(programs, folder, address, http_port, seconds)
     made.start()
     try:
         yield made

@@ -13,7 +13,7 @@ from cryptography import x509
 from lab import acme, images
 from lab.run import run
 from operations.expiry import certificates
-from tests.acme import SECONDS, Authority, authority
+from tests.acme import Authority, authority
 from tests.e2e.conftest import CA, NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.load import Connection, Load, docker_load
@@ -81,7 +81,7 @@ def test_it_is_renewed_by_the_server_alone_and_no_request_fails(
         docker_load(client_hosts.container("one"), "registry.test", "ci", "correct horse battery") as said,
         load.running() as tally,
     ):
-        deadline = time.monotonic() + 4 * SECONDS
+        deadline = time.monotonic() + 4 * known.seconds
         while len(seen) <= RENEWALS:
             assert time.monotonic() < deadline, run(["docker", "logs", f"{PREFIX}-acme"])
             found = served(client_hosts)
@@ -102,7 +102,7 @@ def test_it_is_renewed_by_the_server_alone_and_no_request_fails(
 def test_ways_to_another_source_and_back_cut_off_nobody(stack: Stack, client_hosts: Hosts, known: Authority) -> None:
     load = Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", "correct horse battery")
     with load.running() as tally:
-        stack.configure(certificate={"authorities": ["2026"], "authority": known.issuer()})
+        stack.configure(certificate={"authorities": ["2026"], "authority": known.issuer})
         stack.up()
         assert "2026" in issuer(client_hosts)
         assert curl(client_hosts, "/v2/") == "000"

@@ -23,7 +23,7 @@ from components.scripts.script import script_text, with_payload
 from components.settings.certificates import Acme
 from components.troubleshooting import problem_of
 from lab import acme, images
-from lab.run import run
+from lab.run import LabError, run
 from tests.acme import BLOCKED, KEY, KEY_ID, Authority, authority, dns_provider, strict_authority
 from tests.scripts.conftest import NETWORK, Shell
 from tests.scripts.served import WORKER
@@ -47,7 +47,7 @@ def lego(found_images: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def known(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT) as known:
+    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT, seconds=16) as known:
         yield known
 
 
@@ -187,9 +187,11 @@ def test_a_certificate_is_there_before_its_settings_are_live(docker_shell: Shell
     files = sorted((path.name, path.stat().st_mode & 0o777, path.stat().st_uid) for path in place.served.rglob("*"))
     assert files == [("one", 0o700, 10001), (f"{DOMAIN}.crt", 0o600, 10001), (f"{DOMAIN}.key", 0o600, 10001)]
     assert list(place.tokens.rglob("*/*/*")) == [], "no proof is left"
-    # What is there is not asked for again, though nobody proves anything any more.
+    # What is there is not asked for again: nobody would answer.
     served = place.certificate()
+    place.known.stop()
     assert place.ask(docker_shell, profile=None, email="ops@example.com") == ""
+    place.known.start()
     assert place.certificate() == served
 
 
@@ -303,3 +305,17 @@ def test_what_was_lost_is_made_again(dash: Shell, place: Place) -> None:
             (place.served / f"one/{DOMAIN}.crt").unlink()
             (place.served / f"one/{DOMAIN}.key").write_text("rubbish\n")
             until("both are back", lambda: place.certificate() == kept and place.key() == key)
+
+
+def test_a_port_that_is_taken_is_told_of(known: Authority, lego: str) -> None:
+    publish = ["--publish", f"{known.address}:80:80", "--entrypoint", "sleep", lego, "60"]
+    run(["docker", "rm", "--force", KEEPER, f"{KEEPER}-challenge"])
+    run(["docker", "run", "--detach", "--name", KEEPER, *publish])
+    try:
+        with pytest.raises(LabError) as refused:
+            run(["docker", "run", "--rm", "--name", f"{KEEPER}-challenge", *publish])
+    finally:
+        run(["docker", "rm", "--force", KEEPER, f"{KEEPER}-challenge"])
+    problem = problem_of(str(refused.value))
+    assert problem is not None
+    assert problem.key == "acme-port-taken", refused.value
