@@ -18,7 +18,7 @@ from .containers.orphans import removing_orphans
 from .containers.running import answering, started
 from .hosts.ssh import client_host
 from .instance import Instance
-from .ordering import Command, failed_in_this_update, without_dependencies
+from .ordering import Command, failed_in_this_update, keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, verification_password
 from .proxy.proxy import Proxy, ProxyArgs
@@ -196,6 +196,11 @@ class PrivateRegistry(Component):
         results = {host: proof.result for host, proof in verifications.items()}
         self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
         self.passwords = users.made
+        keep_all_without(
+            certificate.pair.obtained,
+            [*placed, *proxy.proven],
+            "There is no certificate from the new source, so nothing of the one before is taken away.",
+        )
         answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], proxy.served)
         self.register_outputs(self.outputs)
 
