@@ -71,7 +71,7 @@ old_worker() {
 deviation() {
 	case ${directory##*/} in
 	tls)
-		renewed=$(sed -n 's/^# Renewed in //p' "$directory/current/listen.conf")
+		renewed=$(sed -n 's/^# Renewed in //p' "$directory/current/listen.conf" 2> /dev/null) || true
 		# nginx looks again each second.
 		is_served || { [ -n "$renewed" ] && sleep 2 && is_served; } ||
 			say "nginx does not serve the certificate of $directory/current"
