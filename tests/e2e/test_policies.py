@@ -42,7 +42,7 @@ FILES = (
     ("components/private_registry.py", "            settings.anonymous_pull,", '            ["everything"],'),
     ("components/proxy/config.py", '("TLSv1.2", "TLSv1.3")', '("TLSv1.1", "TLSv1.2")'),
     ("components/hosts/ssh.py", '"host_key": _given(login, lambda known: known.host_key)', '"host_key": ""'),
-    ("components/proxy/proxy.py", 'without_dependencies(key), mode="0600"', "without_dependencies(key)"),
+    ("components/certificates/certificate.py", 'File(key, mode="0600")', "File(key)"),
     ("components/hosts/files.sh", "set -eu", "set -eu\n: insecure-registries"),
 )
 REFUSED_FILES = (
