@@ -4,7 +4,7 @@ Each type stands for the section of the settings of its name, with the keys as P
 values; what may be an ``Input`` may come from another resource.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict
 
 import pulumi
@@ -126,6 +126,52 @@ class SigningAuthorityArgs(TypedDict, total=False):
     """Any text; another one makes a new server key and certificate at once."""
 
 
+class AcmeArgs(TypedDict, total=False):
+    """Let's Encrypt, or another authority that speaks ACME. The server asks for the certificate, and renews it."""
+
+    source: Literal["acme"]
+    authority: pulumi.Input[str]
+    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
+    authority_file: str
+    """Or the file that holds it."""
+    public: bool
+    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
+    directory: str
+    """The directory of the authority, by default that of Let's Encrypt."""
+    directory_authority: pulumi.Input[str]
+    """Where the directory has a certificate of an authority of one's own: that authority, PEM."""
+    directory_authority_file: str
+    """Or the file that holds it."""
+    email: str
+    """Where the authority writes to, if it does."""
+    external_account_key_id: pulumi.Input[str]
+    """Where the authority wants an account that is bound to one that it knows: the id of the key."""
+    external_account_key: pulumi.Input[str]
+    """And the key (HMAC, base64url); set it with --secret."""
+    external_account_key_file: str
+    """Or the file that holds it."""
+    challenge: Literal["http-01", "dns-01"]
+    """How the name is proven: on port 80 of the server, or by a record in DNS."""
+    dns_provider: str
+    """Who changes the record: one of lego's names, such as `cloudflare`, `route53` or `rfc2136`."""
+    dns_variables: pulumi.Input[Mapping[str, str]]
+    """The variables that the provider wants, each with its value; set them with --secret."""
+    dns_variables_file: str
+    """Or a YAML file that holds them."""
+    dns_resolvers: Sequence[str]
+    """Name servers, HOST[:PORT], that are asked in place of the server's own."""
+    dns_wait_seconds: int
+    """Wait so long for the record, in place of asking the zone's name servers until they have it."""
+    profile: str
+    """A profile that the authority offers, such as `shortlived`."""
+    preferred_chain: str
+    """Where the authority offers several chains: the common name of the issuer that it is to end with."""
+    key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
+    """Of the server's key."""
+    rotation: str
+    """Any text; another one makes a new server key and certificate at once."""
+
+
 class VolumeArgs(TypedDict, total=False):
     """A volume of the server's Docker; there is nothing to set."""
 
@@ -221,12 +267,14 @@ class ClientArgs(TypedDict, total=False):
 
 
 class ImagesArgs(TypedDict, total=False):
-    """The images of the two containers, pinned."""
+    """The images of the containers, pinned."""
 
     registry: str
     """NAME:TAG@sha256:DIGEST, or the id of a local image."""
     nginx: str
     """The same; nginx 1.25.1 or newer with njs 0.8.7 and curl: the official images, but for the slim ones."""
+    lego: str
+    """The same; lego 4.25 to 4.35, which `source: acme` needs, and nothing else: `goacme/lego:v4.35.2`."""
 
 
 class LimitsArgs(TypedDict, total=False):
@@ -238,6 +286,8 @@ class LimitsArgs(TypedDict, total=False):
     """Of nginx."""
     login_memory: int
     """Of the nginx that checks passwords."""
+    lego_memory: int
+    """Of lego, which `source: acme` needs."""
 
 
 class PrivateRegistryArgs(TypedDict, total=False):
@@ -255,7 +305,7 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """How to log in to the server."""
     server_directory: str
     """Where the server keeps the containers' files; each stack has a folder of its own in it."""
-    certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs
+    certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs
     """The authorities and the server certificate."""
     storage: VolumeArgs | S3Args
     """Where the registry keeps the images."""

@@ -34,6 +34,22 @@ def failed_in_this_update(
     return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
 
 
+def keep_all_without(commands: Sequence[Command], others: Sequence[Command], reason: str) -> None:
+    """Fail an update in which one of some commands did not succeed, once the others have ended too.
+
+    Of a program that fails the engine takes nothing away. Else it would delete what is not declared any more, though
+    what was to take its place is not there.
+    """
+    if pulumi.runtime.is_dry_run():
+        return
+
+    def judge(failed: list[Command]) -> None:
+        if any(one in failed for one in commands):
+            raise pulumi.RunError(reason)
+
+    failed_in_this_update([*commands, *others]).apply(judge)
+
+
 def without_dependencies(value: pulumi.Output[_T]) -> pulumi.Output[_T]:
     """Return a value without the record of the resources that it comes from."""
     content = cast(Awaitable[_T], value.future(with_unknowns=True))

@@ -6,18 +6,19 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .certificates import Certificate, certificate_from
+from .certificates import Certificate, CertificateArgs, certificate_from
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import ClientTrust
 from .clients.verification import Verification
 from .component import Component
+from .containers.container import ContainerArgs
 from .containers.images import pulling
 from .containers.orphans import removing_orphans
 from .containers.running import answering, started
 from .hosts.ssh import client_host
 from .instance import Instance
-from .ordering import Command, failed_in_this_update, without_dependencies
+from .ordering import Command, failed_in_this_update, keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, verification_password
 from .proxy.proxy import Proxy, ProxyArgs
@@ -43,6 +44,8 @@ class PrivateRegistry(Component):
     """Client -> what it trusts the registry by: a file, or several."""
     verification: pulumi.Output[dict[str, str]]
     """Client -> what it has proven."""
+    renewal: pulumi.Output[str]
+    """Who sees to it that there is another server certificate in time."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
 
@@ -73,10 +76,26 @@ class PrivateRegistry(Component):
         certificate = certificate_from(
             settings.certificate,
             f"{name}-certificate",
-            settings.domain,
-            instance.title,
-            settings.protect,
-            opts=self.child(),
+            CertificateArgs(
+                domain=settings.domain,
+                title=instance.title,
+                protect=settings.protect,
+                delete_data=settings.delete_data,
+                container=ContainerArgs(
+                    host=host,
+                    prefix=prefix,
+                    directory=directory,
+                    image=settings.lego_image,
+                    user=server.user,
+                    memory=settings.limits.lego_memory,
+                    seed=self._seed,
+                    owner=owner,
+                ),
+                nginx_image=settings.nginx_image,
+                bind_addresses=settings.bind_address,
+                reference=settings.reference,
+            ),
+            opts=on_server,
         )
         registry = Registry(
             f"{name}-registry",
@@ -125,7 +144,7 @@ class PrivateRegistry(Component):
                 data=registry.data,
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
-                before=[certificate],
+                before=certificate.before_nginx,
                 seed=self._seed,
                 owner=owner,
             ),
@@ -137,6 +156,7 @@ class PrivateRegistry(Component):
             full_reference(settings.domain, settings.https_port),
             instance.mark,
             certificate.ca_certificate is not None,
+            settings.certificate.is_public,
         )
         trusts = {
             # Clients move to another port only when the server can follow.
@@ -145,7 +165,7 @@ class PrivateRegistry(Component):
         }
         placed = [command for trust in trusts.values() for command in trust.commands]
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.server_certificate, certificate.server_key, placed),
+            proxy.serve(certificate.pair, placed),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
@@ -169,19 +189,25 @@ class PrivateRegistry(Component):
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
+        self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
         self.clients = pulumi.Output.from_input(
             {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}
         )
         results = {host: proof.result for host, proof in verifications.items()}
         self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
         self.passwords = users.made
+        keep_all_without(
+            certificate.pair.obtained,
+            [*placed, *proxy.proven],
+            "There is no certificate from the new source, so nothing of the one before is taken away.",
+        )
         answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], proxy.served)
         self.register_outputs(self.outputs)
 
     @property
     def outputs(self) -> dict[str, pulumi.Output[Any]]:
         """Name -> output, as a stack exports them; passwords only where the stack makes some."""
-        names = ("url", "registry", "ca_certificate", "clients", "verification", "passwords")
+        names = ("url", "registry", "ca_certificate", "renewal", "clients", "verification", "passwords")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def _trust(

@@ -37,8 +37,102 @@ _NEW_HOST_KEY = (
 # A client that proves itself was reached: what its own Docker says of the network is something else.
 _NO_PROOF = r"\A(?!.*verification failed at).*"
 _BUCKET = r"the bucket can't be used.*"
+_ACME = r"no certificate from \S+, and what was served.*"
+_NO_CERTIFICATE = "no certificate from acme.example.com, and what was served before is served on: "
 
 PROBLEMS = (
+    # What an ACME authority said comes from the server, which was reached.
+    Problem(
+        "acme-limit",
+        _ACME + r"error:rateLimited",
+        _NO_CERTIFICATE + "acme: error: 429 :: urn:ietf:params:acme:error:rateLimited :: …",
+        "The authority has given too many certificates for the name, or was asked in vain too often.",
+        "Its words name the limit, and when to try again. Until then leave the settings of the certificate as they "
+        "were: what is served is renewed on. To try things out, set private-registry:certificate.directory to the "
+        "authority's for tests.",
+    ),
+    Problem(
+        "acme-record",
+        _ACME + r"(error:dns|could not resolve|NXDOMAIN|SERVFAIL|error:caa)",
+        _NO_CERTIFICATE + "… urn:ietf:params:acme:error:dns :: DNS problem: NXDOMAIN looking up A for …",
+        "The authority finds no address for private-registry:domain in the DNS, or a record (CAA) that forbids it.",
+        "Make an A or AAAA record that leads to the server, and wait until others see it: dig +short DOMAIN @1.1.1.1. "
+        "For a name that only your network knows take challenge: dns-01.",
+    ),
+    Problem(
+        "acme-port",
+        _ACME + r"error:connection",
+        _NO_CERTIFICATE + "… urn:ietf:params:acme:error:connection :: …: Timeout during connect",
+        "The authority does not get to port 80 of the address that private-registry:domain has in the DNS.",
+        "The address has to be the server's, and port 80 open to everybody, in the firewall of the provider too. Where "
+        "that can't be, take challenge: dns-01.",
+    ),
+    Problem(
+        "acme-account",
+        _ACME + r"(xternal ?[Aa]ccount|Could not complete registration|[cC]ontact|userActionRequired|illegal base64)",
+        _NO_CERTIFICATE + "Server requires External Account Binding …",
+        "The authority refuses the account.",
+        "Its words tell why. Where it wants one that is bound to yours there, set "
+        "private-registry:certificate.externalAccountKeyId and externalAccountKey to what it shows for ACME; some "
+        "authorities let each be used once.",
+    ),
+    Problem(
+        "acme-profile",
+        _ACME + r"(invalidProfile|profile)",
+        _NO_CERTIFICATE + "… urn:ietf:params:acme:error:invalidProfile :: …",
+        "The authority does not offer this profile.",
+        "Its directory lists those that it has (curl DIRECTORY, at meta.profiles); change "
+        "private-registry:certificate.profile, or take it out.",
+    ),
+    Problem(
+        "acme-provider",
+        _ACME + r"(unrecognized DNS provider|credentials information are missing|error presenting token)",
+        _NO_CERTIFICATE + "cloudflare: some credentials information are missing: …",
+        "The record that proves the name could not be made.",
+        "Its words tell why. private-registry:certificate.dnsProvider is one of lego's names, and dnsVariables has "
+        "what that one wants: docker run --rm IMAGE dnshelp --code NAME, of lego's image.",
+    ),
+    Problem(
+        "acme-refused",
+        _ACME + r"(error:unauthorized|error:incorrectResponse|time limit exceeded)",
+        _NO_CERTIFICATE + "… urn:ietf:params:acme:error:unauthorized :: … Invalid response from http://…: 404",
+        "The authority did not find the proof for the name.",
+        "With http-01, what answers on port 80 is not this server: the DNS leads elsewhere, or a proxy stands before "
+        "it. With dns-01, the record was not seen yet: set private-registry:certificate.dnsWaitSeconds.",
+    ),
+    Problem(
+        "acme-name",
+        _ACME + r"error:rejectedIdentifier",
+        _NO_CERTIFICATE + "… urn:ietf:params:acme:error:rejectedIdentifier :: …",
+        "The authority gives no certificates for this name.",
+        "A public one gives none for names that nobody owns (.test, .local, .internal): take a name of yours, or an "
+        "authority of your own in private-registry:certificate.directory.",
+    ),
+    Problem(
+        "acme-trust",
+        _ACME + r"(x509:|tls: )",
+        _NO_CERTIFICATE + "… get directory at …: x509: certificate signed by unknown authority",
+        "The server does not trust the certificate of the directory.",
+        "For an authority of your own set private-registry:certificate.directoryAuthorityFile to the root by which the "
+        "directory itself is known.",
+    ),
+    Problem(
+        "acme-down",
+        _ACME,
+        _NO_CERTIFICATE + "… get directory at …: connection refused",
+        "The server does not get to the authority, or that does not work.",
+        "Its words tell why. Check private-registry:certificate.directory, and the server's way there: curl DIRECTORY. "
+        "Nothing is lost: what is served is renewed on, and the next update tries again.",
+    ),
+    Problem(
+        "acme-port-taken",
+        r"-challenge\b.*(address already in use|port is already allocated)|:80: bind: address already in use",
+        "driver failed programming external connectivity on endpoint private-registry-prod-challenge …: bind host port "
+        "for 0.0.0.0:80: address already in use",
+        "Another program on the server has port 80, on which challenge: http-01 proves the name.",
+        "See who (ss -ltnp 'sport = :80') and end it, or take challenge: dns-01, which needs no port. One stack of a "
+        "server can have it.",
+    ),
     # The server.
     Problem(
         "docker-over-ssh",

@@ -1,6 +1,6 @@
 """The images: pulled where a registry answers, else built from Debian packages and a Go module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from lab.run import LONG_SECONDS, LabError, doing, last_line, run, say, step, su
 _IMAGES = LAB / "images"
 _PULL_SECONDS = 300
 
-OFFICIAL = {"registry": "registry:3.1.2", "nginx": "nginx:1.30-alpine"}
+OFFICIAL = {"registry": "registry:3.1.2", "nginx": "nginx:1.30-alpine", "lego": "goacme/lego:v4.35.2"}
 """Name -> tag. The digest is resolved once and kept in the images file."""
+_OF_EVERY_STACK = ("registry", "nginx")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ _BUILT = {
         ('ENTRYPOINT ["registry"]', "VOLUME /var/lib/registry"),
         "2 minutes",
     ),
+    "lego": Built(("lego.sh",), {"mmdebstrap": "mmdebstrap"}, ('ENTRYPOINT ["/lego"]',), "30 s"),
     "client": Built(
         ("client.sh", "start-host"),
         {"mmdebstrap": "mmdebstrap"},
@@ -59,13 +61,22 @@ def ensure() -> dict[str, str]:
         ``registry``, ``nginx``, ``client`` -> a pinned reference or an image id.
     """
     kept = _kept()
-    images = {name: _again(name, kept.get(name, "")) or _pulled(name) or build(name, _BUILT[name]) for name in OFFICIAL}
+    images = {name: _found(name, kept) for name in _OF_EVERY_STACK}
     if images != kept:
         file = STATE / "images.yaml"
         file.parent.mkdir(exist_ok=True)
         head = "# Written by the lab: what it found or built. Delete it to look again.\n"
         file.write_text(head + yaml.safe_dump(images))
     return images | {"client": build("client", _BUILT["client"])}
+
+
+def lego() -> str:
+    """Make the image of lego ready, which only a stack with certificates by ACME needs; return it."""
+    return _found("lego", {})
+
+
+def _found(name: str, kept: Mapping[str, str]) -> str:
+    return _again(name, kept.get(name, "")) or _pulled(name) or build(name, _BUILT[name])
 
 
 def _kept() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 It ends with 0 if that is long enough, with 2 if not, with 1 if nobody could look.
 
-It asks the registry itself, so it tells of any certificate, and of a renewal that has not reached nginx.
+It asks the registry itself, so it tells of any certificate, and of a renewal that has not reached nginx. One that the
+server renews by itself is overdue in the last fifth of its life, which may be short.
 """
 
 import argparse
@@ -12,13 +13,14 @@ import ssl
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from components.registry_reference import DEFAULT_HTTPS_PORT
+from components.settings.certificates.acme import BY_THE_SERVER
 from components.settings.pem import common_name
 from operations.command_line import CommandLine, OperationError, add_stack
 
@@ -27,25 +29,45 @@ _DAYS = 21
 """Fewer than the 30 in which an update renews: an update is overdue by then."""
 
 
+_SHARE = 5
+"""Of its life, one part is left when a certificate is overdue that the server renews by itself: it does so at a half or
+two thirds."""
+
+
 @dataclass(frozen=True)
 class Certificate:
     """What ends some day."""
 
     what: str
     end: datetime
+    life: timedelta | None = None
+    """How long it lives in all, where the server renews it by itself."""
 
     def days(self, now: datetime) -> int:
         """Return the whole days that are left; below 0 once it has ended."""
         return (self.end - now).days
 
+    def is_overdue(self, now: datetime, days: int) -> bool:
+        """Tell whether fewer days are left than there should be, by which another one is there otherwise."""
+        least = timedelta(days=days)
+        return self.end - now < (least if self.life is None else min(least, self.life / _SHARE))
 
-def certificates(url: str, authorities: str | None) -> Iterator[Certificate]:
+
+def certificates(url: str, authorities: str | None, renewal: str = "") -> Iterator[Certificate]:
     """Return the certificate that a registry serves, and the authorities (PEM) that its clients trust.
+
+    Args:
+        url: The registry's.
+        authorities: PEM.
+        renewal: Who sees to it that there is another certificate in time, if that is known.
 
     Raises:
         OperationError: Nothing answers as the registry.
     """
-    yield Certificate(f"the certificate that {url} serves", _served(url).not_valid_after_utc)
+    served = _served(url)
+    life = served.not_valid_after_utc - served.not_valid_before_utc
+    what = f"the certificate that {url} serves" + (f" (renewed by {renewal})" if renewal else "")
+    yield Certificate(what, served.not_valid_after_utc, life if renewal == BY_THE_SERVER else None)
     for authority in x509.load_pem_x509_certificates(authorities.encode()) if authorities else ():
         yield Certificate(f"the authority {common_name(authority)}", authority.not_valid_after_utc)
 
@@ -80,16 +102,20 @@ def main() -> int:
     options = parser.parse_args()
     try:
         outputs = _outputs(options.stack)
-        found = list(certificates(outputs["url"], outputs.get("ca_certificate")))
+        found = list(certificates(outputs["url"], outputs.get("ca_certificate"), outputs.get("renewal", "")))
     except OperationError as error:
         print(error, file=sys.stderr)
         return 1
     now = datetime.now(UTC)
     for one in found:
         print(f"{one.days(now):>6} days left, until {one.end:%Y-%m-%d}: {one.what}")
-    if all(one.days(now) >= options.days for one in found):
+    overdue = [one for one in found if one.is_overdue(now, options.days)]
+    if not overdue:
         return 0
-    print(f"Less than {options.days} days: run an update; docs/rotate.md tells how an authority is replaced.")
+    if any(one.life for one in overdue):
+        print("The server does not renew its certificate: docs/acme.md tells where it says why.")
+    if not all(one.life for one in overdue):
+        print(f"Less than {options.days} days: run an update; docs/rotate.md tells how an authority is replaced.")
     return 2
 
 

@@ -28,8 +28,9 @@ CONTAINER, IMAGE, NETWORK, VOLUME = (
 DOCKER = "pulumi:providers:docker"
 REMOTE = "command:remote:Command"
 
-HTTPS_PORTS = range(8443, 8451)
-"""Where nginx listens in its container, for each address of the server: the only ports that are published."""
+HTTPS_PORTS, HTTP_PORTS = range(8443, 8451), range(8180, 8188)
+"""Where nginx listens in its container, for each address of the server, and what answers an authority on port 80: the
+only ports that are published."""
 
 COMPONENT = "private-registry:index:"
 """What the types of this project's components start with."""
@@ -37,7 +38,8 @@ REGISTRY = f"{COMPONENT}PrivateRegistry"
 PROXY = f"{COMPONENT}Proxy"
 STORING = f"{COMPONENT}Registry"
 """The component below which the images are."""
-SERVER_SIDE = frozenset({STORING, PROXY})
+ACME, CHALLENGE = f"{COMPONENT}AcmeCertificate", f"{COMPONENT}Challenge"
+SERVER_SIDE = frozenset({STORING, PROXY, ACME})
 """The components below which commands run on the server, however deep. All others count as run on a client."""
 MADE_AGAIN = (CONTAINER, IMAGE, NETWORK, *commands.TYPES)
 """The types of what an update makes again as it was. All else below the registry may hold images."""
@@ -257,15 +259,19 @@ def _anonymous(users: str) -> set[str]:
     }
 
 
+_PUBLISHED = {PROXY: HTTPS_PORTS, CHALLENGE: HTTP_PORTS}
+
+
 def _only_nginx_is_published(resource: Resource, _: Stack) -> Iterator[Violation]:
     if resource.type != CONTAINER:
         return
     fix = f"Let the proxy publish {HTTPS_PORTS[0]} to {HTTPS_PORTS[-1]}, and reach all else on the internal networks"
+    allowed = _PUBLISHED.get(resource.parent)
     for port in _known_list(resource.inputs.get("ports")):
         internal = port.get("internal") if isinstance(port, Mapping) else UNKNOWN
-        if resource.parent != PROXY:
+        if allowed is None:
             yield Violation(f"publishes the port {_shown(internal)}, and is not the proxy", fix)
-        elif internal is not UNKNOWN and internal not in HTTPS_PORTS:
+        elif internal is not UNKNOWN and internal not in allowed:
             yield Violation(f"publishes the port {_shown(internal)}", fix)
     if resource.inputs.get("publishAllPorts") is True:
         yield Violation("publishes all its ports", fix)
@@ -372,8 +378,8 @@ def _unpinned_options(options: Any) -> Iterator[Violation]:
             yield Violation(f"{what} may present any key to Docker", "Set hostKey in dockerHostAccess and its bastion")
 
 
-_PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml")
-"""Files with a private key, with hashes of passwords, with the registry's secret."""
+_PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml|secrets")
+"""Files with a private key, with hashes of passwords, with the registry's secret, with those of a DNS provider."""
 
 
 def _key_files_are_private(resource: Resource, _: Stack) -> Iterator[Violation]:
@@ -466,7 +472,11 @@ RULES = (
     Rule(
         "registry-asks-who", "Nothing below /v2/ is open to everybody but what anonymousPull names.", _registry_asks_who
     ),
-    Rule("only-nginx-is-published", "Only the proxy publishes a port, that of HTTPS.", _only_nginx_is_published),
+    Rule(
+        "only-nginx-is-published",
+        "Only the proxy publishes a port, that of HTTPS, and what answers an ACME authority that of HTTP.",
+        _only_nginx_is_published,
+    ),
     Rule("images-by-digest", "Images are named by digest.", _images_are_pinned),
     Rule("no-latest", "No image is whatever is latest.", _no_image_is_latest),
     Rule("modern-tls", "nginx offers TLS 1.2 and newer, and nothing without TLS.", _tls_is_modern),

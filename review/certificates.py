@@ -17,6 +17,10 @@ from review.impact import DONE, Impact
 _AUTHORITY_TYPE = ":SelfSignedCert"
 _SERVER_TYPE = ":LocallySignedCert"
 _STACK = "the stack"
+_BY_ITSELF = (
+    "The server renews its certificate by itself; 'python -m operations.expiry' asks it how long the one lasts that it "
+    "serves."
+)
 _HOURS = 24
 _GAINED, _LOST = "clients gain trust in what it signs", "clients lose trust in what it signed"
 _NO_GAP = "clients keep trusting what is served: they trust its authority"
@@ -88,6 +92,8 @@ def seed(step: Step, preview: Preview) -> Iterator[Impact]:
 def days_left(preview: Preview) -> str | None:
     """Return a sentence on how long the server certificate lives; None where there is none yet, or none any more."""
     found = certified(preview)
+    if found.old.renewal and found.new.renewal:
+        return _BY_ITSELF
     if end := end_of(found.old.served):
         is_replaced = found.moves or found.old.served != found.new.served
         renewal = "put another one in its place before that"
@@ -162,7 +168,9 @@ def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
         return
     end = f"{_until(new.served)}, " if new.served else ""
     if not old.inputs and not found.moves:
-        yield Impact(_STACK, f"a server certificate is given, {end}signed by {new.signer}", "nginx serves it")
+        # Of one that is asked for more is said.
+        if not new.renewal:
+            yield Impact(_STACK, f"a server certificate is given, {end}signed by {new.signer}", "nginx serves it")
         return
     source = f"from {new.source} instead of {old.source}, " if old.source and found.moves else ""
     signer = f"signed by {new.signer}" + (f" instead of {old.signer}" if old.signer not in ("", new.signer) else "")

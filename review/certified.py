@@ -46,6 +46,11 @@ class Side:
         return str(self.inputs.get("rotation") or "")
 
     @property
+    def renewal(self) -> str:
+        """Who renews it without an update; nothing where nobody does."""
+        return str(self.inputs.get("renewal") or "")
+
+    @property
     def served(self) -> Mapping[str, str]:
         """Fingerprint and end of a certificate that is given; nothing of one that the stack makes."""
         return self._mapping("served")

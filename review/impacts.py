@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from review import certificates, clients, server, storage, users
+from review import acme, certificates, clients, server, storage, users
 from review.events import Preview, Step
 from review.impact import Impact, of_registry
 
@@ -15,9 +15,16 @@ def _nothing(step: Step, preview: Preview) -> Iterable[Impact]:
     return ()
 
 
+def _both(*rules: Rule) -> Rule:
+    return lambda step, preview: [found for rule in rules for found in rule(step, preview)]
+
+
 _RULES: tuple[tuple[str, str, Rule], ...] = (
     # Also below the registry, and without an image that is nowhere else.
     (":Volume", "LayerCache", _nothing),
+    (":Volume", "AcmeCertificate", acme.store),
+    (":Container", "Challenge", acme.challenge),
+    (":Container", "Renewal", acme.renewal),
     (":Volume", "Registry", server.volume),
     (":Registry", "", storage.images),
     # Of whatever storage.
@@ -29,12 +36,17 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":Container", "Registry", server.registry),
     (":Users", "", users.users),
     (":RemoteImage", "Proxy", server.image),
+    # That of nginx is said of the proxy.
+    (":RemoteImage", "Challenge", _nothing),
+    (":RemoteImage", "AcmeCertificate", server.image),
     (":RemoteImage", "Registry", server.image),
     (":Command", "ReleasedFiles", server.bundle),
     *((":Command", part, server.check) for part in server.PARTS),
     (":Proxy", "", server.later_addresses),
-    *((":Network", part, server.network) for part in server.PARTS),
+    *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate")),
+    (":Command", "AcmeCertificate", _nothing),
     ("pulumi:providers:docker", "PrivateRegistry", server.provider),
+    (":AcmeCertificate", "", _both(acme.asked, certificates.certificate)),
     ("Certificate", "PrivateRegistry", certificates.certificate),
     (":SelfSignedCert", "", certificates.authority),
     (":LocallySignedCert", "", certificates.server),
@@ -45,7 +57,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (clients.VERIFICATION, "", clients.component),
     (":Command", "ClientTrust", clients.trust),
     (":Command", "Verification", clients.verification),
-    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login")),
+    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login", "Challenge", "Renewal")),
 )
 """How the type of a step ends, a component that it is below, and what says its impacts: in the table's order."""
 

@@ -24,6 +24,8 @@ _BUNDLES = {
         "nginx reloads with the new configuration; no request is dropped",
     ),
     "config": ("the registry's configuration", "the registry reads it when it starts"),
+    "renewal": ("the settings of the renewal", "lego gets a certificate with them first, or they are not used"),
+    "challenge": ("the configuration of nginx on port 80", "that nginx reads it when it starts"),
 }
 """Files that change together -> what they are, and who reads them when."""
 _OTHER_BUNDLE = ("files", "they are read by what they are for")
@@ -170,12 +172,13 @@ def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, st
 
 def _container_of(preview: Preview, step: Step) -> Step | None:
     """Return the container that another resource of the server is there for."""
-    return preview.find(_CONTAINER, _part(step))
+    part = _part(step)
+    return preview.find(_CONTAINER, part) if part else None
 
 
 def _part(step: Step) -> str:
-    """Return the component of a container that a step is below."""
-    return next(one for one in reversed(step.components) if one in PARTS)
+    """Return the component of a container that a step is below; nothing where there is none of these."""
+    return next((one for one in reversed(step.components) if one in PARTS), "")
 
 
 def _directory(files: State) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pulumi
 
-from ..settings.certificates import CertificateSource, Provided, SelfSigned, SigningAuthority
-from .certificate import Certificate
+from ..settings.certificates import Acme, CertificateSource, Provided, SelfSigned, SigningAuthority
+from .acme import AcmeCertificate
+from .certificate import Certificate, CertificateArgs
 from .provided import ProvidedCertificate
 from .self_signed import SelfSignedCertificate
 from .signing_authority import SigningAuthorityCertificate
@@ -14,18 +15,16 @@ SOURCES: Mapping[type[CertificateSource], Callable[..., Certificate]] = {
     SelfSigned: SelfSignedCertificate,
     Provided: ProvidedCertificate,
     SigningAuthority: SigningAuthorityCertificate,
+    Acme: AcmeCertificate,
 }
 """The settings of a source -> the component that makes its resources."""
 
 
 def certificate_from(
-    source: CertificateSource, name: str, domain: str, title: str, protect: bool, opts: pulumi.ResourceOptions
+    source: CertificateSource, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions
 ) -> Certificate:
-    """Declare the server certificate of a domain, from the source that is configured.
-
-    ``title`` is what the names of authorities start with that the stack makes.
-    """
-    return SOURCES[type(source)](name, source, domain, title, protect, opts=opts)
+    """Declare the server certificate of a domain, from the source that is configured."""
+    return SOURCES[type(source)](name, source, args, opts=opts)
 
 
-__all__ = ["SOURCES", "Certificate", "certificate_from"]
+__all__ = ["SOURCES", "Certificate", "CertificateArgs", "certificate_from"]

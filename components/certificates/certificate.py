@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pulumi
@@ -9,6 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..component import Component
+from ..containers.container import ContainerArgs
+from ..hosts import File
+from ..proxy.pair import Pair
 from ..settings import pem
 from ..settings.certificates import CertificateSource
 from ..settings.chain import issued
@@ -16,6 +20,26 @@ from ..settings.chain import issued
 Source = TypeVar("Source", bound=CertificateSource)
 Described = dict[str, dict[str, str]]
 """Name -> what is known of a certificate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateArgs:
+    """What a certificate is for, and what a source finds that needs the server."""
+
+    domain: str
+    title: str
+    """What the names of authorities start with that the stack makes."""
+    protect: bool
+    """Whether the engine refuses to remove what can't be made again."""
+    delete_data: bool
+    """Whether a destroy deletes what can be made again at the cost of others."""
+    container: ContainerArgs
+    """Of a container that asks for certificates."""
+    nginx_image: str
+    bind_addresses: Sequence[str]
+    """Where nginx listens; empty for all addresses."""
+    reference: str
+    """HOST[:PORT], what image names start with."""
 
 
 class Certificate(Component):
@@ -28,17 +52,23 @@ class Certificate(Component):
     - ``authorities``: what clients are to trust. One that the stack makes has its name in the settings for a key, and
       says its common name; one that is given has its subject, and says fingerprint and end;
     - ``served``: fingerprint and end of a certificate that is given;
-    - ``validityDays``, ``renewalDays`` and ``rotation`` of one that the stack makes.
+    - ``validityDays``, ``renewalDays`` and ``rotation`` of one that the stack makes;
+    - ``renewal``: what it takes to have another one in time, where the server sees to that by itself.
 
     The output ``authorities`` has fingerprint and end of those that the stack makes too.
     """
 
     ca_certificate: pulumi.Output[str] | None
     """All authorities, PEM; None where clients trust the issuer already."""
-    server_certificate: pulumi.Output[str]
-    """The server certificate with its chain, PEM."""
-    server_key: pulumi.Output[str]
-    """The server's private key, PEM, secret."""
+    pair: Pair
+    """What nginx serves with."""
+    before_nginx: Sequence[pulumi.Resource]
+    """What must not be deleted by an update in which nginx can't have its address."""
+
+
+def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:
+    """Return a certificate (PEM, with its chain) and its key (PEM, secret) as files that nginx loads."""
+    return Pair(files={"server.crt": File(certificate), "server.key": File(key, mode="0600")})
 
 
 def judged(source: Source, domain: str) -> pulumi.Output[Source]:

@@ -7,7 +7,7 @@ import pulumi
 
 from ..settings import pem
 from ..settings.certificates import Given
-from .certificate import Certificate, anchors, described, facts, judged
+from .certificate import Certificate, CertificateArgs, anchors, described, facts, in_bundle, judged
 
 Source = TypeVar("Source", bound=Given)
 
@@ -45,25 +45,23 @@ class GivenCertificate(Certificate):
         self,
         name: str,
         source: Given,
-        domain: str,
-        title: str,
-        protect: bool = False,
+        args: CertificateArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del title, protect  # What is brought along can be brought again.
-        known = judged(source, domain)
+        known = judged(source, args.domain)
         chain = GivenChain(source, known)
         props = {
             "source": source.source,
-            "names": [domain],
+            "names": [args.domain],
             "signer": chain.links.apply(lambda links: links[0].issuer.rfc4514_string()),
             "served": chain.links.apply(lambda links: facts(links[0])),
             **chain.trust(),
         }
         super().__init__(name, opts, props)
         self.ca_certificate = chain.distributed(self)
-        self.server_certificate = chain.source.apply(lambda given: given.given_chain)
-        self.server_key = pulumi.Output.secret(
-            known.apply(lambda given: f"{given.given_key.get_secret_value().strip()}\n")
+        self.pair = in_bundle(
+            chain.source.apply(lambda given: given.given_chain),
+            pulumi.Output.secret(known.apply(lambda given: f"{given.given_key.get_secret_value().strip()}\n")),
         )
+        self.before_nginx = [self]
         self.register_outputs({"ca_certificate": self.ca_certificate})

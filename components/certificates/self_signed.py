@@ -5,7 +5,7 @@ import pulumi_tls as tls
 
 from ..settings import pem
 from ..settings.certificates import SelfSigned
-from .certificate import Certificate, Described, described, facts, judged
+from .certificate import Certificate, CertificateArgs, Described, described, facts, in_bundle, judged
 from .signed import HOURS, Signer, lives, server_certificate
 
 
@@ -22,18 +22,16 @@ class SelfSignedCertificate(Certificate):
         self,
         name: str,
         source: SelfSigned,
-        domain: str,
-        title: str,
-        protect: bool = False,
+        args: CertificateArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         signer = source.authorities[0]
-        known = judged(source, domain)
-        self._title = title
+        known = judged(source, args.domain)
+        self._title = args.title
         own = {authority: {"commonName": self._common_name(authority)} for authority in source.authorities}
         props = {
             "source": source.source,
-            "names": [domain],
+            "names": [args.domain],
             "signer": signer,
             "anchors": [signer],
             "authorities": known.apply(lambda given: {**own, **described(given.trusted)}),
@@ -42,13 +40,14 @@ class SelfSignedCertificate(Certificate):
         }
         super().__init__(name, opts, props)
         self._name, self._settings = name, source
-        self._protected = signer if protect and source.trusted is None else None
+        self._protected = signer if args.protect and source.trusted is None else None
         authorities = {authority: self._authority(authority) for authority in source.authorities}
         key, certificate = authorities[signer]
-        self.server_key, server = server_certificate(
-            self, name, domain, source, Signer(certificate.cert_pem, key.private_key_pem)
+        server_key, server = server_certificate(
+            self, name, args.domain, source, Signer(certificate.cert_pem, key.private_key_pem)
         )
-        self.server_certificate = server.cert_pem
+        self.pair = in_bundle(server.cert_pem, server_key)
+        self.before_nginx = [self]
         also_trusted = known.apply(lambda given: given.trusted or "")
         certificates = {authority: certificate.cert_pem for authority, (_, certificate) in authorities.items()}
         # By name, so that the clients' files stay as they are when another one of them signs.

@@ -3,7 +3,7 @@
 import pulumi
 
 from ..settings.certificates import SigningAuthority
-from .certificate import Certificate, judged
+from .certificate import Certificate, CertificateArgs, in_bundle, judged
 from .given import GivenChain
 from .signed import Signer, lives, server_certificate
 
@@ -15,17 +15,14 @@ class SigningAuthorityCertificate(Certificate):
         self,
         name: str,
         source: SigningAuthority,
-        domain: str,
-        title: str,
-        protect: bool = False,
+        args: CertificateArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del title, protect  # The team has the authority, and another server certificate can be made at any time.
-        known = judged(source, domain)
+        known = judged(source, args.domain)
         chain = GivenChain(source, known)
         props = {
             "source": source.source,
-            "names": [domain],
+            "names": [args.domain],
             "signer": chain.links.apply(lambda links: links[0].subject.rfc4514_string()),
             **chain.trust(),
             **lives(source),
@@ -33,8 +30,9 @@ class SigningAuthorityCertificate(Certificate):
         super().__init__(name, opts, props)
         key: pulumi.Output[str] = pulumi.Output.secret(known.apply(lambda given: given.given_key.get_secret_value()))
         signer = Signer(chain.source.apply(lambda given: given.signer), key)
-        self.server_key, server = server_certificate(self, name, domain, source, signer)
+        server_key, server = server_certificate(self, name, args.domain, source, signer)
         intermediates = chain.source.apply(lambda given: given.intermediates)
-        self.server_certificate = pulumi.Output.concat(server.cert_pem, intermediates)
+        self.pair = in_bundle(pulumi.Output.concat(server.cert_pem, intermediates), server_key)
+        self.before_nginx = [self]
         self.ca_certificate = chain.distributed(self)
         self.register_outputs({"ca_certificate": self.ca_certificate})

@@ -45,7 +45,7 @@ class Docker(Runtime):
 
     def proof(self, registry: Known, user: str) -> Proof:
         """TLS with the distributed authority and not without it, 401 without a login, login, push, remove, pull."""
-        authority = self.placement(registry).paths.get(AUTHORITIES, "")
+        authority = "" if registry.is_public else self.placement(registry).paths.get(AUTHORITIES, "")
         return Proof(
             ("TLS", "401 without a login", "login", "push", "remove", "pull"),
             {"registry": registry.reference, "repository": REPOSITORY, "user": user, "authority": authority},

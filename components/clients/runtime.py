@@ -33,6 +33,8 @@ class Known:
     """Tells it from all other registries that may be known on the same host."""
     has_authorities: bool
     """Whether clients are given authorities to trust; else they trust the issuer already."""
+    is_public: bool = False
+    """Whether they trust the issuer already, though they are given others too."""
 
 
 ANY = Known("registry.test", "registry.test:443", "any", has_authorities=True)

@@ -167,7 +167,7 @@ def nginx_text(
         "workers": workers,
         "root": ROOT,
         "health_port": HEALTH_PORT,
-        "server_name": f"[{domain}]" if ":" in domain else domain,
+        "server_name": server_name(domain),
         "routes": ROUTES,
         "blob": _BLOB,
         "manifest": _MANIFEST,
@@ -220,14 +220,20 @@ def login_config(workers: int = 2) -> str:
     return render("proxy/login/login.conf.j2", root=ROOT, login_port=LOGIN_PORT, workers=workers)
 
 
-def tls_listener(addresses: int = 1, ipv6: bool = False) -> str:
+def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "") -> str:
     """Render what belongs to the certificate: without one, nginx does not listen for clients.
 
     Args:
         addresses: How many of the server's addresses lead here, each to a port of its own.
         ipv6: Whether clients get to the container by IPv6 too; a kernel without it would refuse to listen.
+        renewed: The folder, beside the bundles, in which the certificate is renewed; empty where it is in the bundle.
     """
-    return render("proxy/listen.conf.j2", root=ROOT, ports=HTTPS_PORTS[:addresses], ipv6=ipv6)
+    return render("proxy/listen.conf.j2", root=ROOT, ports=HTTPS_PORTS[:addresses], ipv6=ipv6, renewed=renewed)
+
+
+def server_name(domain: str) -> str:
+    """Return how nginx calls the domain."""
+    return f"[{domain}]" if ":" in domain else domain
 
 
 def _error(code: str, message: str) -> str:

@@ -71,7 +71,9 @@ old_worker() {
 deviation() {
 	case ${directory##*/} in
 	tls)
-		[ "$(served | certificate)" = "$(certificate < "$directory/current/server.crt")" ] ||
+		renewed=$(sed -n 's/^# Renewed in //p' "$directory/current/listen.conf" 2> /dev/null) || true
+		# nginx looks again each second.
+		is_served || { [ -n "$renewed" ] && sleep 2 && is_served; } ||
 			say "nginx does not serve the certificate of $directory/current"
 		;;
 	site)
@@ -80,6 +82,19 @@ deviation() {
 			say "nginx has not loaded the configuration of $directory/current"
 		;;
 	esac
+}
+
+is_served() {
+	[ "$(served | certificate)" = "$(placed)" ]
+}
+
+# The certificate of the bundle, or the one that is renewed in a folder beside it.
+placed() {
+	if [ -n "$renewed" ]; then
+		cat "${directory%/*}/$renewed"/*.crt
+	else
+		cat "$directory/current/server.crt"
+	fi | certificate
 }
 
 served() {

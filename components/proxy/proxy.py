@@ -35,6 +35,7 @@ from .config import (
 )
 from .login.login import PROBE as LOGIN_PROBE
 from .login.login import Login, LoginArgs, login_name
+from .pair import Pair
 from .reader import ReadByNginx
 
 _PUBLISH = Path(__file__).parent / "port_check.sh"
@@ -162,24 +163,24 @@ class Proxy(Component):
         self._healthy = wait_until_healthy(f"{name}-healthy", args.host, self._container, PROBE, self.child())
         self.register_outputs({})
 
-    def serve(
-        self, certificate: pulumi.Output[str], key: pulumi.Output[str], trusted_by: Sequence[Command]
-    ) -> pulumi.Output[str]:
-        """Serve with a certificate (PEM, with its chain) and its key once the clients trust it.
+    def serve(self, pair: Pair, trusted_by: Sequence[Command]) -> pulumi.Output[str]:
+        """Serve with a certificate and its key once they are there, and the clients trust it.
 
         Returns:
             What changes whenever clients should see for themselves that all is well.
         """
         files = {
             "listen.conf": File(
-                pulumi.Output.all(self._where.all, self._where.has_own_ipv6).apply(
-                    lambda known: tls_listener(len(known[0]), known[1])
+                pulumi.Output.all(self._where.all, self._where.has_own_ipv6, pair.renewed).apply(
+                    lambda known: tls_listener(len(known[0]), *known[1:])
                 )
             ),
-            "server.crt": File(without_dependencies(certificate)),
-            "server.key": File(without_dependencies(key), mode="0600"),
+            **{
+                name: File(without_dependencies(pulumi.Output.from_input(file.content)), file.mode)
+                for name, file in pair.files.items()
+            },
         }
-        awaited = failed_in_this_update(trusted_by).apply(lambda refused: [self._healthy, *refused])
+        awaited = failed_in_this_update([*trusted_by, *pair.obtained]).apply(lambda found: [self._healthy, *found])
         tls = self._bundle("tls", files, self._nginx, awaited)
         self.served = tls.command.stdout
         self.proven = [tls.command, self._login.healthy]

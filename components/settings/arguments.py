@@ -4,7 +4,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -21,7 +21,7 @@ Each type stands for the section of the settings of its name, with the keys as P
 values; what may be an ``Input`` may come from another resource.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict
 
 import pulumi
@@ -72,6 +72,8 @@ def _plain(field: FieldInfo) -> str:
     if choices := choices_of(field):
         return f"Literal[{', '.join(map(repr, choices))}]".replace("'", '"')
     found = list(types_in(field.rebuild_annotation()))
+    if any(get_origin(one) is dict for one in found):
+        return "pulumi.Input[Mapping[str, str]]"
     kind = next((kind.__name__ for kind in (bool, int) if kind in found), "str")
     return f"pulumi.Input[{kind}]" if _may_be_output(found) else kind
 

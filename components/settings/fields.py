@@ -262,6 +262,19 @@ def yaml_file(value: object, info: ValidationInfo) -> Any:
         raise ValueError(f"{path} is not valid YAML") from None
 
 
+def secret_yaml(value: object, info: ValidationInfo) -> Any:
+    """Return what stands in a YAML file with secrets that a setting names.
+
+    Raises:
+        ValueError: As of ``secret_file``, or the text is no YAML.
+    """
+    text = secret_file(value, info)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ValueError(f"{value} is not valid YAML") from None
+
+
 def _as_text(value: object) -> object:
     """Return whole numbers as text: `pulumi config set --path` makes them of a name such as 2026.
 

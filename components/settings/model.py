@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from ..registry_reference import DEFAULT_HTTPS_PORT, registry_reference
-from .certificates import SelfSigned, Source
+from .certificates import Acme, SelfSigned, Source
 from .fields import (
     Domain,
     Image,
@@ -77,12 +77,14 @@ class User(Section):
 
 
 class Images(Section):
-    """The images of the two containers, pinned."""
+    """The images of the containers, pinned."""
 
     registry: Image | None = None
     """NAME:TAG@sha256:DIGEST, or the id of a local image."""
     nginx: Image | None = None
     """The same; nginx 1.25.1 or newer with njs 0.8.7 and curl: the official images, but for the slim ones."""
+    lego: Image | None = None
+    """The same; lego 4.25 to 4.35, which `source: acme` needs, and nothing else: `goacme/lego:v4.35.2`."""
 
 
 class Limits(Section):
@@ -94,6 +96,8 @@ class Limits(Section):
     """Of nginx."""
     login_memory: Annotated[int, Field(ge=32, le=1048576)] = 128
     """Of the nginx that checks passwords."""
+    lego_memory: Annotated[int, Field(ge=64, le=1048576)] = 128
+    """Of lego, which `source: acme` needs."""
 
 
 class Settings(Section):
@@ -143,6 +147,15 @@ class Settings(Section):
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
                 raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+        return self
+
+    @model_validator(mode="after")
+    def _acme_has_its_program(self) -> Self:
+        if isinstance(self.certificate, Acme) and not self.lego_image:
+            raise ValueError(
+                "certificate: source: acme needs images.lego: goacme/lego:v4.35.2@sha256:<digest>, or give it in "
+                "imagesFile"
+            )
         return self
 
     @model_validator(mode="after")
@@ -200,6 +213,11 @@ class Settings(Section):
     def nginx_image(self) -> str:
         """The proxy's pinned image, or the id of a local one."""
         return str(self.images.nginx or self.images_file.nginx)
+
+    @property
+    def lego_image(self) -> str:
+        """The pinned image of lego, or the id of a local one; nothing where there is none."""
+        return str(self.images.lego or self.images_file.lego or "")
 
     @property
     def reference(self) -> str:

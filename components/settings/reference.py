@@ -66,6 +66,8 @@ def _value(field: FieldInfo) -> str:
         return f"list of {', '.join(choices) or 'text'}"
     if choices:
         return " or ".join(choices)
+    if "dict" in str(field.annotation):
+        return "mapping of text"
     kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind in _WORDS]
     return f"{_WORDS[kinds[0]]}{_limits(field)}" if kinds else "text"
 

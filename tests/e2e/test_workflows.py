@@ -251,7 +251,10 @@ def test_a_certificate_that_ends_soon_is_named(team: Team) -> None:
         )
         assert done.returncode == status, done.stderr
         assert re.search(
-            rf"^ +36\d days left, .* the certificate that https://{NETWORK.gateway} serves$", done.stdout, re.M
+            rf"^ +36\d days left, .* the certificate that https://{NETWORK.gateway} serves "
+            r"\(renewed by an update in its last 30 days\)$",
+            done.stdout,
+            re.M,
         )
         assert "days left, until 2036" in done.stdout or "the authority prod registry authority" in done.stdout
 

@@ -35,6 +35,7 @@ class Shell:
         payload: Mapping[str, str] | None = None,
         parts: Sequence[Path] = (),
         share: float = 1,
+        seconds: int = 30,
     ) -> subprocess.CompletedProcess[str]:
         """Run a script as the hosts do: from standard input, of which only a share arrives."""
         text = with_payload(script, payload or {}, [*self.parts, *parts])
@@ -44,7 +45,7 @@ class Shell:
             env={"PATH": self.path},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=seconds,
             check=False,
         )
 

@@ -9,7 +9,7 @@ import pytest
 from components.certificates import SOURCES
 from components.settings.certificates import Source
 from tests.unit.authority import Pair, issue
-from tests.unit.conftest import AUTHORITY, KEY, REQUEST, SERVER, Declare, Recorder
+from tests.unit.conftest import AUTHORITY, BASE, DIGEST, KEY, REQUEST, SERVER, Declare, Recorder
 
 ROOT = issue("team root", authority=True, ends=1000)
 OTHER_ROOT = issue("team root", authority=True, ends=1000)
@@ -29,6 +29,7 @@ PROVIDED = {
     "key": LEAF.key_pem(),
     "authority": ROOT.pem + OTHER_ROOT.pem,
 }
+IMAGES = {**BASE["images"], "lego": f"sha256:{DIGEST}"}
 LIVES = {"validityDays": 365, "renewalDays": 30}
 NAMES = ["registry.test"]
 
@@ -114,6 +115,23 @@ EXAMPLES: Mapping[str, Example] = {
         },
         set(),
     ),
+    "Acme": Example(
+        {"source": "acme", "challenge": "dns-01", "dnsProvider": "route53", "email": "ops@example.com"},
+        {
+            "source": "acme",
+            "signer": "acme-v02.api.letsencrypt.org",
+            "anchors": [],
+            "authorities": {},
+            "directory": "https://acme-v02.api.letsencrypt.org/directory",
+            "challenge": "dns-01",
+            "dnsProvider": "route53",
+            "profile": "",
+            "keyType": "P-256",
+            "rotation": "",
+            "renewal": "the server, by itself",
+        },
+        set(),
+    ),
 }
 """One for each source, by the name of its settings."""
 
@@ -133,7 +151,7 @@ def test_every_source_that_can_be_configured_has_a_component() -> None:
 @of_each_source
 def test_a_component_says_what_it_is(declare: Declare, kind: str) -> None:
     given = example(kind)
-    [found] = declare(certificate=given.certificate).of(component(kind))
+    [found] = declare(certificate=given.certificate, images=IMAGES).of(component(kind))
     assert found.inputs == {"names": NAMES, **given.said}
     assert found.name == "registry-certificate"
 
@@ -151,13 +169,13 @@ def below(recorder: Recorder) -> dict[tuple[str, str], str]:
 @of_each_source
 def test_a_kept_stack_finds_its_resources_again(declare: Declare, kind: str) -> None:
     given = example(kind)
-    recorder = declare(certificate=given.certificate)
+    recorder = declare(certificate=given.certificate, images=IMAGES)
     assert below(recorder) == dict.fromkeys(given.kept, component(kind))
     assert recorder.options[component(kind), "registry-certificate"].parent == "private-registry:index:PrivateRegistry"
 
 
 @of_each_source
 def test_a_component_says_nothing_that_is_secret(declare: Declare, kind: str) -> None:
-    [found] = declare(certificate=example(kind).certificate).of(component(kind))
+    [found] = declare(certificate=example(kind).certificate, images=IMAGES).of(component(kind))
     assert "PRIVATE" not in str(found.inputs)
     assert not [key for key in found.inputs if found.is_secret(key)], "a preview shows all of it"

@@ -11,7 +11,7 @@ from components.certificates.certificate import judged
 from components.settings import Client, Settings, User
 from components.settings.certificates import Provided
 from tests.unit.authority import issue
-from tests.unit.conftest import AUTHORITY, BASE, HOST_KEY, REMOTE, SSH_KEY, Recorder, event_loop, mocked
+from tests.unit.conftest import AUTHORITY, BASE, DIGEST, HOST_KEY, REMOTE, SSH_KEY, Recorder, event_loop, mocked
 
 ROOT = issue("root", authority=True, ends=1000)
 SERVER = issue("server", ROOT, ["registry.test"])
@@ -34,6 +34,16 @@ def signing(give: Callable[[str], Any]) -> dict[str, Any]:
     return {"source": "signing-authority", "chain": give(ROOT.pem), "key": give(ROOT.key_pem()), "authority": ROOT.pem}
 
 
+def acme(give: Callable[[str], Any]) -> dict[str, Any]:
+    account = {"externalAccountKeyId": give("team"), "externalAccountKey": give("bound")}
+    token = {"CLOUDFLARE_DNS_API_TOKEN": "token"}
+    variables = token if give is str else pulumi.Output.secret(token)
+    challenge = {"challenge": "dns-01", "dnsProvider": "cloudflare", "dnsVariables": variables}
+    authorities = {"authority": give(ROOT.pem), "directoryAuthority": give(ROOT.pem)}
+    images = {**BASE["images"], "lego": f"sha256:{DIGEST}"}
+    return {"images": images, "certificate": {"source": "acme", **account, **challenge, **authorities}}
+
+
 def client(give: Callable[[str], Any]) -> list[dict[str, Any]]:
     return [{**REMOTE_CLIENT, "privateKey": give(SSH_KEY), "hostKey": give(HOST_KEY)}, LOCAL_CLIENT]
 
@@ -52,6 +62,7 @@ def several(give: Callable[[str], Any]) -> dict[str, Any]:
 GIVEN: Mapping[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
     "passwords, one to be trusted besides, how a client is reached": lambda: (several(str), several(later)),
     "a certificate": lambda: ({"certificate": certificate(str)}, {"certificate": certificate(later)}),
+    "an account and a provider of DNS": lambda: (acme(str), acme(later)),
     "an authority that signs": lambda: ({"certificate": signing(str)}, {"certificate": signing(later)}),
 }
 

@@ -23,11 +23,23 @@ from components.settings import Settings
 from components.storage import STORAGES
 from lab.places import PROJECT
 from policies import commands, nginx
-from policies.rules import COMPONENT, CONTAINER, RULES, STORING, UNKNOWN, WHOLE_RULES, Resource, Rule, Stack
+from policies.rules import (
+    ACME,
+    CHALLENGE,
+    COMPONENT,
+    CONTAINER,
+    RULES,
+    STORING,
+    UNKNOWN,
+    WHOLE_RULES,
+    Resource,
+    Rule,
+    Stack,
+)
 from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, HOST_KEY, SECRET_MARK, VOLUME, Declare, Recorder, mocked
+from tests.unit.conftest import BASE, HOST_KEY, LOCAL, SECRET_MARK, VOLUME, Declare, Recorder, mocked
 from tests.unit.storages import EXAMPLES
 
 PEM = issue("root", authority=True).pem
@@ -287,6 +299,22 @@ def test_it_is_no_name_that_makes_a_proxy(whole: dict[str, Resource]) -> None:
     assert judge(replace(whole[PROXY], name="front"), Stack("test")) == []
     elsewhere = replace(whole[PROXY], above=("other:index:Proxy",))
     assert "is not the proxy" in judge(elsewhere, Stack("test"))[0]
+
+
+def test_port_80_is_for_what_answers_an_authority(whole: dict[str, Resource]) -> None:
+    judge = rule("only-nginx-is-published").judge
+    above = (REGISTRY_TYPE, ACME, CHALLENGE)
+    answers = replace(whole[PROXY], above=above, inputs={**whole[PROXY].inputs, "ports": [{"internal": 8180.0}]})
+    assert judge(answers, Stack("test")) == []
+    assert "the port 8180" in judge(replace(answers, above=whole[PROXY].above), Stack("test"))[0]
+    assert "the port 8443" in judge(replace(whole[PROXY], above=above), Stack("test"))[0]
+
+
+def test_what_is_for_acme_runs_on_the_server_and_keeps_its_secrets_private(whole: dict[str, Resource]) -> None:
+    inputs = {"create": "sh -s -- create file=secrets:0644:1", "stdin": payload(secrets="A=b\n")}
+    bundle = Resource(LOCAL, "any", inputs, (REGISTRY_TYPE, ACME))
+    assert bundle.is_on_server
+    assert "secrets is placed with the mode 0644" in rule("private-key-files").judge(bundle, Stack("test"))[0]
 
 
 def test_each_rule_is_broken_by_one_of_these_tests() -> None:

@@ -121,7 +121,7 @@ def test_a_bad_certificate_is_refused(links: tuple[Pair, ...], root: Pair, reaso
         ({"chain": DIRECT.pem}, "chain makes no sense with source: self-signed"),
         ({"public": True}, "public makes no sense with source: self-signed, but with provided or "),
         (configured((DIRECT,), DIRECT.key_pem(), authority=ROOT.pem, rotation="1"), "rotation makes no sense with"),
-        ({"source": "acme"}, "must be one of 'self-signed', 'provided', "),
+        ({"source": "est"}, "must be one of 'self-signed', 'provided', "),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )

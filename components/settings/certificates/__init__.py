@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from .acme import Acme
 from .provided import Provided
 from .self_signed import SelfSigned
 from .signing_authority import SigningAuthority
@@ -17,13 +18,14 @@ def _with_source(given: Any) -> Any:
 
 
 Source = Annotated[
-    SelfSigned | Provided | SigningAuthority,
+    SelfSigned | Provided | SigningAuthority | Acme,
     Field(discriminator="source"),
     BeforeValidator(_with_source),
 ]
 """The list of the sources; `source` tells which one it is."""
 
 __all__ = [
+    "Acme",
     "CertificateSource",
     "Given",
     "Provided",

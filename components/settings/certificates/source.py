@@ -29,6 +29,16 @@ class CertificateSource(Section):
         return {key: value for key, value in given.items() if key not in cls.idle} if is_section else given
 
     @property
+    def renewal(self) -> str:
+        """Who sees to it that there is another one in time."""
+        return "whoever brings it along"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether clients trust the issuer already, though they may be given other authorities too."""
+        return False
+
+    @property
     def trusted(self) -> str | None:
         """What clients have to trust, PEM; None where nothing is given for them."""
         return either(self.authority, self.authority_file)
@@ -47,6 +57,11 @@ class Signed(CertificateSource):
     """How many days before its end an update replaces the server certificate."""
     rotation: Name | None = None
     """Any text; another one makes a new server key and certificate at once."""
+
+    @property
+    def renewal(self) -> str:
+        """Who sees to it that there is another one in time."""
+        return f"an update in its last {self.renewal_days} days"
 
     @model_validator(mode="after")
     def _renewal_is_rare(self) -> Self:

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi_command as command
 
 from components import private_registry
+from components.certificates import certificate
 from components.clients import trust
 from components.hosts import File, Host, HostFiles, ReleasedFiles, host_files, ssh
 from components.proxy import proxy
@@ -42,7 +43,7 @@ def _for_everybody(name: str, users: Sequence[Any], _: Sequence[str], *rest: Any
 
 
 put(proxy, "ReleasedFiles", _on_another_host)
-put(proxy, "File", lambda content, **_: File(content))
+put(certificate, "File", lambda content, **_: File(content))
 put(trust, "HostFiles", _with_a_key)
 put(private_registry, "Users", _for_everybody)
 put(ssh, "_login", lambda *arguments: {**_login(*arguments), "host_key": ""})

@@ -1,0 +1,248 @@
+"""An authority that speaks ACME gives the server certificate: lego, on the server, asks for it and renews it."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pulumi
+import pulumi_docker as docker
+
+from ..component import Component
+from ..containers.container import ContainerArgs, hardened_container, said_of, stack_network, wait_until_healthy
+from ..containers.images import pinned_image
+from ..containers.orphans import STACK
+from ..hosts import File, Reader, ReleasedFiles
+from ..ordering import without_dependencies
+from ..proxy.config import server_name
+from ..proxy.pair import Pair
+from ..scripts.script import script_text, with_payload, words
+from ..settings.certificates import Acme
+from ..storage.volume_owner import give
+from .certificate import Certificate, CertificateArgs, described, judged
+from .challenge import Challenge
+
+_RENEWAL = Path(__file__).parent / "renewal.sh"
+_FOLDERS = Path(__file__).parent / "folders.sh"
+_HOME = "/var/lib/acme"
+_ROOT = "/etc/private-registry"
+_CHECK = ("sh", f"{_ROOT}/current/renewal.sh", "check")
+_SERVED = "acme"
+"""The folder, beside nginx's bundles, in which it finds pairs."""
+_KEY_TYPES = {
+    "P-256": "ec256",
+    "P-384": "ec384",
+    "RSA-2048": "rsa2048",
+    "RSA-3072": "rsa3072",
+    "RSA-4096": "rsa4096",
+}
+"""As lego calls them."""
+
+
+@dataclass(frozen=True)
+class ReadByLego(Reader):
+    """lego reads the bundle: with it, the declared image has to get a certificate before it is live."""
+
+    program: ClassVar[str] = "lego"
+    script: ClassVar[Path] = Path(__file__).parent / "acme.sh"
+
+    image: pulumi.Input[str]
+    network: pulumi.Input[str]
+    """By which it gets to the authority."""
+    store: pulumi.Input[str]
+    """The volume with account and certificates."""
+    served: str
+    """The folder from which nginx reads."""
+    challenges: str
+    """The folder for what proves the name on port 80."""
+    asked: str
+    """The authority, for messages."""
+
+
+class Renewal(Component):
+    """The container that renews the certificate. Only what is new makes another container of it."""
+
+    def __init__(
+        self,
+        name: str,
+        args: ContainerArgs,
+        image: pulumi.Output[str],
+        network: pulumi.Input[str],
+        mounts: Sequence[docker.ContainerMountArgs],
+        config: ReleasedFiles,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__(name, opts, said_of(args))
+        container = hardened_container(
+            f"{name}-container",
+            args,
+            name=f"{args.prefix}-acme",
+            image=image,
+            command=["sh", f"{_ROOT}/current/renewal.sh", "keep"],
+            networks=[network],
+            mounts=mounts,
+            labels={"private-registry.config": config.release},
+            health=["CMD", *_CHECK],
+            # What it does not finish, the next one begins anew.
+            grace_seconds=2,
+            opts=self.child(depends_on=[config], delete_before_replace=True),
+        )
+        wait_until_healthy(f"{name}-healthy", args.host, container, _CHECK, self.child())
+        self.register_outputs({})
+
+
+class AcmeCertificate(Certificate):
+    """A certificate that is asked for on the server, in the update that needs it, and renewed without another one.
+
+    Nothing of it is in the state: neither the key of the account nor that of the certificate.
+    """
+
+    def __init__(
+        self, name: str, source: Acme, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        known = judged(source, args.domain)
+        public = pulumi.Output.unsecret(known)
+        trusted = public.apply(lambda one: described(one.trusted))
+        props = {
+            "source": source.source,
+            "names": [args.domain],
+            "signer": source.asked,
+            "anchors": [] if source.is_public else trusted.apply(list),
+            "authorities": trusted,
+            "directory": source.directory,
+            "challenge": source.challenge,
+            "dnsProvider": source.dns_provider or "",
+            "profile": source.profile or "",
+            "keyType": source.key_type,
+            "rotation": source.rotation or "",
+            "renewal": source.renewal,
+        }
+        super().__init__(name, opts, props)
+        self._name, self._args, self._source = name, args, source
+        container = args.container
+        image = pinned_image(f"{name}-image", container.image, self.child())
+        network = stack_network(f"{name}-network", container, "acme", self.child())
+        folders = container.host.run(
+            f"{name}-folders",
+            with_payload(_FOLDERS, {}),
+            f"create {self._folders}",
+            delete=f"delete {self._folders}",
+            triggers=[container.host.name, container.user],
+            opts=self.child(),
+        )
+        store = docker.Volume(
+            f"{name}-store",
+            name=f"{container.prefix}-acme",
+            labels=[docker.VolumeLabelArgs(label=STACK, value=container.prefix)],
+            opts=self.child(depends_on=[network], retain_on_delete=not args.delete_data, protect=args.protect),
+        )
+        owned = give(f"{name}-store-owner", store, _HOME, "pairs", container, image, self)
+        answering = self._challenge(network.name, [folders])
+        identity = container.seed.fingerprint(known.apply(_identity))
+        config = ReleasedFiles(
+            f"{name}-renewal",
+            container.host,
+            f"{container.directory}/acme",
+            "renewal",
+            container.user,
+            self._files(known, identity),
+            container.seed,
+            ReadByLego(image, network.name, store.name, self._served, self._challenges, source.asked),
+            depends_on=[network, owned, folders, *answering],
+            opts=self.child(),
+        )
+        mounts = [
+            docker.ContainerMountArgs(type="volume", source=store.name, target=_HOME),
+            docker.ContainerMountArgs(type="bind", source=self._served, target="/srv/served"),
+            docker.ContainerMountArgs(type="bind", source=self._challenges, target="/srv/challenges"),
+            docker.ContainerMountArgs(
+                type="bind", source=f"{container.directory}/acme/renewal", target=_ROOT, read_only=True
+            ),
+        ]
+        Renewal(f"{name}-lego", container, image, network.name, mounts, config, self.child())
+        self.ca_certificate = public.apply(lambda one: one.trusted or "") if source.trusted is not None else None
+        self.pair = Pair(
+            renewed=without_dependencies(identity).apply(lambda one: f"{_SERVED}/{one}"), obtained=[config.command]
+        )
+        # What asks others for something may fail, and what waits for it would be skipped.
+        self.before_nginx = []
+        self.register_outputs({"ca_certificate": self.ca_certificate})
+
+    @property
+    def _served(self) -> str:
+        return f"{self._args.container.directory}/proxy/{_SERVED}"
+
+    @property
+    def _challenges(self) -> str:
+        return f"{self._args.container.directory}/acme/tokens"
+
+    @property
+    def _folders(self) -> str:
+        return words(owner=self._args.container.user, folders=f"{self._served}:{self._challenges}")
+
+    def _challenge(
+        self, network: pulumi.Output[str], depends_on: Sequence[pulumi.Resource]
+    ) -> Sequence[pulumi.Resource]:
+        """Declare what answers on port 80, where the name is proven there; return what has to be there."""
+        if self._source.challenge != "http-01":
+            return []
+        return [Challenge(f"{self._name}-challenge", self._args, network, self._challenges, depends_on, self.child())]
+
+    def _files(self, known: pulumi.Output[Acme], identity: pulumi.Output[str]) -> dict[str, File]:
+        domain = self._args.domain
+        settings = pulumi.Output.all(known, identity).apply(lambda parts: settings_text(parts[0], domain, parts[1]))
+        authority = pulumi.Output.unsecret(known).apply(lambda one: one.directory_trusted or "")
+        return {
+            "renewal.sh": File(script_text(_RENEWAL)),
+            "settings": File(settings),
+            "secrets": File(pulumi.Output.secret(known.apply(secrets_text)), mode="0600"),
+            **({} if self._source.directory_trusted is None else {"directory.crt": File(authority)}),
+        }
+
+
+def _identity(source: Acme) -> str:
+    """Return what tells one pair from another: with other settings it is another one, which proves that they work."""
+    bound = source.bound_key
+    return json.dumps(
+        [
+            [source.directory, source.email, source.external_account_key_id, bound and bound.get_secret_value()],
+            [source.challenge, source.dns_provider, source.dns_resolvers],
+            sorted((name, value.get_secret_value()) for name, value in source.variables.items()),
+            [source.profile, source.preferred_chain, source.key_type, source.rotation],
+        ]
+    )
+
+
+def settings_text(source: Acme, domain: str, identity: str) -> str:
+    """Return what renewal.sh is told, as assignments of a shell."""
+    return _assigned(
+        id=identity,
+        domain=domain,
+        server=server_name(domain),
+        directory=source.directory,
+        email=source.email or "",
+        keytype=_KEY_TYPES[source.key_type],
+        challenge=source.challenge,
+        provider=source.dns_provider or "",
+        resolvers=" ".join(source.dns_resolvers),
+        wait=str(source.dns_wait_seconds),
+        profile=source.profile or "",
+        chain=source.preferred_chain or "",
+    )
+
+
+def secrets_text(source: Acme) -> str:
+    """Return what lego reads from its environment: that of a process nobody else sees, unlike a container's."""
+    account = {}
+    if source.bound_key is not None:
+        key = source.bound_key.get_secret_value()
+        account = {"LEGO_EAB": "true", "LEGO_EAB_KID": source.external_account_key_id or "", "LEGO_EAB_HMAC": key}
+    variables = {name: value.get_secret_value() for name, value in source.variables.items()}
+    names = [*account, *variables]
+    return _assigned(**account, **variables) + (f"export {' '.join(names)}\n" if names else "")
+
+
+def _assigned(**values: str) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) or "\n"

@@ -1,0 +1,178 @@
+"""An authority that speaks ACME (RFC 8555) gives the server certificate, and renews it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
+
+from ...registry_reference import is_ip_address
+from ..chain import authority_mistakes
+from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretText, host_name, secret_yaml
+from ..section import OrOutput, either
+from .source import CertificateSource
+
+BY_THE_SERVER = "the server, by itself"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_OURS = re.compile(r"LEGO_|PATH$|HOME$|LD_|SSL_")
+_EMAIL = re.compile(r"[^\s@\"'\\/]+@[^\s@\"'\\/]+\.[^\s@\"'\\/]+")
+
+
+def _directory(value: str) -> str:
+    place = urlsplit(value)
+    try:
+        plain = place.scheme == "https" and bool(host_name((place.hostname or "").lower())) and place.port != 0
+    except ValueError:
+        plain = False
+    if not plain or place.username or place.fragment or not value.isascii() or re.search(r"[\s\"'\\]", value):
+        raise ValueError("must be the URL of an ACME directory, https://HOST[:PORT]/PATH")
+    return value
+
+
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise ValueError("must be one address, such as ops@example.com")
+    return value
+
+
+def _variables(value: object) -> Mapping[str, SecretStr]:
+    """Return name -> value of environment variables; what is wrong names a variable and never its value."""
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError("must be a mapping of the provider's variables, such as CLOUDFLARE_DNS_API_TOKEN, to values")
+    found: dict[str, SecretStr] = {}
+    for name, given in value.items():
+        text = given.get_secret_value() if isinstance(given, SecretStr) else given
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or _OURS.match(name):
+            raise ValueError(f"has no variable for a DNS provider in {name}: they are of A-Z, 0-9 and '_'")
+        if not isinstance(text, str) or not text or not text.strip("\r\n"):
+            raise ValueError(f"{name} must be text in quotes, and not empty")
+        if "\0" in text or "\r" in text:
+            raise ValueError(f"{name} must not have control characters")
+        found[name] = SecretStr(text.rstrip("\n"))
+    return found
+
+
+def _variables_file(value: object, info: ValidationInfo) -> Mapping[str, SecretStr]:
+    return _variables(secret_yaml(value, info))
+
+
+Directory = Annotated[str, AfterValidator(_directory)]
+Email = Annotated[str, AfterValidator(_email)]
+Variables = Annotated[dict[str, SecretStr], PlainValidator(_variables), OrOutput]
+VariablesFile = Annotated[dict[str, SecretStr], PlainValidator(_variables_file)]
+Resolver = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9.-]+)(:[0-9]{1,5})?$")]
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+KeyId = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[\x21-\x7e]+$", max_length=500), OrOutput]
+ChainName = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", max_length=200)]
+
+
+class Acme(CertificateSource):
+    """Let's Encrypt, or another authority that speaks ACME. The server asks for the certificate, and renews it."""
+
+    idle = frozenset({"authorities", "authorityValidityDays", "validityDays", "renewalDays"})
+
+    source: Literal["acme"] = "acme"
+    authority: Certificates | None = None
+    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
+    public: bool = False
+    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
+    directory: Directory = LETS_ENCRYPT
+    """The directory of the authority, by default that of Let's Encrypt."""
+    directory_authority: Certificates | None = None
+    """Where the directory has a certificate of an authority of one's own: that authority, PEM."""
+    directory_authority_file: CertificatesFile | None = None
+    """Or the file that holds it."""
+    email: Email | None = None
+    """Where the authority writes to, if it does."""
+    external_account_key_id: KeyId | None = None
+    """Where the authority wants an account that is bound to one that it knows: the id of the key."""
+    external_account_key: SecretText | None = None
+    """And the key (HMAC, base64url); set it with --secret."""
+    external_account_key_file: SecretFile | None = None
+    """Or the file that holds it."""
+    challenge: Literal["http-01", "dns-01"] = "http-01"
+    """How the name is proven: on port 80 of the server, or by a record in DNS."""
+    dns_provider: Name | None = None
+    """Who changes the record: one of lego's names, such as `cloudflare`, `route53` or `rfc2136`."""
+    dns_variables: Variables | None = None
+    """The variables that the provider wants, each with its value; set them with --secret."""
+    dns_variables_file: VariablesFile | None = None
+    """Or a YAML file that holds them."""
+    dns_resolvers: Annotated[tuple[Resolver, ...], Field(strict=False)] = ()
+    """Name servers, HOST[:PORT], that are asked in place of the server's own."""
+    dns_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """Wait so long for the record, in place of asking the zone's name servers until they have it."""
+    profile: Name | None = None
+    """A profile that the authority offers, such as `shortlived`."""
+    preferred_chain: ChainName | None = None
+    """Where the authority offers several chains: the common name of the issuer that it is to end with."""
+    key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"] = "P-256"
+    """Of the server's key."""
+    rotation: Name | None = None
+    """Any text; another one makes a new server key and certificate at once."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.external_account_key_id is None) != (self.bound_key is None):
+            raise ValueError("externalAccountKeyId and externalAccountKey, or its file, go together")
+        if self.public and self.trusted is None:
+            raise ValueError("public makes no sense without authority: then nothing is given to clients anyway")
+        if self.challenge == "dns-01" and self.dns_provider is None:
+            raise ValueError("challenge: dns-01 needs dnsProvider, and most providers need dnsVariables")
+        if self.challenge != "dns-01" and (told := self._of_dns()):
+            raise ValueError(f"{told} makes no sense with challenge: {self.challenge}; take it out, or set dns-01")
+        return self
+
+    def _of_dns(self) -> str:
+        given: Mapping[str, Any] = {
+            "dnsProvider": self.dns_provider,
+            "dnsVariables": self.dns_variables,
+            "dnsVariablesFile": self.dns_variables_file,
+            "dnsResolvers": self.dns_resolvers,
+            "dnsWaitSeconds": self.dns_wait_seconds,
+        }
+        return next((key for key, value in given.items() if value), "")
+
+    @property
+    def variables(self) -> Mapping[str, SecretStr]:
+        """The variables of the DNS provider, wherever they came from."""
+        return either(self.dns_variables, self.dns_variables_file) or {}
+
+    @property
+    def bound_key(self) -> SecretStr | None:
+        """The key of the account that the authority knows, wherever it came from."""
+        return either(self.external_account_key, self.external_account_key_file)
+
+    @property
+    def directory_trusted(self) -> str | None:
+        """The authority of the directory's certificate, PEM; None where lego's image has it."""
+        return either(self.directory_authority, self.directory_authority_file)
+
+    @property
+    def renewal(self) -> str:
+        """Who sees to it that there is another one in time."""
+        return BY_THE_SERVER
+
+    @property
+    def is_public(self) -> bool:
+        """Whether clients trust the issuer already."""
+        return self.trusted is None or self.public
+
+    @property
+    def asked(self) -> str:
+        """Who is asked for the certificate: the host of the directory, with its port."""
+        return urlsplit(self.directory).netloc
+
+    def mistakes(self, domain: str) -> Iterable[str]:
+        """Return why clients would refuse what the authority gives, as far as that is known before."""
+        if self.challenge == "dns-01" and is_ip_address(domain):
+            yield "an IP address has no record in DNS, so challenge: dns-01 makes no sense for it; take http-01"
+        if self.trusted:
+            yield from authority_mistakes(self.trusted, domain)

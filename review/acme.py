@@ -1,0 +1,87 @@
+"""A certificate that the server asks for by itself, as its component says it: of whom, by what, and who renews it."""
+
+from collections.abc import Iterator, Mapping
+
+from review.events import Preview, State, Step
+from review.impact import DONE, Impact
+from review.server import name
+
+_ASKING = {
+    "names": "name",
+    "signer": "authority",
+    "directory": "directory",
+    "challenge": "challenge",
+    "dnsProvider": "DNS provider",
+    "profile": "profile",
+    "keyType": "key type",
+    "rotation": "rotation",
+}
+"""What a component says -> what that is called: with another one there is another certificate."""
+_PROOFS = {
+    "http-01": "which asks this server on port 80 for the proof",
+    "dns-01": "which looks into the DNS for the proof",
+}
+_RENEWS = "the server renews it by itself from then on"
+
+
+def request(inputs: Mapping[str, object]) -> str:
+    """Return who is asked for what: of a component that is there or is to be."""
+    names = inputs.get("names")
+    wanted = ", ".join(map(str, names)) if isinstance(names, list) else "the registry"
+    provider = f" ({inputs['dnsProvider']})" if inputs.get("dnsProvider") else ""
+    proof = _PROOFS.get(str(inputs.get("challenge")), "which asks for a proof")
+    return f"{inputs.get('signer')} is asked in the update for a certificate of {wanted}, {proof}{provider}"
+
+
+def asked(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say who is asked for another certificate, and why."""
+    old, new = step.old.inputs, step.new.inputs
+    changed = [word for key, word in _ASKING.items() if old.get(key) != new.get(key)]
+    if step.op == "create":
+        yield Impact(name(preview), request(new), f"if it refuses, nothing that serves changes; {_RENEWS}")
+    elif step.op == "update" and changed:
+        effect = f"another {', another '.join(changed)}; if it is refused, the one before is served on"
+        yield Impact(name(preview), request(new), effect)
+    elif step.op == "delete":
+        change = f"{old.get('signer')} is asked for no certificate any more"
+        yield Impact(name(preview), change, "nobody renews the one that it gave")
+
+
+def challenge(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say what is published on port 80."""
+    effects = {
+        "create": "published: it answers the authority, and sends all else to HTTPS",
+        "replace": "stopped and started again: for a moment nobody is sent to HTTPS",
+        "delete": "no longer published",
+        "update": "changed while it runs; nothing restarts",
+    }
+    yield Impact(name(preview), "nginx on port 80", effects[step.op])
+
+
+def renewal(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say what becomes of the container that renews."""
+    effects = {
+        "create": "starts for the first time; it may not listen, and nobody reaches it",
+        "replace": "stopped and started again; what is served stays",
+        "delete": "stopped",
+        "update": "changed while it runs; nothing restarts",
+    }
+    yield Impact(name(preview), "lego, which renews the certificate", effects[step.op])
+
+
+def store(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say what becomes of the account and the certificates."""
+    volume = f"volume {_volume(step.old) or _volume(step.new)}"
+    if step.op == "create":
+        effect = "made for the account and the certificates, or taken over with them where it is there already"
+        yield Impact(name(preview), volume, effect)
+    elif step.op == "update":
+        yield Impact(name(preview), f"{volume}: {', '.join(sorted(step.diffs))}", "the account is kept")
+    elif step.old.retained:
+        yield Impact(name(preview), f"{volume}: leaves the stack", "kept, with the account and the certificates")
+    else:
+        yield Impact(name(preview), f"{volume}: {DONE[step.op]}", "the account and the certificates are deleted")
+
+
+def _volume(state: State) -> str | None:
+    return state.text("name")

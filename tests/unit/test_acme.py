@@ -1,0 +1,310 @@
+"""Certificates by ACME: what is refused, where each part goes, who may see it, and what a preview says."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.certificates.acme import secrets_text, settings_text
+from components.certificates.challenge import challenge_config
+from components.settings.certificates import Acme
+from operations.expiry import Certificate
+from review.impacts import impacts
+from review.render import text
+from tests.unit.authority import issue
+from tests.unit.conftest import BASE, CONTAINER, DIGEST, LOCAL, NETWORK, REMOTE, VOLUME, Declare
+from tests.unit.events import below, event, preview
+from tests.unit.test_settings import message, read
+
+ROOT = issue("team root", authority=True, ends=1000)
+IMAGES = {**BASE["images"], "lego": f"sha256:{DIGEST}"}
+DNS = {"challenge": "dns-01", "dnsProvider": "cloudflare", "dnsVariables": {"CLOUDFLARE_DNS_API_TOKEN": "marker-token"}}
+BOUND = {"externalAccountKeyId": "team", "externalAccountKey": "marker-hmac"}
+
+
+def configured(**more: Any) -> dict[str, Any]:
+    return {"images": IMAGES, "certificate": {"source": "acme", **more}}
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no program": ({"images": BASE["images"], "certificate": {"source": "acme"}}, "source: acme needs images.lego"),
+    "no directory": (configured(directory="acme.example.com"), "must be the URL of an ACME directory"),
+    "without TLS": (configured(directory="http://acme.example.com/directory"), "must be the URL of an ACME directory"),
+    "a login in the URL": (
+        configured(directory="https://a:b@acme.example.com/"),
+        "must be the URL of an ACME directory",
+    ),
+    "no address": (configured(email="ops"), "must be one address"),
+    "no such challenge": (configured(challenge="tls-sni-01"), "http-01"),
+    "no provider": (configured(challenge="dns-01"), "challenge: dns-01 needs dnsProvider"),
+    "a provider for nothing": (configured(dnsProvider="route53"), "dnsProvider makes no sense with challenge: http-01"),
+    "variables for nothing": (
+        configured(dnsVariables={"A_TOKEN": "marker-token"}),
+        "dnsVariables makes no sense with challenge: http-01",
+    ),
+    "resolvers for nothing": (configured(dnsResolvers=["10.0.0.1"]), "dnsResolvers makes no sense"),
+    "no variable": (configured(**{**DNS, "dnsVariables": {"a-token": "marker-token"}}), "has no variable for a DNS"),
+    "a variable of our own": (configured(**{**DNS, "dnsVariables": {"LEGO_PATH": "marker"}}), "has no variable for a"),
+    "a path": (configured(**{**DNS, "dnsVariables": {"PATH": "marker"}}), "has no variable for a DNS provider in PATH"),
+    "no text": (configured(**{**DNS, "dnsVariables": {"A_TOKEN": 12}}), "A_TOKEN must be text in quotes"),
+    "an empty text": (configured(**{**DNS, "dnsVariables": {"A_TOKEN": ""}}), "A_TOKEN must be text in quotes"),
+    "a list": (configured(**{**DNS, "dnsVariables": ["marker-token"]}), "must be a mapping"),
+    "a record for an address": ({**configured(**DNS), "domain": "10.0.0.2"}, "an IP address has no record in DNS"),
+    "half an account": (configured(externalAccountKeyId="team"), "go together"),
+    "the other half": (configured(externalAccountKey="marker-hmac"), "go together"),
+    "public and nothing": (configured(public=True), "public makes no sense without authority"),
+    "no kind of key": (configured(keyType="ed25519"), "P-256"),
+    "no authority": (configured(authority=issue("a server", ROOT, ["other.test"]).pem), "is no authority"),
+    "a chain of its own": (configured(chain="marker"), "chain"),
+    "both": (configured(**{**DNS, "dnsVariablesFile": "dns.yaml"}), "dnsVariablesFile"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), BAD.values(), ids=BAD)
+def test_what_would_not_work_is_refused(changes: dict[str, Any], reason: str) -> None:
+    said = message(**changes)
+    assert reason in said
+    assert "nothing was created or changed" in said
+    assert "marker-token" not in said
+    assert "marker-hmac" not in said
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "nothing but the source": {},
+    "a directory of one's own": {"directory": "https://ca.example.com:9000/acme/acme/directory"},
+    "an authority that clients get": {"authority": ROOT.pem, "directoryAuthority": ROOT.pem},
+    "an authority besides": {"authority": ROOT.pem, "public": True},
+    "a record": DNS,
+    "a provider without variables": {"challenge": "dns-01", "dnsProvider": "route53"},
+    "what the way back needs": {"authorities": ["2026"], "validityDays": 90},
+    "all the rest": {"profile": "shortlived", "preferredChain": "ISRG Root X1", "keyType": "RSA-3072", **BOUND},
+}
+
+
+@pytest.mark.parametrize("certificate", GOOD.values(), ids=GOOD)
+def test_what_works_is_accepted(certificate: dict[str, Any]) -> None:
+    assert isinstance(read({**BASE, **configured(**certificate)}).certificate, Acme)
+
+
+def test_variables_may_come_from_a_file_that_nobody_else_reads(tmp_path: Path) -> None:
+    file = tmp_path / "dns.yaml"
+    file.write_text("A_TOKEN: marker-token\n")
+    changes = configured(challenge="dns-01", dnsProvider="cloudflare", dnsVariablesFile=str(file))
+    file.chmod(0o644)
+    assert "chmod 600" in message(**changes)
+    file.chmod(stat.S_IRUSR)
+    source = read({**BASE, **changes}).certificate
+    assert isinstance(source, Acme)
+    assert secrets_text(source) == "A_TOKEN=marker-token\nexport A_TOKEN\n"
+
+
+def test_what_a_shell_would_read_otherwise_is_quoted() -> None:
+    variables = {"A_TOKEN": "it's $HOME\n`id`", "B": '"'}
+    source = Acme.model_validate(
+        {"source": "acme", "challenge": "dns-01", "dnsProvider": "a", "dnsVariables": variables}
+    )
+    assert secrets_text(source) == "A_TOKEN='it'\"'\"'s $HOME\n`id`'\nB='\"'\nexport A_TOKEN B\n"
+    chain = Acme.model_validate({"source": "acme", "preferredChain": "it's; rm -rf /", "email": "a$b@example.com"})
+    assert "chain='it'\"'\"'s; rm -rf /'\n" in settings_text(chain, "registry.test", "one")
+
+
+def test_nginx_reads_what_the_container_renews_and_the_state_has_no_key(declare: Declare) -> None:
+    recorder = declare(**configured())
+    listen = recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
+    assert "server.key" not in listen
+    [renewed] = [line.rpartition(" ")[2] for line in listen.splitlines() if line.startswith("# Renewed in ")]
+    assert f"ssl_certificate /etc/private-registry/{renewed}/$server_name.crt;" in listen
+    bundle = recorder.named(LOCAL, "registry-certificate-renewal")
+    assert f"id={renewed.removeprefix('acme/')}\n" in bundle.plain("stdin")
+    of_server = [one for one in recorder.resources if one.type != REMOTE and one.name.startswith("registry-")]
+    assert [one.name for one in of_server if "PRIVATE KEY" in str(one.inputs)] == []
+    assert recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin").count("BEGIN CERTIFICATE") == 0
+
+
+@pytest.mark.parametrize(("public", "proven"), [(False, True), (True, False)], ids=["private", "public"])
+def test_what_is_given_besides_proves_nothing(declare: Declare, public: bool, proven: bool) -> None:
+    recorder = declare(**configured(authority=ROOT.pem, public=public))
+    assert ROOT.pem in recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
+    [proof] = [one for one in recorder.of(REMOTE) if one.name == "registry-verification-10.0.0.7"]
+    assert ("authority=" in proof.plain("create")) is proven
+
+
+def test_secrets_are_in_one_file_and_nowhere_else(declare: Declare) -> None:
+    recorder = declare(**configured(**DNS, **BOUND))
+    for marker in ("marker-token", "marker-hmac"):
+        having = [
+            (one.type, one.name, key)
+            for one in recorder.resources
+            for key in one.inputs
+            if marker in str(one.inputs[key])
+        ]
+        assert having == [(LOCAL, "registry-certificate-renewal", "stdin")]
+    bundle = recorder.named(LOCAL, "registry-certificate-renewal")
+    assert bundle.is_secret("stdin")
+    assert "file=secrets:0600:" in bundle.plain("create")
+    assert "export LEGO_EAB LEGO_EAB_KID LEGO_EAB_HMAC CLOUDFLARE_DNS_API_TOKEN\n" in bundle.plain("stdin")
+
+
+def test_the_container_that_renews_is_locked_down_and_reached_by_nobody(declare: Declare) -> None:
+    recorder = declare(**configured())
+    lego = recorder.named(CONTAINER, "registry-certificate-lego-container").inputs
+    assert (lego["user"], lego["readOnly"], lego["memory"]) == ("10001:10001", True, 128)
+    assert lego["capabilities"] == {"drops": ["ALL"]}
+    assert "ports" not in lego
+    assert not lego.get("envs")
+    assert [mount.get("readOnly", False) for mount in lego["mounts"]] == [False, False, False, True]
+    assert "docker.sock" not in str(lego)
+    assert recorder.named(NETWORK, "registry-certificate-network").inputs.get("internal") is None
+
+
+def test_port_80_is_published_for_its_challenge_alone(declare: Declare) -> None:
+    recorder = declare(
+        printed={"registry-certificate-challenge-families": "own"}, **configured(), bindAddress=["10.0.0.2", "::1"]
+    )
+    challenge = recorder.named(CONTAINER, "registry-certificate-challenge-container").inputs
+    assert [(port["internal"], port["external"], port["ip"]) for port in challenge["ports"]] == [
+        (8180, 80, "10.0.0.2"),
+        (8181, 80, "::1"),
+    ]
+    assert all(mount["readOnly"] for mount in challenge["mounts"])
+    by_record = declare(**configured(**DNS))
+    assert {one.name for one in by_record.of(CONTAINER)} == {one.name for one in recorder.of(CONTAINER)} - {
+        "registry-certificate-challenge-container"
+    }
+    without = declare()
+    published = [port["external"] for made in without.of(CONTAINER) for port in made.inputs.get("ports", [])]
+    assert published == [443, 443]
+
+
+def test_all_else_on_port_80_is_sent_to_https() -> None:
+    config = challenge_config("registry.test:5000", addresses=2, ipv6=True)
+    assert "return 308 https://registry.test:5000$request_uri;" in config
+    assert [line.split()[1] for line in config.splitlines() if "listen " in line] == [
+        "8180;",
+        "[::]:8180;",
+        "8181;",
+        "[::]:8181;",
+        "127.0.0.1:8080;",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "protected", "retained"),
+    [({}, False, True), ({"protect": True}, True, True), ({"deleteData": True}, False, False)],
+    ids=["kept", "protected", "deleted"],
+)
+def test_the_account_is_kept_as_the_images_are(
+    declare: Declare, changes: dict[str, Any], protected: bool, retained: bool
+) -> None:
+    options = declare(**configured(), **changes).options[VOLUME, "registry-certificate-store"]
+    assert (options.protect, options.retained) == (protected, retained)
+
+
+def test_what_would_not_be_proven_otherwise_asks_for_another_pair(declare: Declare) -> None:
+    def pair(**more: Any) -> str:
+        given = declare(**configured(**more)).named(LOCAL, "registry-certificate-renewal").plain("stdin")
+        return str(next(line for line in given.splitlines() if line.startswith("id=")))
+
+    given: list[dict[str, Any]] = [
+        {},
+        {"directory": "https://ca.example.com/dir"},
+        {"email": "ops@example.com"},
+        {"profile": "shortlived"},
+        {"keyType": "P-384"},
+        {"rotation": "a"},
+        DNS,
+        {**DNS, "dnsVariables": {"CLOUDFLARE_DNS_API_TOKEN": "another"}},
+        BOUND,
+    ]
+    assert len({pair(**more) for more in given}) == len(given)
+    assert pair(authority=ROOT.pem) == pair(), "what clients trust is no matter of the authority's"
+    assert pair(**DNS, dnsWaitSeconds=5) == pair(**DNS)
+
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("left", "life", "is_overdue"),
+    [
+        (22, None, False),
+        (20, None, True),
+        (20, 90, False),
+        (17, 90, True),
+        (1.5, 6, False),
+        (1, 6, True),
+        (-1, 6, True),
+        (50, 300, False),
+        (20, 300, True),
+    ],
+)
+def test_what_the_server_renews_is_overdue_by_its_own_life(left: float, life: float | None, is_overdue: bool) -> None:
+    one = Certificate("any", NOW + timedelta(days=left), timedelta(days=life) if life else None)
+    assert one.is_overdue(NOW, 21) is is_overdue
+
+
+def test_who_renews_is_an_output_of_every_source() -> None:
+    sources: list[dict[str, Any]] = [{}, {"validityDays": 90, "renewalDays": 20}, configured()["certificate"]]
+    said = [read({**BASE, "images": IMAGES, "certificate": one}).certificate.renewal for one in sources]
+    assert said == [
+        "an update in its last 30 days",
+        "an update in its last 20 days",
+        "the server, by itself",
+    ]
+
+
+ACME, REGISTRY = (f"private-registry:index:{name}" for name in ("AcmeCertificate", "PrivateRegistry"))
+SAID = {
+    "source": "acme",
+    "names": ["registry.test"],
+    "signer": "acme.example.com",
+    "anchors": [],
+    "authorities": {},
+    "challenge": "http-01",
+    "keyType": "P-256",
+    "renewal": "the server, by itself",
+}
+
+
+def rows(*steps: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*steps))]
+
+
+def test_a_preview_says_who_is_asked_and_who_renews() -> None:
+    [row] = rows(event("create", ACME, "registry-certificate", None, SAID))
+    assert row == (
+        "acme.example.com is asked in the update for a certificate of registry.test, "
+        "which asks this server on port 80 for the proof",
+        "if it refuses, nothing that serves changes; the server renews it by itself from then on",
+        False,
+    )
+    by_record = {**SAID, "challenge": "dns-01", "dnsProvider": "route53"}
+    [(change, effect, _)] = rows(event("update", ACME, "registry-certificate", SAID, by_record))
+    assert change.endswith("which looks into the DNS for the proof (route53)")
+    assert effect == "another challenge, another DNS provider; if it is refused, the one before is served on"
+    assert rows(event("update", ACME, "registry-certificate", SAID, {**SAID, "authorities": {}})) == []
+    [gone] = rows(event("delete", ACME, "registry-certificate", SAID, None))
+    assert gone[:2] == ("acme.example.com is asked for no certificate any more", "nobody renews the one that it gave")
+
+
+def test_a_preview_says_that_nobody_has_to_run_an_update() -> None:
+    said = text(preview(event("same", ACME, "registry-certificate", SAID, SAID)))
+    assert "The server renews its certificate by itself; 'python -m operations.expiry' asks it" in said
+    moved = event("create", ACME, "registry-certificate", None, SAID)
+    assert "by itself; 'python" not in text(preview(moved))
+
+
+def test_what_is_below_has_words_too(declare: Declare) -> None:
+    """None of it is told of as a resource that nobody knows."""
+    recorder = declare(**configured())
+    places = [(place, option) for place, option in recorder.options.items() if ACME in option.types_above]
+    assert len(places) > 12
+    for (type_, name), option in places:
+        # Mocks know two of them.
+        kinds = [one.rpartition(":")[2] for one in option.types_above if one != REGISTRY]
+        parent = below(*kinds)
+        for op, old, new in (("create", None, {"name": "any"}), ("delete", {"name": "any"}, None)):
+            found = rows(event(op, type_, name, old, new, parent=parent))
+            assert [row for row in found if "see the engine's preview" in row[1]] == [], (type_, name)
