@@ -12,8 +12,8 @@ from .signed import HOURS, Signer, lives, server_certificate
 class SelfSignedCertificate(Certificate):
     """Authorities and a server certificate for one domain.
 
-    The authorities' keys are ECDSA P-256, whatever the server's is: another key would be another authority. They may sign
-    certificates and revocation lists and nothing else.
+    The authorities' keys are ECDSA P-256, whatever the server's is: another key would be another authority. They may
+    sign certificates and revocation lists and nothing else.
 
     With ``protect`` the engine does not remove the first authority, which signs: the others are on their way in or out.
     So is that one when it is said from whom the certificate will come instead.

@@ -14,9 +14,9 @@ from typing import NoReturn
 
 from operations.command_line import CommandLine, OperationError, add_stack
 from operations.expiry.certificates import Thresholds
-from operations.expiry.look import look, outputs_of
 from operations.expiry.metrics import write
 from operations.expiry.report import FAILED
+from operations.expiry.stack import look, outputs_of
 
 
 class _Parser(argparse.ArgumentParser):

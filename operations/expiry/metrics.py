@@ -1,8 +1,7 @@
 """A text file for the textfile collector of Prometheus' node exporter."""
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from operations.command_line import OperationError
@@ -65,11 +64,13 @@ def write(report: Report, file: Path) -> None:
     Raises:
         OperationError: It can't be written.
     """
+    # The exporter reads no file with another ending than .prom.
+    new = file.with_name(f"{file.name}.new")
     try:
-        # The exporter reads no file with another ending than .prom.
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".new", delete=False) as new:
-            new.write(metrics(report))
-            os.fchmod(new.fileno(), _MODE)
-        Path(new.name).replace(file)
+        new.write_text(metrics(report))
+        new.chmod(_MODE)
+        new.replace(file)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink()
         raise OperationError(f"{file} can't be written: {error.strerror}") from None
