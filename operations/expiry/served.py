@@ -26,7 +26,7 @@ def served(url: str) -> Sequence[x509.Certificate]:
     try:
         with socket.create_connection((host, place.port or DEFAULT_HTTPS_PORT), _SECONDS) as plain:
             return _shaken(plain, host)
-    except (OSError, SSL.Error) as error:
+    except OSError as error:
         raise OperationError(
             f"{url} does not answer: {error}; does this machine know its name, and have a way to it?"
         ) from None
@@ -43,6 +43,9 @@ def _shaken(plain: socket.socket, host: str) -> Sequence[x509.Certificate]:
             client.do_handshake()
         except SSL.WantReadError:
             _pass_on(client, plain)
+        except SSL.Error as error:
+            why = ", ".join(reason for _, _, reason in error.args[0])
+            raise ConnectionError(f"no handshake of TLS, {why}") from None
         else:
             return client.get_peer_cert_chain(as_cryptography=True) or []
 

@@ -196,7 +196,9 @@ def test_the_text_file_is_what_node_exporter_reads(serving: Callable[..., None],
     report = look(outputs("the server, by itself", *odd), stack="prod")
     file = tmp_path / "registry.prom"
     file.write_text("old")
-    write(report, file)
+    with file.open() as read_meanwhile:
+        write(report, file)
+        assert read_meanwhile.read() == "old", "a reader never has half of it"
     text = file.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["registry.prom"]
     assert file.stat().st_mode & 0o777 == 0o644
@@ -294,11 +296,12 @@ def server(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Serve a chain on a port of this machine, as nginx would."""
     listening: list[socket.socket] = []
 
-    def serve(*chain: Pair) -> int:
+    def serve(asked: list[str | None], *chain: Pair) -> int:
         (tmp_path / "chain.pem").write_text("".join(one.pem for one in chain))
         (tmp_path / "key.pem").write_text(chain[0].key_pem())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "key.pem")
+        context.sni_callback = lambda _stream, name, _context: asked.append(name)
         listening.append(socket.create_server(("127.0.0.1", 0)))
         threading.Thread(target=_accept, args=(listening[-1], context), daemon=True).start()
         return int(listening[-1].getsockname()[1])
@@ -316,19 +319,26 @@ def _accept(listening: socket.socket, context: ssl.SSLContext) -> None:
             stream.recv(1)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_server_is_asked_what_it_serves_though_it_has_ended(server: Callable[..., int], host: str) -> None:
+@pytest.mark.parametrize(("host", "name"), [("127.0.0.1", None), ("localhost", "localhost")])
+def test_a_server_is_asked_what_it_serves_though_it_has_ended(
+    server: Callable[..., int], host: str, name: str | None
+) -> None:
+    asked: list[str | None] = []
     ended = issue("server", BETWEEN, ["localhost"], starts=-10, ends=-1)
-    found = served(f"https://{host}:{server(ended, BETWEEN)}")
+    found = served(f"https://{host}:{server(asked, ended, BETWEEN)}")
     assert list(found) == [ended.certificate, BETWEEN.certificate]
+    assert asked == [name]
 
 
 def test_what_does_not_answer_as_a_registry_does_is_said(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         place = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        for answer in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"):
+        for answer, why in (
+            (b"", "it hung up"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no handshake of TLS, .*packet length.*"),
+        ):
             threading.Thread(target=_answer, args=(listening, answer), daemon=True).start()
-            with pytest.raises(OperationError, match=rf"{place} does not answer: .*; does this machine know its name"):
+            with pytest.raises(OperationError, match=rf"^{place} does not answer: {why}; does this machine know its"):
                 served(place)
     with pytest.raises(OperationError, match="refused"):
         served(place)
