@@ -44,8 +44,7 @@ def _shaken(plain: socket.socket, host: str) -> Sequence[x509.Certificate]:
         except SSL.WantReadError:
             _pass_on(client, plain)
         except SSL.Error as error:
-            why = ", ".join(reason for _, _, reason in error.args[0])
-            raise ConnectionError(f"no handshake of TLS, {why}") from None
+            raise ConnectionError(f"no handshake of TLS, {_reasons(error)}") from None
         else:
             return client.get_peer_cert_chain(as_cryptography=True) or []
 
@@ -57,3 +56,8 @@ def _pass_on(client: SSL.Connection, plain: socket.socket) -> None:
     if not answer:
         raise ConnectionError("it hung up")
     client.bio_write(answer)
+
+
+def _reasons(error: SSL.Error) -> str:
+    found = error.args[0] if error.args else None
+    return ", ".join(str(one[-1]) for one in found) if isinstance(found, list) else str(error)
