@@ -53,7 +53,7 @@ class Report:
 
     def _row(self, one: Certificate) -> tuple[str, ...]:
         left = time_left(one.end - self.now)
-        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), one.name, one.renewal or "nobody knows"
+        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), _plain(one.name), one.renewal or "nobody knows"
 
     def _advice(self) -> Iterator[str]:
         return (_advice(one) for one in self.certificates if self.state(one) is not State.OK)
@@ -84,6 +84,11 @@ class Report:
             "warnBelowDays": self.thresholds.warning(one) / _DAY,
             "errorBelowDays": self.thresholds.failure(one) / _DAY,
         }
+
+
+def _plain(text: str) -> str:
+    """Return what stays in its line on a terminal: somebody else may have written it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _advice(one: Certificate) -> str:

@@ -199,6 +199,7 @@ def test_the_text_file_is_what_node_exporter_reads(serving: Callable[..., None],
     with file.open() as read_meanwhile:
         write(report, file)
         assert read_meanwhile.read() == "old", "a reader never has half of it"
+    assert r'authority the "old\new?" root' in report.text(), "a table has a line for each"
     text = file.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["registry.prom"]
     assert file.stat().st_mode & 0o777 == 0o644
