@@ -72,6 +72,8 @@ class SelfSignedArgs(TypedDict, total=False):
     """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: int
     """How many days before its end an update replaces the server certificate."""
+    key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
+    """Of the server's key; another one makes a new key and certificate at once."""
     rotation: str
     """Any text; another one makes a new server key and certificate at once."""
     authorities: Sequence[str]
@@ -122,6 +124,8 @@ class SigningAuthorityArgs(TypedDict, total=False):
     """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: int
     """How many days before its end an update replaces the server certificate."""
+    key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
+    """Of the server's key; another one makes a new key and certificate at once."""
     rotation: str
     """Any text; another one makes a new server key and certificate at once."""
 

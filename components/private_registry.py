@@ -6,7 +6,7 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .certificates import Certificate, CertificateArgs, certificate_from
+from .certificates import Certificate, CertificateArgs, certificate_from, ends
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import ClientTrust
@@ -46,6 +46,8 @@ class PrivateRegistry(Component):
     """Client -> what it has proven."""
     renewal: pulumi.Output[str]
     """Who sees to it that there is another server certificate in time."""
+    ends: pulumi.Output[dict[str, str]]
+    """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
 
@@ -190,6 +192,7 @@ class PrivateRegistry(Component):
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
+        self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(
             {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}
         )
@@ -207,7 +210,7 @@ class PrivateRegistry(Component):
     @property
     def outputs(self) -> dict[str, pulumi.Output[Any]]:
         """Name -> output, as a stack exports them; passwords only where the stack makes some."""
-        names = ("url", "registry", "ca_certificate", "renewal", "clients", "verification", "passwords")
+        names = ("url", "registry", "ca_certificate", "renewal", "ends", "clients", "verification", "passwords")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def _trust(

@@ -1,9 +1,13 @@
 """What there is after ``make up``, and what to try next."""
 
 import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from lab import stack
 from lab.hosts import DEV, container
+from operations.expiry import time_left
 
 
 def text() -> str:
@@ -23,6 +27,8 @@ def text() -> str:
             "Clients, what they trust, and what they proved",
             *(_client(host, file, outputs["verification"]) for host, file in outputs["clients"].items()),
             "",
+            *_certificates(outputs),
+            "",
             "Log in from the first client",
             f"  docker exec -i {first} {login}",
             "",
@@ -40,3 +46,11 @@ def text() -> str:
 
 def _client(host: str, file: str, proofs: dict[str, str]) -> str:
     return f"  {host:<14}{file}\n{'':<16}{proofs.get(host, 'not verified')}"
+
+
+def _certificates(outputs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Certificates, how long they last, and who renews the server's: {outputs['renewal']}"
+    now = datetime.now(UTC)
+    for name, text in outputs["ends"].items():
+        end = datetime.fromisoformat(text)
+        yield f"  {time_left(end - now):<14}until {end:%Y-%m-%d}    {name.removeprefix('CN=')}"

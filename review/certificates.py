@@ -22,6 +22,8 @@ _BY_ITSELF = (
     "serves."
 )
 _HOURS = 24
+_SOON = 90
+"""Days, in which another authority gets to all clients, however rarely somebody runs an update."""
 _GAINED, _LOST = "clients gain trust in what it signs", "clients lose trust in what it signed"
 _NO_GAP = "clients keep trusting what is served: they trust its authority"
 _GAP = (
@@ -107,6 +109,16 @@ def days_left(preview: Preview) -> str | None:
     return _left(preview, made, found.moves or step.op == "replace", renewal)
 
 
+def authorities_left(preview: Preview) -> Iterator[str]:
+    """Yield a sentence on each authority that stays and ends soon, or has ended."""
+    found = certified(preview)
+    for name, end in found.old.ends([*_own_kept(found, preview), *found.new.given]).items():
+        days = (end - preview.time).days
+        if days < _SOON:
+            left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"has ended on {end:%Y-%m-%d}"
+            yield f"For {name}, which clients trust, there has to be another one: it {left}; that takes three updates."
+
+
 def _left(preview: Preview, end: datetime, is_replaced: bool, renewal: str) -> str:
     days = (end - preview.time).days
     left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"has ended on {end:%Y-%m-%d}"
@@ -140,10 +152,14 @@ def _is_signed_anew(preview: Preview) -> bool:
 
 def _is_kept(found: Certified, preview: Preview) -> bool:
     """Tell whether an authority stays by which clients know what is served before the update."""
+    own = set() if found.moves else found.old.fingerprints(_own_kept(found, preview))
+    return bool(found.old.anchors & (found.new.fingerprints(found.new.given) | own))
+
+
+def _own_kept(found: Certified, preview: Preview) -> list[str]:
+    """Return the stack's own authorities that are not made by this update."""
     anew = {_common_name_of(change) for change in _authorities(preview) if change.op == "replace"}
-    own = [name for name, common_name in found.new.own.items() if common_name not in anew]
-    kept = found.new.fingerprints(found.new.given) | (set() if found.moves else found.old.fingerprints(own))
-    return bool(found.old.anchors & kept)
+    return [name for name, common_name in found.new.own.items() if common_name not in anew]
 
 
 def _given(found: Certified, preview: Preview) -> Iterator[Impact]:
@@ -192,6 +208,7 @@ def _reasons(step: Step, preview: Preview) -> Iterator[str]:
     names = _names(preview)
     if _has_new_key(step, preview):
         yield "a rotation, with a new key"
+    yield from _another_kind_of_key(certified(preview))
     if names:
         yield f"for {names[1]} instead of {names[0]}"
     if "caCertPem" in step.diffs:
@@ -210,6 +227,12 @@ def _has_new_key(step: Step, preview: Preview) -> bool:
     if found.is_compared:
         return found.old.rotation != found.new.rotation
     return "certRequestPem" in step.diffs and _names(preview) is None
+
+
+def _another_kind_of_key(found: Certified) -> Iterator[str]:
+    old, new = found.old.key_type, found.new.key_type
+    if found.is_compared and old != new:
+        yield f"a key of another kind, {new} instead of {old}"
 
 
 def _signers(step: Step, preview: Preview) -> tuple[str, str]:

@@ -46,6 +46,11 @@ class Side:
         return str(self.inputs.get("rotation") or "")
 
     @property
+    def key_type(self) -> str:
+        """The kind of the server's key; the usual one is not told."""
+        return str(self.inputs.get("keyType") or "P-256")
+
+    @property
     def renewal(self) -> str:
         """Who renews it without an update; nothing where nobody does."""
         return str(self.inputs.get("renewal") or "")
@@ -69,6 +74,12 @@ class Side:
     def is_public(self) -> bool:
         """Whether clients get no authority."""
         return not self._mapping("authorities")
+
+    def ends(self, names: Iterable[str]) -> dict[str, datetime]:
+        """Return when authorities end, as far as that is known, by their names as they are shown."""
+        known = {**self.made, **self.given}
+        found = {self.shown(name): end_of(known[name]) for name in names if name in known}
+        return {name: end for name, end in found.items() if end}
 
     def fingerprints(self, names: Iterable[str]) -> set[str]:
         """Return the fingerprints of authorities, as far as they are known."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.troubleshooting import problem_of
-from review.certificates import days_left
+from review.certificates import authorities_left, days_left
 from review.events import Preview
 from review.files import file_differences
 from review.impact import Impact, named, of_registry
@@ -73,6 +73,8 @@ def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
     for name, part in preview.registries.items():
         if left := days_left(part):
             yield of_registry(name, left)
+        for one in authorities_left(part):
+            yield of_registry(name, one)
     if rows:
         more = belonging(preview)
         told = f" Changes that belong to the rows above: {more}." if more else ""

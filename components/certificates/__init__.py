@@ -6,7 +6,7 @@ import pulumi
 
 from ..settings.certificates import Acme, CertificateSource, Provided, SelfSigned, SigningAuthority
 from .acme import AcmeCertificate
-from .certificate import Certificate, CertificateArgs
+from .certificate import Certificate, CertificateArgs, ends
 from .provided import ProvidedCertificate
 from .self_signed import SelfSignedCertificate
 from .signing_authority import SigningAuthorityCertificate
@@ -27,4 +27,4 @@ def certificate_from(
     return SOURCES[type(source)](name, source, args, opts=opts)
 
 
-__all__ = ["SOURCES", "Certificate", "CertificateArgs", "certificate_from"]
+__all__ = ["SOURCES", "Certificate", "CertificateArgs", "certificate_from", "ends"]

@@ -52,7 +52,7 @@ class Certificate(Component):
     - ``authorities``: what clients are to trust. One that the stack makes has its name in the settings for a key, and
       says its common name; one that is given has its subject, and says fingerprint and end;
     - ``served``: fingerprint and end of a certificate that is given;
-    - ``validityDays``, ``renewalDays`` and ``rotation`` of one that the stack makes;
+    - ``validityDays``, ``renewalDays`` and ``rotation`` of one that the stack makes, and ``keyType`` of an unusual key;
     - ``renewal``: what it takes to have another one in time, where the server sees to that by itself.
 
     The output ``authorities`` has fingerprint and end of those that the stack makes too.
@@ -62,6 +62,8 @@ class Certificate(Component):
     """All authorities, PEM; None where clients trust the issuer already."""
     pair: Pair
     """What nginx serves with."""
+    until: pulumi.Output[str] | None = None
+    """When the server certificate ends; None where the stack does not know."""
     before_nginx: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which nginx can't have its address."""
 
@@ -96,10 +98,21 @@ def described(certificates: str | None) -> Described:
     return {_distinct(one, subjects): facts(one) for one in found}
 
 
+def ends(server: str | None, authorities: str | None) -> dict[str, str]:
+    """Return when the server certificate ends, if that is known, and each of the authorities (PEM)."""
+    own = {"server certificate": server} if server else {}
+    return {**own, **{name: known["until"] for name, known in described(authorities).items()}}
+
+
 def facts(certificate: x509.Certificate) -> dict[str, str]:
     """Return what tells a certificate from all others, and how long it lives."""
     end = certificate.not_valid_after_utc
     return {"sha256": certificate.fingerprint(SHA256()).hex(), "until": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def end_of_first(chain: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Return when the first certificate of a chain (PEM) ends."""
+    return chain.apply(lambda text: facts(pem.certificates(text)[0])["until"])
 
 
 def _subject(certificate: x509.Certificate) -> str:

@@ -63,5 +63,6 @@ class GivenCertificate(Certificate):
             chain.source.apply(lambda given: given.given_chain),
             pulumi.Output.secret(known.apply(lambda given: f"{given.given_key.get_secret_value().strip()}\n")),
         )
+        self.until = chain.links.apply(lambda links: facts(links[0])["until"])
         self.before_nginx = [self]
         self.register_outputs({"ca_certificate": self.ca_certificate})

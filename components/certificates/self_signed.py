@@ -5,14 +5,15 @@ import pulumi_tls as tls
 
 from ..settings import pem
 from ..settings.certificates import SelfSigned
-from .certificate import Certificate, CertificateArgs, Described, described, facts, in_bundle, judged
+from .certificate import Certificate, CertificateArgs, Described, described, end_of_first, facts, in_bundle, judged
 from .signed import HOURS, Signer, lives, server_certificate
 
 
 class SelfSignedCertificate(Certificate):
     """Authorities and a server certificate for one domain.
 
-    The authorities' keys are ECDSA P-256. They may sign certificates and revocation lists and nothing else.
+    The authorities' keys are ECDSA P-256, whatever the server's is: another key would be another authority. They may
+    sign certificates and revocation lists and nothing else.
 
     With ``protect`` the engine does not remove the first authority, which signs: the others are on their way in or out.
     So is that one when it is said from whom the certificate will come instead.
@@ -47,6 +48,7 @@ class SelfSignedCertificate(Certificate):
             self, name, args.domain, source, Signer(certificate.cert_pem, key.private_key_pem)
         )
         self.pair = in_bundle(server.cert_pem, server_key)
+        self.until = end_of_first(server.cert_pem)
         self.before_nginx = [self]
         also_trusted = known.apply(lambda given: given.trusted or "")
         certificates = {authority: certificate.cert_pem for authority, (_, certificate) in authorities.items()}

@@ -8,9 +8,26 @@ import pulumi_tls as tls
 
 from ..component import Component
 from ..registry_reference import is_ip_address
-from ..settings.certificates import Signed
+from ..settings.certificates import USUAL_KEY, KeyType, Signed
 
 HOURS = 24
+
+
+class _Kind(NamedTuple):
+    """A kind of keys, as the engine's plugin has it."""
+
+    algorithm: str
+    curve: str | None = None
+    bits: int | None = None
+
+
+_KINDS: Mapping[KeyType, _Kind] = {
+    "P-256": _Kind("ECDSA", curve="P256"),
+    "P-384": _Kind("ECDSA", curve="P384"),
+    "RSA-2048": _Kind("RSA", bits=2048),
+    "RSA-3072": _Kind("RSA", bits=3072),
+    "RSA-4096": _Kind("RSA", bits=4096),
+}
 
 
 class Signer(NamedTuple):
@@ -23,11 +40,13 @@ class Signer(NamedTuple):
 
 
 def lives(source: Signed) -> Mapping[str, object]:
-    """Return what a component says of how long its certificate lives."""
+    """Return what a component says of how long its certificate lives, and of its key."""
     return {
         "validityDays": source.validity_days,
         "renewalDays": source.renewal_days,
         "rotation": source.rotation or "",
+        # The usual one is left out, as stacks of the version before don't say it.
+        **({} if source.key_type == USUAL_KEY else {"keyType": source.key_type}),
     }
 
 
@@ -36,11 +55,16 @@ def server_certificate(
 ) -> tuple[pulumi.Output[str], tls.LocallySignedCert]:
     """Declare the server's key and its certificate; return the key (PEM, secret) and the certificate.
 
-    The key is ECDSA P-256. The certificate is for server authentication and names the domain as DNS name or IP address.
+    The certificate is for server authentication and names the domain as DNS name or IP address.
     """
-    # Another name is another key, and another key another certificate.
-    rotated = f"{name}-server-{source.rotation}" if source.rotation else f"{name}-server"
-    key = tls.PrivateKey(rotated, algorithm="ECDSA", ecdsa_curve="P256", opts=component.child())
+    kind = _KINDS[source.key_type]
+    key = tls.PrivateKey(
+        _key_name(f"{name}-server", source),
+        algorithm=kind.algorithm,
+        ecdsa_curve=kind.curve,
+        rsa_bits=kind.bits,
+        opts=component.child(),
+    )
     by_address = is_ip_address(domain)
     request = tls.CertRequest(
         f"{name}-server",
@@ -63,6 +87,12 @@ def server_certificate(
         opts=component.child(),
     )
     return pulumi.Output.secret(key.private_key_pem), certificate
+
+
+def _key_name(name: str, source: Signed) -> str:
+    """Return the name of the server's key: another name is another key, and another key another certificate."""
+    kind = None if source.key_type == USUAL_KEY else source.key_type
+    return "-".join(part for part in (name, source.rotation, kind) if part)
 
 
 _USES: Sequence[str] = ["digital_signature", "server_auth"]

@@ -3,7 +3,7 @@
 import pulumi
 
 from ..settings.certificates import SigningAuthority
-from .certificate import Certificate, CertificateArgs, in_bundle, judged
+from .certificate import Certificate, CertificateArgs, end_of_first, in_bundle, judged
 from .given import GivenChain
 from .signed import Signer, lives, server_certificate
 
@@ -33,6 +33,7 @@ class SigningAuthorityCertificate(Certificate):
         server_key, server = server_certificate(self, name, args.domain, source, signer)
         intermediates = chain.source.apply(lambda given: given.intermediates)
         self.pair = in_bundle(pulumi.Output.concat(server.cert_pem, intermediates), server_key)
+        self.until = end_of_first(server.cert_pem)
         self.before_nginx = [self]
         self.ca_certificate = chain.distributed(self)
         self.register_outputs({"ca_certificate": self.ca_certificate})

@@ -34,7 +34,7 @@ FAILING = ("invalid", "protected", "rule-broken")
 OTHER = f"@sha256:{'b' * 64}"
 """Of images that nobody pulls: a preview does not look at them."""
 
-CERTIFICATE = ("source", "names", "signer", "anchors", "authorities", "served", "rotation")
+CERTIFICATE = ("source", "names", "signer", "anchors", "authorities", "served", "rotation", "keyType")
 
 READ: Mapping[str, tuple[str, ...]] = {
     "Container": ("image", "memory", "ports"),

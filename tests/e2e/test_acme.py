@@ -12,7 +12,7 @@ from cryptography import x509
 
 from lab import acme, images
 from lab.run import run
-from operations.expiry import certificates
+from operations.expiry import State, look
 from tests.acme import Authority, authority
 from tests.e2e.conftest import CA, NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
@@ -94,9 +94,10 @@ def test_it_is_renewed_by_the_server_alone_and_no_request_fails(
     assert len(said) > 5
     assert containers(PREFIX) == before, "no container is another one, and none was started again"
     assert known.log().count("Issued certificate") >= RENEWALS
-    [of_server, *_] = certificates(f"https://{NETWORK.gateway}", None, stack.outputs()["renewal"])
-    assert "renewed by the server, by itself" in of_server.what
-    assert not of_server.is_overdue(datetime.now(UTC), 21), "its life is short"
+    report = look({"url": f"https://{NETWORK.gateway}", "renewal": stack.outputs()["renewal"]})
+    [of_server, *_] = report.certificates
+    assert of_server.renewal == "the server, by itself"
+    assert report.state(of_server) is State.OK, "its life is short"
 
 
 def test_ways_to_another_source_and_back_cut_off_nobody(stack: Stack, client_hosts: Hosts, known: Authority) -> None:

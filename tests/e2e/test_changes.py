@@ -100,9 +100,9 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
     ),
     "user removed": ({"users": [CI]}, USERS, {("server", "proxy/users/htpasswd")}),
     "server certificate renewed": (
-        {"certificate": {"rotation": "again"}},
+        {"certificate": {"rotation": "again", "keyType": "RSA-2048"}},
         {
-            ("create", "registry-certificate-server-again"),
+            ("create", "registry-certificate-server-again-RSA-2048"),
             ("delete", "registry-certificate-server"),
             SERVER,
             *TLS,
@@ -111,17 +111,17 @@ CHANGES: dict[str, tuple[dict[str, Any], set[tuple[str, str]], Files]] = {
         {("server", "proxy/tls/server.crt"), ("server", "proxy/tls/server.key")},
     ),
     "authority added": (
-        {"certificate": {"rotation": "again", "authorities": ["1", "2"]}},
+        {"certificate": {"rotation": "again", "keyType": "RSA-2048", "authorities": ["1", "2"]}},
         {("create", "registry-certificate-authority-2"), *TRUSTED, *PROVED},
         CA_FILES,
     ),
     "authority moved first": (
-        {"certificate": {"rotation": "again", "authorities": ["2", "1"]}},
+        {"certificate": {"rotation": "again", "keyType": "RSA-2048", "authorities": ["2", "1"]}},
         {SERVER, *TLS, *PROVED},
         {("server", "proxy/tls/server.crt")},
     ),
     "authority dropped": (
-        {"certificate": {"rotation": "again", "authorities": ["2"]}},
+        {"certificate": {"rotation": "again", "keyType": "RSA-2048", "authorities": ["2"]}},
         {("delete", "registry-certificate-authority-1"), *TRUSTED, *PROVED},
         CA_FILES,
     ),

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cryptography import x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from components.settings import pem
-from components.settings.certificates import SigningAuthority
+from components.settings.certificates import KeyType, SigningAuthority
 from components.settings.chain import in_order, mistakes
 from lab.engine import go_build
 from lab.places import PROJECT
@@ -187,6 +188,8 @@ CASES: dict[str, Case] = {
     "an authority as server": under(ROOT, authority=True),
     "RSA 1024": under(ROOT, key=rsa_key(1024)),
     "RSA 2048": under(ROOT, key=rsa_key()),
+    "RSA 3072": under(ROOT, key=rsa_key(3072)),
+    "RSA 4096": under(ROOT, key=rsa_key(4096)),
     "RSA 1024 root": under(issue("root", authority=True, key=rsa_key(1024))),
     "P-224": under(ROOT, key=ec.generate_private_key(ec.SECP224R1())),
     "P-224 root": under(issue("root", authority=True, key=ec.generate_private_key(ec.SECP224R1()))),
@@ -294,6 +297,11 @@ def test_an_authority_that_signs_here_is_refused_where_clients_refuse_what_it_si
     source = SigningAuthority.model_validate({**texts, **lives, "key": signers[0].key_pem()})
     found = verdicts[case]
     assert bool(list(source.mistakes(name))) == bool(found.curl or found.go), found
+
+
+@pytest.mark.parametrize("kind", get_args(KeyType))
+def test_clients_take_each_kind_of_key_that_the_stack_makes(verdicts: dict[str, Verdicts], kind: str) -> None:
+    assert verdicts["direct" if kind == "P-256" else kind.replace("RSA-", "RSA ")] == Verdicts((), "", "")
 
 
 def test_the_table_has_good_and_bad_ones(verdicts: dict[str, Verdicts]) -> None:

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, get_args
 
+import pulumi
 import pytest
+from pydantic import ValidationError
 
+from components import PrivateRegistry
 from components.certificates import SOURCES
-from components.settings.certificates import Source
+from components.settings import Settings
+from components.settings.certificates import KeyType, Source
 from tests.unit.authority import Pair, issue
-from tests.unit.conftest import AUTHORITY, BASE, DIGEST, KEY, REQUEST, SERVER, Declare, Recorder
+from tests.unit.conftest import AUTHORITY, BASE, DIGEST, KEY, REQUEST, SERVER, Declare, Recorder, Resource, mocked
 
 ROOT = issue("team root", authority=True, ends=1000)
 OTHER_ROOT = issue("team root", authority=True, ends=1000)
@@ -179,3 +184,87 @@ def test_a_component_says_nothing_that_is_secret(declare: Declare, kind: str) ->
     [found] = declare(certificate=example(kind).certificate, images=IMAGES).of(component(kind))
     assert "PRIVATE" not in str(found.inputs)
     assert not [key for key in found.inputs if found.is_secret(key)], "a preview shows all of it"
+
+
+ENDS = {
+    "SelfSigned": [
+        "server certificate",
+        "CN=registry-certificate-authority-2026",
+        "CN=registry-certificate-authority-2027",
+        "CN=team root",
+    ],
+    "SigningAuthority": ["server certificate", "CN=team root"],
+    "Provided": ["server certificate", f"CN=team root ({short(ROOT)})", f"CN=team root ({short(OTHER_ROOT)})"],
+    "Acme": [],
+}
+"""Whose end the outputs tell; of a certificate that the server renews by itself the stack knows none."""
+
+
+@of_each_source
+def test_the_outputs_tell_who_renews_and_what_ends_when(kind: str) -> None:
+    settings = Settings.model_validate({**BASE, "certificate": example(kind).certificate, "images": IMAGES})
+    found: dict[str, Any] = {}
+
+    def program() -> None:
+        pulumi.Output.all(**PrivateRegistry("registry", settings).outputs).apply(found.update)
+
+    mocked(program)
+    assert found["renewal"] == settings.certificate.renewal
+    assert list(found["ends"]) == ENDS[kind]
+    if kind == "Provided":
+        assert list(found["ends"].values()) == [known(one)["until"] for one in (LEAF, ROOT, OTHER_ROOT)]
+    assert all(datetime.fromisoformat(end) > datetime.now(UTC) for end in found["ends"].values())
+
+
+KINDS: Mapping[str, dict[str, Any]] = {
+    "P-256": {"algorithm": "ECDSA", "ecdsaCurve": "P256"},
+    "P-384": {"algorithm": "ECDSA", "ecdsaCurve": "P384"},
+    "RSA-2048": {"algorithm": "RSA", "rsaBits": 2048},
+    "RSA-3072": {"algorithm": "RSA", "rsaBits": 3072},
+    "RSA-4096": {"algorithm": "RSA", "rsaBits": 4096},
+}
+MADE = pytest.mark.parametrize("certificate", [SELF_SIGNED, {**SIGNING, "rotation": "a"}], ids=["own", "signing"])
+
+
+def server_key(recorder: Recorder) -> Resource:
+    [found] = [key for key in recorder.of(KEY) if key.name.startswith("registry-certificate-server")]
+    return found
+
+
+def test_every_kind_of_key_is_tried_here() -> None:
+    assert set(KINDS) == set(get_args(KeyType))
+
+
+@MADE
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_servers_key_is_of_the_kind_that_is_wanted(
+    declare: Declare, certificate: dict[str, Any], kind: str
+) -> None:
+    recorder = declare(certificate={**certificate, "keyType": kind})
+    assert server_key(recorder).inputs == KINDS[kind]
+    rest = [key.inputs for key in recorder.of(KEY) if "authority" in key.name]
+    assert rest == [KINDS["P-256"]] * len(certificate.get("authorities", [])), "those of authorities stay"
+
+
+@MADE
+def test_another_kind_of_key_is_another_key(declare: Declare, certificate: dict[str, Any]) -> None:
+    """Another name each, so that the engine makes it before the old one goes, and the rest is where it was."""
+    recorders = [declare(certificate={**certificate, "keyType": kind}) for kind in KINDS]
+    assert len({server_key(recorder).name for recorder in recorders}) == len(KINDS)
+    others = [set(below(recorder)) - {(KEY, server_key(recorder).name)} for recorder in recorders]
+    assert all(one == others[0] for one in others)
+
+
+@MADE
+def test_the_usual_kind_of_key_changes_nothing(declare: Declare, certificate: dict[str, Any]) -> None:
+    said, unsaid = (declare(certificate=one) for one in ({**certificate, "keyType": "P-256"}, certificate))
+    by_place = [{(one.type, one.name): one.inputs for one in recorder.resources} for recorder in (said, unsaid)]
+    assert by_place[0] == by_place[1]
+    [told] = [one for one in unsaid.resources if one.name == "registry-certificate"]
+    assert "keyType" not in told.inputs
+
+
+@pytest.mark.parametrize("source", [SELF_SIGNED, SIGNING, EXAMPLES["Acme"].certificate])
+def test_a_kind_of_key_that_nobody_offers_is_refused(source: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="'P-256', 'P-384', 'RSA-2048', 'RSA-3072' or 'RSA-4096'"):
+        Settings.model_validate({**BASE, "images": IMAGES, "certificate": {**source, "keyType": "RSA-1024"}})

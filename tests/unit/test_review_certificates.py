@@ -1,6 +1,7 @@
 """What a preview says of the certificate: where it comes from, who signs, who gains or loses trust."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from review.certificates import has_gap
 from review.impacts import impacts
 from review.render import text
-from tests.unit.events import event, preview
+from tests.unit.events import TIME, event, preview
 
 AUTHORITY = "tls:index/selfSignedCert:SelfSignedCert"
 SERVER = "tls:index/locallySignedCert:LocallySignedCert"
@@ -187,6 +188,37 @@ def test_a_rotation_is_named_by_what_the_settings_say() -> None:
     rotated = component("update", "self-signed", own("1"), own("1", rotation="2026-11"))
     [row] = said(rotated, server("replace", "certRequestPem"), step("create", KEY, "any", None, {}))
     assert row == ("a new server certificate: a rotation, with a new key", KEPT, False)
+
+
+@pytest.mark.parametrize(("old", "new"), [({}, {"keyType": "RSA-2048"}), ({"keyType": "RSA-2048"}, {})])
+def test_another_kind_of_key_is_named(old: dict[str, str], new: dict[str, str]) -> None:
+    changed = component("update", "self-signed", own("1", **old), own("1", **new))
+    [row] = said(changed, server("replace", "certRequestPem"), step("create", KEY, "any", None, {}))
+    kinds = "RSA-2048 instead of P-256" if new else "P-256 instead of RSA-2048"
+    assert row == (f"a new server certificate: a key of another kind, {kinds}", KEPT, False)
+    unknown = component("update", "self-signed", BEFORE, own("1", **new))
+    assert "of another kind" not in text(preview(unknown, server("replace", "certRequestPem")))
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (91, ""),
+        (89, "it has 89 days left (until 2027-02-22)"),
+        (0, "it has 0 days left (until 2026-11-25)"),
+        (-1, "it has ended on 2026-11-24"),
+    ],
+)
+def test_an_authority_that_ends_soon_is_told_of(days: int, words: str) -> None:
+    until = (datetime.fromtimestamp(TIME, UTC) + timedelta(days=days, hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = {name: {"sha256": name, "until": until} for name in ("1", "2")}
+    root = {"CN=team root": {"sha256": "root", "until": until}}
+    old = own("1", "2", given=root)
+    for new, names in ((old, ["authority 1", "authority 2", "CN=team root"]), (own("2"), ["authority 2"]), (None, [])):
+        found = step("update", kind("self-signed"), "registry-certificate", old, new, outputs={"authorities": made})
+        told = [line for line in text(preview(found), width=200).splitlines() if line.startswith("For ")]
+        expected = [f"For {name}, which clients trust, there has to be another one: {words}" for name in names]
+        assert told == ([f"{one}; that takes three updates." for one in expected] if words else [])
 
 
 def test_another_time_of_renewal_makes_no_certificate() -> None:

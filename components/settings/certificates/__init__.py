@@ -9,7 +9,7 @@ from .acme import Acme
 from .provided import Provided
 from .self_signed import SelfSigned
 from .signing_authority import SigningAuthority
-from .source import CertificateSource, Given, Signed
+from .source import USUAL_KEY, CertificateSource, Given, KeyType, Signed
 
 
 def _with_source(given: Any) -> Any:
@@ -25,9 +25,11 @@ Source = Annotated[
 """The list of the sources; `source` tells which one it is."""
 
 __all__ = [
+    "USUAL_KEY",
     "Acme",
     "CertificateSource",
     "Given",
+    "KeyType",
     "Provided",
     "SelfSigned",
     "Signed",

@@ -11,7 +11,7 @@ from ...registry_reference import is_ip_address
 from ..chain import authority_mistakes
 from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretText, host_name, secret_yaml
 from ..section import OrOutput, either
-from .source import CertificateSource
+from .source import USUAL_KEY, CertificateSource, KeyType
 
 BY_THE_SERVER = "the server, by itself"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -113,7 +113,7 @@ class Acme(CertificateSource):
     """A profile that the authority offers, such as `shortlived`."""
     preferred_chain: ChainName | None = None
     """Where the authority offers several chains: the common name of the issuer that it is to end with."""
-    key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"] = "P-256"
+    key_type: KeyType = USUAL_KEY
     """Of the server's key."""
     rotation: Name | None = None
     """Any text; another one makes a new server key and certificate at once."""

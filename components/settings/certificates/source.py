@@ -1,13 +1,17 @@
 """What sources of the server certificate have in common; each source is a file beside this one."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from ..chain import mistakes
 from ..fields import Certificates, CertificatesFile, Chain, ChainFile, Name, ServerKey, ServerKeyFile
 from ..section import Section, either
+
+KeyType = Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
+"""Kinds of keys that all clients take."""
+USUAL_KEY: KeyType = "P-256"
 
 
 class CertificateSource(Section):
@@ -55,6 +59,8 @@ class Signed(CertificateSource):
     """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
     renewal_days: Annotated[int, Field(ge=1)] = 30
     """How many days before its end an update replaces the server certificate."""
+    key_type: KeyType = USUAL_KEY
+    """Of the server's key; another one makes a new key and certificate at once."""
     rotation: Name | None = None
     """Any text; another one makes a new server key and certificate at once."""
 

@@ -1,0 +1,65 @@
+"""How long certificates last, and who renews them: what the server really serves, and what clients trust.
+
+It ends with 0 if that is long enough, with 3 for a warning, with 2 for an error or a certificate that has ended, with 1
+if nobody could look.
+
+By default there is a warning below 21 days, and an error below 7; for an authority below 90 and 21. Where it is less,
+a fifth of the life counts, or 0.7 of the days in which an update renews it, and a half of that for an error.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from operations.command_line import CommandLine, OperationError, add_stack
+from operations.expiry.certificates import Thresholds
+from operations.expiry.metrics import write
+from operations.expiry.report import FAILED
+from operations.expiry.stack import look, outputs_of
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # The usual status for a mistake in the options is 2.
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: {message}\n")
+
+
+def main() -> int:
+    """Run the command and return its exit status."""
+    options = _options()
+    try:
+        outputs = {"url": options.url} if options.url else outputs_of(CommandLine(options.stack))
+        report = look(outputs, Thresholds(options.warn, options.error), options.stack or "")
+        if options.prometheus:
+            write(report, options.prometheus)
+    except OperationError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    if report.failure:
+        print(report.failure, file=sys.stderr)
+    print(report.json() if options.json else report.text())
+    return report.status
+
+
+def _options() -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m operations.expiry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_stack(parser, is_needed=False)
+    parser.add_argument("--url", help="ask this server alone, without a look at the state: https://HOST[:PORT]")
+    parser.add_argument("--warn", "--days", type=int, metavar="DAYS", help="a warning if fewer days are left")
+    parser.add_argument("--error", type=int, metavar="DAYS", help="an error if fewer days are left")
+    parser.add_argument("--json", action="store_true", help="report for programs")
+    parser.add_argument(
+        "--prometheus", type=Path, metavar="FILE", help="write it for node exporter's textfile collector"
+    )
+    options = parser.parse_args()
+    if not options.url and not options.stack:
+        parser.error("--stack is needed, or --url")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""How long certificates last, for people and for programs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from components.settings.certificates.acme import BY_THE_SERVER
+from operations.expiry.certificates import Certificate, Kind, State, Thresholds
+
+_HEADINGS = ("LEFT", "UNTIL", "STATE", "WHAT", "RENEWED BY")
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+FAILED, ERROR, WARNING = 1, 2, 3
+"""Exit statuses."""
+_AUTHORITY = "docs/rotate.md tells how another authority takes its place, in three updates."
+_BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
+_BY_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a look has found."""
+
+    stack: str
+    """Its name; nothing where nobody asked for it."""
+    url: str
+    now: datetime
+    certificates: Sequence[Certificate]
+    thresholds: Thresholds
+    failure: str = ""
+    """Why nobody could ask the server."""
+
+    def state(self, one: Certificate) -> State:
+        """Tell how it is about a certificate."""
+        return self.thresholds.state(one, self.now)
+
+    @property
+    def status(self) -> int:
+        """The exit status: what is worst."""
+        states = set(map(self.state, self.certificates))
+        if states & {State.ERROR, State.ENDED}:
+            return ERROR
+        if self.failure:
+            return FAILED
+        return WARNING if State.WARNING in states else 0
+
+    def text(self) -> str:
+        """Return the report for people: a table, and what to do."""
+        rows = [_HEADINGS, *map(self._row, self.certificates)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows if self.certificates)
+        return "\n".join([*table, *dict.fromkeys(self._advice())])
+
+    def _row(self, one: Certificate) -> tuple[str, ...]:
+        left = time_left(one.end - self.now)
+        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), _plain(one.name), one.renewal or "nobody knows"
+
+    def _advice(self) -> Iterator[str]:
+        return (_advice(one) for one in self.certificates if self.state(one) is not State.OK)
+
+    def json(self) -> str:
+        """Return the report for programs."""
+        return json.dumps(
+            {
+                "stack": self.stack,
+                "url": self.url,
+                "failure": self.failure,
+                "status": self.status,
+                "certificates": [self._facts(one) for one in self.certificates],
+            },
+            indent=2,
+        )
+
+    def _facts(self, one: Certificate) -> dict[str, object]:
+        return {
+            "kind": one.kind,
+            "name": one.name,
+            "sha256": one.sha256,
+            "from": f"{one.begin:%Y-%m-%dT%H:%M:%SZ}",
+            "until": f"{one.end:%Y-%m-%dT%H:%M:%SZ}",
+            "days": (one.end - self.now).days,
+            "state": self.state(one),
+            "renewal": one.renewal,
+            "warnBelowDays": self.thresholds.warning(one) / _DAY,
+            "errorBelowDays": self.thresholds.failure(one) / _DAY,
+        }
+
+
+def _plain(text: str) -> str:
+    """Return what stays in its line on a terminal: somebody else may have written it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _advice(one: Certificate) -> str:
+    if one.kind is Kind.AUTHORITY:
+        return _AUTHORITY
+    return _BY_ITSELF if one.renewal == BY_THE_SERVER else _BY_UPDATE
+
+
+def time_left(left: timedelta) -> str:
+    """Return how long something lasts, or since when it is over."""
+    span = abs(left)
+    unit, size = ("day", _DAY) if span >= _DAY else ("hour", _HOUR)
+    count = span // size
+    amount = f"{count} {unit}{'' if count == 1 else 's'}" if count else "less than an hour"
+    if left > timedelta():
+        return amount
+    return "ended yesterday" if (count, unit) == (1, "day") else f"ended {amount} ago"
