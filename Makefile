@@ -28,7 +28,7 @@ down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushe
 test: $(VENV)/ready ## run all the tests, on the real engine, Docker and SSH
 	@$(MAKE) --no-print-directory --jobs=2 lint unit
 	@$(BIN)/python -m lab prepare-tests
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
 
 unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
 	@$(BIN)/pytest -n 2 --dist loadfile tests/unit

@@ -29,7 +29,10 @@ NETWORK = Network(
     prefix6=PREFIX6,
 )
 
-LONGEST = ("faults", "drift", "troubleshooting", "documentation", "changes", "workflows", "kills")
+LONGEST = (
+    *("documentation", "faults", "troubleshooting", "workflows", "changes", "drift", "restarts", "storage"),
+    *("private_registry", "secrets", "kills", "system_trust", "backend", "rotation", "failures", "login", "access"),
+)
 """The files that take longest, which are begun first: else one would be left alone at the end."""
 
 TABLES = {

@@ -27,9 +27,9 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 LAYER_BYTES = 300_000
 MAX_SECONDS = 900
 MAX_IMAGES = 20_000
-PAUSE = 0.05
+PAUSE = 0.15
 """Seconds between two images of a worker: without it the workers take the machine from what they are to meet."""
-STREAM_PAUSE = "200ms"
+STREAM_PAUSE = "400ms"
 
 
 class Failure(Exception):
@@ -135,7 +135,7 @@ class Load:
         """Keep Python's client busy."""
         deadline = time.monotonic() + MAX_SECONDS
         with httpx.Client(http2=True, verify=False, base_url=f"https://{self.address}", timeout=60) as client:  # noqa: S501
-            while not stop.wait(0.2) and time.monotonic() < deadline:
+            while not stop.wait(0.4) and time.monotonic() < deadline:
                 try:
                     self._stream(client)
                 except httpx.StreamConsumed:

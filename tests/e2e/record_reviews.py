@@ -127,9 +127,9 @@ def _record_server(stack: Stack) -> None:
     record(stack, "registry-memory", limits={"registryMemory": 768})
     record(stack, "nginx-image", images={**stack.settings["images"], "nginx": f"nginx:1.30-alpine{OTHER}"})
     record(stack, "registry-image", images={**stack.settings["images"], "registry": f"registry:3.0.0{OTHER}"})
-    with stack.edited("components/proxy/nginx.conf.j2", "proxy_read_timeout 900s", "proxy_read_timeout 800s"):
+    with stack.altered("nginx_timeout"):
         record(stack, "nginx-setting")
-    with stack.edited("components/proxy/nginx.conf.j2", "auth_request /access;", "auth_request off;"):
+    with stack.altered("open_to_all"):
         record(stack, "rule-broken", command=("preview", "--policy-pack", str(PROJECT / "policies/run")))
     record(stack, "domain", domain="hub.test")
     record(stack, "port", httpsPort=8443)

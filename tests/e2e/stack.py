@@ -31,6 +31,7 @@ from lab.run import run
 PROGRAM = ("Pulumi.yaml", "__main__.py", "components")
 PASSPHRASE = "Marker-Passphrase-77aa"
 NAMESPACE = "private-registry"
+ALTERED = Path(__file__).parent / "altered"
 A_HASH = re.compile(r"\$2[aby]\$\d\d\$(?!\.{53})")
 """A bcrypt hash, but not what pads the time of a wrong password: that is the hash of nothing."""
 SERVER_FILES = Path("/var/lib/private-registry")
@@ -178,6 +179,10 @@ class Stack:
         self._stack = _Quick(self.name, self._workspace(), StackInitMode.SELECT)
 
     @property
+    def _main(self) -> Path:
+        return self.folder / "__main__.py"
+
+    @property
     def _config(self) -> Path:
         return self.folder / f"Pulumi.{self.name}.yaml"
 
@@ -190,16 +195,19 @@ class Stack:
                 self.settings[key] = value
 
     @contextmanager
-    def edited(self, file: str, old: str, new: str) -> Iterator[None]:
-        """Replace a text in one of the stack's own copies of the program's files while the body runs."""
-        path = self.folder / file
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
+    def altered(self, module: str) -> Iterator[None]:
+        """Let the program do what a module of ``tests/e2e/altered`` does first, while the body runs."""
+        text = self._main.read_text()
+        self.alter(module)
         try:
             yield
         finally:
-            path.write_text(text)
+            self._main.write_text(text)
+
+    def alter(self, module: str) -> None:
+        """Let the program do so from here on."""
+        shutil.copytree(ALTERED, self.folder / ALTERED.name, dirs_exist_ok=True)
+        self._main.write_text(f"import {ALTERED.name}.{module}\n{self._main.read_text()}")
 
     @contextmanager
     def environment(self, **variables: str) -> Iterator[None]:

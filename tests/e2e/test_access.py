@@ -3,7 +3,6 @@
 Costs 3 updates, 2 previews, a removal and 3 looks, and five hosts.
 """
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -95,8 +94,9 @@ def test_another_machine_serves_clients_that_are_reached_in_every_way(stack: Sta
     stack.up()
     assert sorted(stack.outputs()["verification"]) == [f"{PREFIX}.11", f"{PREFIX}.12", f"{PREFIX6}::13"]
     assert containers("private-registry-access") == {}, "nothing runs on this machine"
-    served = client_hosts.inside("server", "docker ps --format '{{.Names}} {{.Status}}'")
-    assert len(re.findall(r"private-registry-access-\S+ Up .*\(healthy\)", served)) == 3
+    # Docker asks a container for the first time some seconds after its start.
+    healthy = "docker ps --filter name=^private-registry-access- --filter health=healthy --quiet | wc -l"
+    client_hosts.inside("server", f"for n in $(seq 30); do [ $({healthy}) = 3 ] && exit; sleep 1; done; exit 1")
     for name in ("one", "two", "three"):
         assert f"{client_hosts.host('server').address}\tregistry.test" in client_hosts.inside(name, "cat /etc/hosts")
     assert stack.preview() == []

@@ -168,8 +168,7 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
     changes, plan, files = CHANGES[change]
     stack.configure(**changes)
     if change == "nginx setting changed":
-        template = stack.folder / "components/proxy/nginx.conf.j2"
-        template.write_text(template.read_text().replace("proxy_read_timeout 900s", "proxy_read_timeout 800s"))
+        stack.alter("nginx_setting")
     if change == "registry image replaced":
         stack.configure(images={**stack.settings["images"], "registry": another["registry"]})
     before, running = digests(client_hosts), containers(f"private-registry-{NAME}")

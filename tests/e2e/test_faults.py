@@ -1,7 +1,7 @@
 """What goes wrong while the registry serves: it goes on serving, the error says what to do, an update repairs the rest.
 
 Each fault is a row of the fault table; a test provokes one, or one of the server and one of a client.
-They cost some 60 engine runs and three client hosts.
+They cost some 40 engine runs and three client hosts.
 """
 
 import re
@@ -90,8 +90,8 @@ def load(client_hosts: Hosts) -> Load:
 Fault = Callable[[World], AbstractContextManager[None]]
 
 
-def template(file: str, old: str, new: str) -> Fault:
-    return lambda world: world.stack.edited(f"components/{file}", old, new)
+def altered(module: str) -> Fault:
+    return lambda world: world.stack.altered(module)
 
 
 def setting(**changes: Any) -> Fault:
@@ -102,7 +102,7 @@ def setting(**changes: Any) -> Fault:
 def a_port_in_the_way_inside(world: World) -> Iterator[None]:
     """What a trial in another container can't know."""
     run(["docker", "exec", "--detach", PROXY, "busybox", "httpd", "-f", "-p", "127.0.0.1:8079", "-h", "/etc"])
-    with template("proxy/nginx.conf.j2", "listen unix", "listen 127.0.0.1:8079;\n        listen unix")(world):
+    with world.stack.altered("nginx_port"):
         yield
     run(["docker", "exec", PROXY, "busybox", "killall", "busybox"])
 
@@ -110,10 +110,7 @@ def a_port_in_the_way_inside(world: World) -> Iterator[None]:
 @contextmanager
 def never_healthy(world: World) -> Iterator[None]:
     """It starts, and its health check never passes; tried twice, since the first time leaves more behind."""
-    with (
-        world.stack.edited("components/registry/registry.py", '127.0.0.1:{PORT}/")\n"', '127.0.0.1:1/")\n"'),
-        world.stack.edited("components/containers/container.py", "START_SECONDS = 60", "START_SECONDS = 5"),
-    ):
+    with world.stack.altered("never_healthy"):
         world.stack.fails()
         yield
 
@@ -142,7 +139,7 @@ def a_full_disk_on_a_client(world: World) -> Iterator[None]:
 def a_full_disk_on_the_server(world: World) -> Iterator[None]:
     with (
         world.here(f"yes > {world.files}/full 2> /dev/null || true", f"rm {world.files}/full"),
-        template("proxy/nginx.conf.j2", "keepalive 32;", "keepalive 16;")(world),
+        world.stack.altered("nginx_setting"),
     ):
         yield
 
@@ -184,7 +181,7 @@ def an_image_that_is_missing(world: World, name: str) -> Iterator[None]:
 @contextmanager
 def a_client_without_curl(world: World) -> Iterator[None]:
     away = "mv /usr/bin/curl /usr/bin/curl.away", "mv /usr/bin/curl.away /usr/bin/curl"
-    with world.inside("two", *away), template("proxy/nginx.conf.j2", "keepalive 32;", "keepalive 16;")(world):
+    with world.inside("two", *away), world.stack.altered("nginx_setting"):
         yield
 
 
@@ -241,7 +238,7 @@ TRUST = f"registry-trust-{PREFIX}"
 
 FAULTS: dict[str, Row] = {
     "nginx refuses its configuration": Row(
-        template("proxy/nginx.conf.j2", "server_tokens off;", "server_tokens perhaps;"),
+        altered("nginx_refuses"),
         SITE,
         r'nginx refuses the new configuration.*invalid value "perhaps"',
         "nginx-refuses",
@@ -253,7 +250,7 @@ FAULTS: dict[str, Row] = {
         "nginx-not-loaded",
     ),
     "the registry refuses its configuration": Row(
-        template("registry/registry.yml.j2", "version: 0.1", "version: 7"),
+        altered("registry_refuses"),
         CONFIG,
         r"the registry does not start.*configuration error: error parsing",
         "registry-refuses",
@@ -305,18 +302,23 @@ FAULTS: dict[str, Row] = {
 }
 
 
-WITH_A_CLIENT = {
+TOGETHER = {
     "nginx refuses its configuration": "a client is down",
     "nginx does not load what it accepted": "a client shows another host key",
     "the registry refuses its configuration": "a client's disk is full",
     "the registry's image is missing": "a client has somebody else's authority",
+    "the new registry does not get healthy, twice": "the new address is not the server's",
 }
-"""A fault of the server -> one of a client that is provoked by the same update, where neither hides the other."""
-ROUNDS = [
-    (name, *([WITH_A_CLIENT[name]] if name in WITH_A_CLIENT else []))
-    for name in FAULTS
-    if name not in WITH_A_CLIENT.values()
-]
+"""Faults that one update provokes, where neither hides the other."""
+CHANGES_NOTHING = {
+    "the passphrase is another one",
+    "an update was killed",
+    "an update was killed in its state",
+    "Docker does not answer",
+    "the authority is replaced in one step",
+}
+"""What stops an update before it has changed anything: there is nothing to repair."""
+ROUNDS = [(name, *([TOGETHER[name]] if name in TOGETHER else [])) for name in FAULTS if name not in TOGETHER.values()]
 
 
 @pytest.mark.parametrize("names", ROUNDS, ids=" and ".join)
@@ -329,9 +331,10 @@ def test_what_serves_goes_on_serving(
             for row in rows.values():
                 provoked.enter_context(row.fault(world))
             said = world.stack.fails()
-        world.stack.up()
+        if CHANGES_NOTHING.isdisjoint(names):
+            world.stack.up()
     assert tally.failures == []
-    assert tally.requests > 50, "there was a load"
+    assert tally.requests > 10, "there was a load"
     serving = f"{tally.requests} requests, {len(tally.failures)} failed"
     for name, row in rows.items():
         found = re.search(f"{re.escape(row.where)}.*{row.says}", said, re.DOTALL)
@@ -341,16 +344,12 @@ def test_what_serves_goes_on_serving(
         record_property("faults", f"{name:<46}{serving:<26}{' '.join(found.group().split())[-90:]}")
 
 
-def test_after_all_of_that_nothing_is_left_to_do(world: World) -> None:
-    assert world.stack.preview() == []
-
-
 def test_a_dead_client_holds_back_nothing_but_a_certificate(world: World) -> None:
     three = world.hosts.clients["three"]
     clients = world.stack.settings["clients"]
     before = containers(f"private-registry-{NAME}")
     with (
-        template("proxy/nginx.conf.j2", "keepalive 32;", "keepalive 16;")(world),
+        world.stack.altered("nginx_setting"),
         world.configured(
             clients=[*clients, {**three, "port": 2299}],
             limits={"registryMemory": 300, "nginxMemory": 200},
@@ -361,7 +360,7 @@ def test_a_dead_client_holds_back_nothing_but_a_certificate(world: World) -> Non
         said = world.stack.fails()
         assert f"registry-trust-{PREFIX}.13" in said
         live = world.files / NAME / "proxy"
-        assert "keepalive 16;" in (live / "site/current/nginx.conf").read_text()
+        assert "secp384r1" not in (live / "site/current/nginx.conf").read_text()
         assert "new:" in (live / "users/current/htpasswd").read_text()
         for host in ("one", "two"):
             assert world.hosts.inside(host, f"grep -c BEGIN {CA}") == "2"
@@ -371,7 +370,6 @@ def test_a_dead_client_holds_back_nothing_but_a_certificate(world: World) -> Non
         assert sorted(map(int, memory.split())) == [128 << 20, 200 << 20, 300 << 20]
         assert containers(f"private-registry-{NAME}") == before, "in place, without a restart"
     world.stack.up()
-    assert world.stack.preview() == []
 
 
 @pytest.mark.parametrize("authorities", [["1"], ["2"]])
@@ -394,7 +392,6 @@ def test_what_goes_while_a_client_is_down_leaves_a_state_that_can_be_read(
         assert "snapshot integrity" not in said
         world.stack.up()
     assert tally.failures == []
-    assert world.stack.preview() == []
 
 
 def test_what_a_killed_update_started_gives_way(world: World) -> None:
@@ -412,25 +409,29 @@ def test_what_a_killed_update_started_gives_way(world: World) -> None:
 
     world.stack.edit_deployment(forget)
     world.stack.up()
-    assert world.stack.preview() == []
 
 
 def test_a_container_that_was_removed_comes_back(world: World) -> None:
     run(["docker", "rm", "--force", PROXY])
     world.stack.up(refresh=True)
     world.hosts.inside("one", f"curl -sf --cacert {CA} https://registry.test/healthz")
+
+
+def test_after_all_of_that_nothing_is_left_to_do(world: World) -> None:
     assert world.stack.preview() == []
 
 
-@pytest.mark.parametrize("kind", ["network", "volume", "container"])
+FOREIGN = {"network": "backend", "volume": "data", "container": "proxy"}
+"""Kind -> what the stack's own one is called after."""
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
 def test_what_others_made_is_neither_used_nor_removed(
     world: World, tmp_path_factory: pytest.TempPathFactory, kind: str
 ) -> None:
-    foreign = Stack(
-        tmp_path_factory.mktemp(kind), "foreign", {**world.stack.settings, "clients": [], "httpsPort": 8444}
-    )
-    name = {"network": "backend", "volume": "data", "container": "proxy"}[kind]
-    name = f"private-registry-foreign-{name}"
+    folder = tmp_path_factory.mktemp("foreign")
+    foreign = Stack(folder, "foreign", {**world.stack.settings, "clients": [], "httpsPort": 8444})
+    name = f"private-registry-foreign-{FOREIGN[kind]}"
     image = [world.images["nginx"], "true"] if kind == "container" else []
     run(["docker", kind, "create", *(["--name"] if image else []), name, *image])
     before = run(["docker", kind, "inspect", name])

@@ -75,7 +75,7 @@ def ids(client_hosts: Hosts) -> list[str]:
 
 def test_an_older_deployment_is_healed_by_its_next_update(stack: Stack, client_hosts: Hosts) -> None:
     """It was reloaded by a signal from Docker, and then stays down after a boot."""
-    with stack.edited("components/containers/container.py", 'restart="always"', 'restart="unless-stopped"'):
+    with stack.altered("restarts_unless_stopped"):
         stack.up()
     assert "Docker before version 27 shows nginx all IPv6 clients under one address" in stack.log
     client_hosts.inside("server", f"docker kill --signal HUP {PROXY}")
@@ -112,7 +112,7 @@ def setting(**changes: Any) -> Change:
 
 CHANGES: dict[str, Change] = {
     "certificate": setting(certificate={"rotation": "again"}),
-    "configuration": lambda stack: stack.edited("components/proxy/nginx.conf.j2", "keepalive 32;", "keepalive 16;"),
+    "configuration": lambda stack: stack.altered("nginx_setting"),
     "image": setting(),
 }
 

@@ -118,7 +118,7 @@ def test_a_chain_that_nobody_trusts_is_taken_back_in_one_update(stack: Stack, cl
     broken = {"source": "provided", "chain": server.pem + between.pem, "key": server.key_pem(), "authority": authority}
     stack.configure(certificate=broken)
     # As it went through before there was a check.
-    with stack.edited("components/settings/chain.py", "found = list(refusals(", "found = [] and list(refusals("):
+    with stack.altered("any_chain"):
         assert "verification failed" in stack.fails()
     stack.configure(certificate=NEW)
     stack.up()
