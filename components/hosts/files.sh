@@ -23,7 +23,8 @@ clean_up() {
 	[ -z "$scratch" ] || rm -rf "$scratch"
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
 		set -f
-		# shellcheck disable=SC2086 # paths of ours
+		IFS=$line_break
+		# shellcheck disable=SC2086 # one path a line
 		rm -f $placed
 		for_each_name leave_directory
 	fi
@@ -48,7 +49,7 @@ for_each_name() {
 for_each_former() {
 	for found in "${first%/*}"/*/"$claim"; do
 		at "${found%/*}"
-		[ ! -L "$directory" ] && is_claimed || continue
+		if [ -L "$directory" ] || ! is_claimed; then continue; fi
 		case ,${first##*/},$aliases, in *",${directory##*/},"*) ;; *) "$1" ;; esac
 	done
 	at "$first"
@@ -83,7 +84,7 @@ digest() {
 }
 
 is_taken_over() {
-	if [ -e "$directory/$claim" ]; then ! is_claimed; else [ -z "$is_first" ]; fi
+	if [ -e "$directory/$claim" ]; then [ "$(claimed 1)" != "$id" ]; else [ -z "$is_first" ]; fi
 }
 
 refuse_strangers() {
@@ -110,7 +111,7 @@ place_files() {
 		same "$name" && continue
 		payload "$name" > "$directory/.$name.$$.new"
 		chmod "${mode%:*}" "$directory/.$name.$$.new"
-		placed="$placed $directory/$name"
+		placed=$placed$line_break$directory/$name
 		mv -f "$directory/.$name.$$.new" "$directory/$name"
 	done
 }
@@ -126,7 +127,7 @@ place_link() {
 		say "$link was there and was left: images named so are trusted by what it holds"
 	else
 		ln -s "${directory##*/}" "$link"
-		placed="$placed $link"
+		placed=$placed$line_break$link
 	fi
 }
 
@@ -173,10 +174,10 @@ take_away() {
 
 # By what was written there: it may be another authority now.
 take_former_away() {
-	if [ "$(digest < "$directory/ca.crt" 2> /dev/null)" = "$(claimed 2)" ]; then
-		rm -f "$directory/ca.crt"
-	elif [ -e "$directory/ca.crt" ]; then
+	if [ -e "$directory/ca.crt" ] && [ "$(digest < "$directory/ca.crt")" != "$(claimed 2)" ]; then
 		say "$directory/ca.crt has other content than this stack wrote and was left"
+	else
+		rm -f "$directory/ca.crt"
 	fi
 	rm -f "$directory/$claim"
 	remove_link
@@ -224,7 +225,8 @@ main() {
 	umask 077
 	# shellcheck disable=SC2034 # the parts ask them
 	registry='' marker='' hosts=/etc/hosts
-	placed='' hosts_new='' scratch='' mark=.private-registry
+	line_break='
+' placed='' hosts_new='' scratch='' mark=.private-registry
 	verb=$1 directory='' files='' link='' entry='' aliases='' claim=.private-registry-names
 	shift
 	read_words "$@"
