@@ -165,9 +165,18 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     assert public_key(client_hosts) == key, "it is the same key"
     proofs = list(stack.outputs()["verification"].values())
     assert all(", also as mirror.test" in proof for proof in proofs)
-    for name, other in (("mirror.test", "registry.test"), ("registry.test:443", "mirror.test:443")):
-        client_hosts.inside("one", f"docker login -u ci --password-stdin {name}", PASSWORD)
-        client_hosts.inside("one", "docker pull " + pushed(client_hosts, name).replace(name, other, 1))
+    # Docker looks into the file every five seconds at most.
+    client_hosts.inside("one", f"cp /etc/hosts /tmp && sed 's/registry.test //' /tmp/hosts > /etc/hosts && sleep 6")
+    client_hosts.fails("one", "docker pull registry.test/team/app:1 | grep -v 'no such host'")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
+    image = pushed(client_hosts, "mirror.test")
+    client_hosts.inside("one", f"docker pull {image} && docker logout mirror.test && docker rmi {image}")
+    client_hosts.inside("one", f"docker pull {image}")
+    client_hosts.inside("one", "cat /tmp/hosts > /etc/hosts && sleep 6")
+    client_hosts.inside("one", f"docker pull {image.replace('mirror', 'registry')}")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test:443", PASSWORD)
+    client_hosts.inside("one", f"docker pull {pushed(client_hosts, 'mirror.test:443')}")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["registry.test", "mirror.test"]
 
     stack.configure(domain="mirror.test", aliases=["registry.test"])
