@@ -5,7 +5,7 @@
 called=''
 
 fail() {
-	printf '%s: verification failed at "%s%s": %s\n' "$(uname -n)" "$step" "$called" "$*" >&2
+	printf '%s: verification failed at "%s": %s%s\n' "$(uname -n)" "$step" "$*" "$called" >&2
 	exit 1
 }
 
@@ -14,11 +14,11 @@ status_of() {
 	curl -q --noproxy '*' --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' "$@" 2>&1
 }
 
-# Calls a function for each other name of the registry; the step says which.
+# Calls a function for each other name of the registry; a failure says which.
 for_each_alias() {
 	others=$aliases
 	while [ -n "$others" ]; do
-		registry=${others%%,*} called=" as ${others%%,*}"
+		registry=${others%%,*} called=" (as ${others%%,*})"
 		case $others in *,*) others=${others#*,} ;; *) others='' ;; esac
 		"$1"
 	done

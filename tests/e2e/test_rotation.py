@@ -166,7 +166,7 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     proofs = list(stack.outputs()["verification"].values())
     assert all(", also as mirror.test" in proof for proof in proofs)
     # Docker looks into the file every five seconds at most.
-    client_hosts.inside("one", f"cp /etc/hosts /tmp && sed 's/registry.test //' /tmp/hosts > /etc/hosts && sleep 6")
+    client_hosts.inside("one", "cp /etc/hosts /tmp && sed 's/registry.test //' /tmp/hosts > /etc/hosts && sleep 6")
     client_hosts.fails("one", "docker pull registry.test/team/app:1 | grep -v 'no such host'")
     client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
     image = pushed(client_hosts, "mirror.test")
