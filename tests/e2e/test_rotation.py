@@ -193,7 +193,9 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     assert len(said) > 3
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["mirror.test", "registry.test"]
     assert stack.preview() == []
-    assert stack.drifted() == []
+    client_hosts.inside("two", f"echo >> {CA}; rm /etc/docker/certs.d/registry.test:443")
+    found = {f"{CA} has other content", "/etc/docker/certs.d/registry.test:443 is missing"}
+    assert {(host, what) for host, what in stack.drifted()} == {(f"{PREFIX}.12", what) for what in found}
 
 
 def public_key(client_hosts: Hosts) -> bytes:

@@ -622,5 +622,5 @@ function layerOf(r) {
 // nginx calls those of the first line. njs exports a default alone, so what the tests call is in it too.
 export default {
     authorize, deleted, deletion, readable, refuse, token, unsatisfiable,
-    costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
+    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
 };
