@@ -299,6 +299,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
 
     domain: Required[str]
     """The name that clients use; on port 443 one with a dot, as Docker takes others for its own Hub's."""
+    aliases: Sequence[str]
+    """More names of the same registry on the same port, as of `domain`: each is in the certificate, and clients
+    trust it by each."""
     https_port: int
     """The port that nginx publishes."""
     bind_address: Sequence[str]

@@ -96,6 +96,7 @@ class PrivateRegistry(Component):
                 nginx_image=settings.nginx_image,
                 bind_addresses=settings.bind_address,
                 reference=settings.reference,
+                aliases=settings.aliases_known_as,
             ),
             opts=on_server,
         )
@@ -136,6 +137,7 @@ class PrivateRegistry(Component):
                 memory=settings.limits.nginx_memory,
                 domain=settings.domain,
                 reference=settings.reference,
+                aliases=settings.aliases_known_as,
                 bind_addresses=settings.bind_address,
                 is_root=server.is_root,
                 https_port=settings.https_port,
@@ -159,6 +161,7 @@ class PrivateRegistry(Component):
             instance.mark,
             certificate.ca_certificate is not None,
             settings.certificate.is_public,
+            tuple(settings.aliases_known_as.values()),
         )
         trusts = {
             # Clients move to another port only when the server can follow.
@@ -228,7 +231,7 @@ class PrivateRegistry(Component):
             known,
             certificate.ca_certificate,
             self._seed,
-            (client.hosts_entry, self._settings.domain) if client.hosts_entry else None,
+            (client.hosts_entry, self._settings.host_names) if client.hosts_entry else None,
             held_back,
             opts=self.child(),
         )

@@ -40,6 +40,7 @@ def certificate(step: Step, preview: Preview) -> Iterator[Impact]:
     if step.op == "delete" and found.moves:
         return
     yield from _given(found, preview)
+    yield from _names_changed(preview)
     if found.moves or found.old.served.get("sha256") != found.new.served.get("sha256"):
         yield from _served(found, preview)
 
@@ -71,10 +72,10 @@ def server(step: Step, preview: Preview) -> Iterator[Impact]:
         days = f"its last {_renewal_days(step.new)} days instead of {_renewal_days(step.old)}"
         yield Impact(_STACK, f"the server certificate is renewed in {days}", "it stays as it is")
     else:
-        gap, names = has_gap(preview), _names(preview)
-        effect = _GAP if gap else f"nobody is served as {names[0]} any more" if names else _NO_GAP
+        gap, gone = has_gap(preview), ", ".join(name_changes(preview)[1])
+        effect = _GAP if gap else f"nobody is served as {gone} any more" if gone else _NO_GAP
         change = f"a new server certificate: {_reason(step, preview)}"
-        yield Impact(_STACK, change, effect, disruptive=gap or names is not None)
+        yield Impact(_STACK, change, effect, disruptive=gap or bool(gone))
 
 
 def material(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -250,14 +251,40 @@ def _signer(state: State, preview: Preview) -> str:
     return made[0] if len(made) == 1 else "an authority that the update makes"
 
 
+def name_changes(preview: Preview) -> tuple[list[str], list[str]]:
+    """Return the names by which the registry is served from now on, and those by which it is no more."""
+    old, new = _both_names(preview)
+    return [name for name in new if name not in old], [name for name in old if name not in new]
+
+
+def _names_changed(preview: Preview) -> Iterator[Impact]:
+    """Say which names come and go, of those that more than one are, whatever becomes of the certificate."""
+    old, new = certified(preview).old.names, certified(preview).new.names
+    if not (old and new) or len(old) == len(new) == 1:
+        return
+    come, go = name_changes(preview)
+    if old[0] != new[0]:
+        yield Impact(_STACK, f"{new[0]} is the domain instead of {old[0]}", "outputs and messages have this name")
+    for name in come:
+        yield Impact(_STACK, f"{name} is another name of the registry", "clients log in, push and pull by it too")
+    for name in go:
+        effect = "who still uses it gets x509, or no such host"
+        yield Impact(_STACK, f"{name} is no name of the registry any more", effect, disruptive=True)
+
+
 def _names(preview: Preview) -> tuple[str, str] | None:
-    """Return the old and the new name that the certificate is for, if that changes."""
+    """Return the old and the new names that the certificate is for, if they change."""
+    old, new = _both_names(preview)
+    return (", ".join(old), ", ".join(new)) if old and new and old != new else None
+
+
+def _both_names(preview: Preview) -> tuple[list[str], list[str]]:
     found = certified(preview)
     old, new = found.old.names, found.new.names
     request = next((step for step in preview.changes if step.type.endswith(":CertRequest")), None)
     if not found.is_compared and request is not None:
         old, new = (state.texts("dnsNames") + state.texts("ipAddresses") for state in (request.old, request.new))
-    return (", ".join(old), ", ".join(new)) if old and new and old != new else None
+    return (old, new) if old and new else ([], [])
 
 
 def _authorities(preview: Preview) -> list[Step]:

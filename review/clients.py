@@ -55,6 +55,9 @@ def trust(step: Step, preview: Preview) -> Iterator[Impact]:
         yield Impact(host, f"placed: {new}", _UNDONE if undone else f"trust{by} gained", disruptive=undone)
     elif step.op == "delete":
         yield Impact(host, f"removed: {old}", f"trust{by} lost", disruptive=True)
+    elif step.op == "replace" and new.files and component.new.inputs.get("aliases"):
+        # Then what is new is there before the old goes.
+        yield _other_names(component, f"placed: {new}", [path for path in old.files if path not in new.files])
     elif step.op == "replace":
         effect = f"trust{_known_as(old)} lost, then{_known_as(new)} gained"
         yield Impact(host, f"removed: {old}; then placed: {new}", effect, disruptive=True)
@@ -107,7 +110,10 @@ def authority_changes(component: Step, preview: Preview) -> tuple[list[str], lis
 def _update(step: Step, component: Step, preview: Preview) -> Iterator[Impact]:
     kind = _kind(step, preview)
     host, old, new = host_of(component), _trusting(component.old, kind), _trusting(component.new, kind)
-    changed = sorted(path for path in {*old.files, *new.files} if old.files.get(path) != new.files.get(path))
+    come, go = (sorted(a.files.keys() - b.files.keys()) for a, b in ((new, old), (old, new)))
+    if come or go:
+        yield _other_names(component, f"placed: {', '.join(come)}" if come else "", go)
+    changed = sorted(path for path in old.files.keys() & new.files.keys() if old.files[path] != new.files[path])
     if changed:
         gained, lost = authority_changes(component, preview)
         parts = [f"trust gained in {', '.join(gained)}"] if gained else []
@@ -119,6 +125,8 @@ def _update(step: Step, component: Step, preview: Preview) -> Iterator[Impact]:
         yield _entry_change(host, old.entry, new.entry)
     elif new.link and new.link != old.link:
         yield Impact(host, f"placed: {new.link}, a link", "trust gained under this name too")
+    elif come or go:
+        return
     elif not changed and {"stdin", "create"} <= step.diffs:
         # The component says what the update before was to place, also where that failed.
         yield Impact(host, f"written again: {new}", "trust as it was declared before")
@@ -126,6 +134,21 @@ def _update(step: Step, component: Step, preview: Preview) -> Iterator[Impact]:
         yield Impact(host, "written again with the same content", "trust kept")
     elif not changed:
         yield Impact(host, "nothing but the way to it", "trust kept")
+
+
+def _other_names(component: Step, placed: str, gone: list[str]) -> Impact:
+    """Say by which names a client knows the registry from now on, and by which no more."""
+    old, new = _names(component.old), _names(component.new)
+    come, go = (", ".join(name for name in a if name not in b) for a, b in ((new, old), (old, new)))
+    effects = [f"trust gained as {come}"] if come else []
+    effects += [f"trust lost as {go}"] if go else []
+    removed = f"removed: {', '.join(gone)}" if gone else ""
+    change = "; then ".join(filter(None, [placed, removed]))
+    return Impact(host_of(component), change, "; ".join(effects) or "trust kept", disruptive=bool(go))
+
+
+def _names(state: State) -> list[str]:
+    return [name for name in (state.text("reference"), *state.texts("aliases")) if name]
 
 
 def _entry_change(host: str, old: str, new: str) -> Impact:

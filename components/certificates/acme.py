@@ -102,12 +102,12 @@ class AcmeCertificate(Certificate):
     def __init__(
         self, name: str, source: Acme, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        known = judged(source, args.domain)
+        known = judged(source, *args.names)
         public = pulumi.Output.unsecret(known)
         trusted = public.apply(lambda one: described(one.trusted))
         props = {
             "source": source.source,
-            "names": [args.domain],
+            "names": args.names,
             "signer": source.asked,
             "anchors": [] if source.is_public else trusted.apply(list),
             "authorities": trusted,
@@ -140,7 +140,7 @@ class AcmeCertificate(Certificate):
         )
         owned = give(f"{name}-store-owner", store, _HOME, "pairs", container, image, self)
         answering = self._challenge(network.name, [folders])
-        identity = container.seed.fingerprint(known.apply(_identity))
+        identity = container.seed.fingerprint(known.apply(lambda one: _identity(one, args.names)))
         config = ReleasedFiles(
             f"{name}-renewal",
             container.host,
@@ -191,8 +191,10 @@ class AcmeCertificate(Certificate):
         return [Challenge(f"{self._name}-challenge", self._args, network, self._challenges, depends_on, self.child())]
 
     def _files(self, known: pulumi.Output[Acme], identity: pulumi.Output[str]) -> dict[str, File]:
-        domain = self._args.domain
-        settings = pulumi.Output.all(known, identity).apply(lambda parts: settings_text(parts[0], domain, parts[1]))
+        domain, *aliases = self._args.names
+        settings = pulumi.Output.all(known, identity).apply(
+            lambda parts: settings_text(parts[0], domain, parts[1], aliases)
+        )
         authority = pulumi.Output.unsecret(known).apply(lambda one: one.directory_trusted or "")
         return {
             "renewal.sh": File(script_text(_RENEWAL)),
@@ -202,7 +204,7 @@ class AcmeCertificate(Certificate):
         }
 
 
-def _identity(source: Acme) -> str:
+def _identity(source: Acme, names: Sequence[str]) -> str:
     """Return what tells one pair from another: with other settings it is another one, which proves that they work."""
     bound = source.bound_key
     return json.dumps(
@@ -211,11 +213,13 @@ def _identity(source: Acme) -> str:
             [source.challenge, source.dns_provider, source.dns_resolvers],
             sorted((name, value.get_secret_value()) for name, value in source.variables.items()),
             [source.profile, source.preferred_chain, source.key_type, source.rotation],
+            # One name alone is that of a file in the pair's folder.
+            *([names] if len(names) > 1 else []),
         ]
     )
 
 
-def settings_text(source: Acme, domain: str, identity: str) -> str:
+def settings_text(source: Acme, domain: str, identity: str, aliases: Sequence[str] = ()) -> str:
     """Return what renewal.sh is told, as assignments of a shell."""
     return _assigned(
         id=identity,
@@ -230,6 +234,7 @@ def settings_text(source: Acme, domain: str, identity: str) -> str:
         wait=str(source.dns_wait_seconds),
         profile=source.profile or "",
         chain=source.preferred_chain or "",
+        **({"aliases": " ".join(aliases)} if aliases else {}),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pulumi
@@ -40,6 +40,13 @@ class CertificateArgs:
     """Where nginx listens; empty for all addresses."""
     reference: str
     """HOST[:PORT], what image names start with."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Another name of the same -> what image names start with by that."""
+
+    @property
+    def names(self) -> list[str]:
+        """What the certificate is for; the domain first."""
+        return [self.domain, *self.aliases]
 
 
 class Certificate(Component):
@@ -73,7 +80,7 @@ def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:
     return Pair(files={"server.crt": File(certificate), "server.key": File(key, mode="0600")})
 
 
-def judged(source: Source, domain: str) -> pulumi.Output[Source]:
+def judged(source: Source, domain: str, *aliases: str) -> pulumi.Output[Source]:
     """Return the source with what other resources give it, judged as one that is configured.
 
     The Output fails with a ``pulumi.RunError`` where clients would refuse the certificate.
@@ -83,7 +90,7 @@ def judged(source: Source, domain: str) -> pulumi.Output[Source]:
         return pulumi.Output.from_input(source)
 
     def judge(known: Source) -> Source:
-        found = list(known.mistakes(domain))
+        found = list(known.mistakes(domain, aliases))
         if found:
             raise pulumi.RunError("certificate: " + "; ".join(found))
         return known

@@ -1,8 +1,9 @@
 """What answers an authority on port 80 of the server: an nginx of its own, so that the other one need not stop."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import pulumi
 import pulumi_docker as docker
@@ -12,6 +13,7 @@ from ..containers.container import hardened_container, said_of, wait_until_healt
 from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
 from ..proxy.addresses import addresses
+from ..proxy.config import server_name
 from ..templates import render
 from .certificate import CertificateArgs
 
@@ -44,7 +46,7 @@ class Challenge(Component):
         image = pinned_image(f"{name}-image", args.nginx_image, self.child())
         where = addresses(name, container.host, args.bind_addresses, self.child())
         config = pulumi.Output.all(where.all, where.has_own_ipv6).apply(
-            lambda known: challenge_config(args.reference, len(known[0]), known[1])
+            lambda known: challenge_config(args.reference, len(known[0]), known[1], args.aliases)
         )
         files = ReleasedFiles(
             f"{name}-config",
@@ -90,17 +92,21 @@ class Challenge(Component):
         self.register_outputs({})
 
 
-def challenge_config(reference: str, addresses: int = 1, ipv6: bool = False) -> str:
+def challenge_config(
+    reference: str, addresses: int = 1, ipv6: bool = False, aliases: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Render the configuration of nginx.
 
     Args:
         reference: HOST[:PORT], where all else is to be asked for.
         addresses: How many of the server's addresses lead here, each to a port of its own.
         ipv6: Whether authorities get to the container by IPv6 too.
+        aliases: Another name -> what who asks by that is sent to.
     """
     return render(
         "certificates/challenge.conf.j2",
         reference=reference,
+        aliases={server_name(alias): known_as for alias, known_as in aliases.items()},
         ports=PORTS[:addresses],
         ipv6=ipv6,
         challenges=_TOKENS,

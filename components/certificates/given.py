@@ -48,11 +48,11 @@ class GivenCertificate(Certificate):
         args: CertificateArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        known = judged(source, args.domain)
+        known = judged(source, *args.names)
         chain = GivenChain(source, known)
         props = {
             "source": source.source,
-            "names": [args.domain],
+            "names": args.names,
             "signer": chain.links.apply(lambda links: links[0].issuer.rfc4514_string()),
             "served": chain.links.apply(lambda links: facts(links[0])),
             **chain.trust(),

@@ -39,7 +39,10 @@ ask() {
 	esac
 	[ -z "$profile" ] || set -- "$@" --profile "$profile"
 	[ -z "$chain" ] || set -- "$@" --preferred-chain "$chain"
-	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" --domains "$domain" \
+	names="--domains $domain"
+	for alias in $aliases; do names="$names --domains $alias"; done
+	# shellcheck disable=SC2086 # several words
+	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" $names \
 		--key-type "$keytype" "$@" > "$said" 2>&1 &
 	asking=$!
 	# Where it is told to come later, lego would sleep until then: hours, perhaps.
@@ -196,7 +199,7 @@ check() {
 main() {
 	umask 077
 	here=${0%/*}
-	PATH=$PATH:/
+	PATH=$PATH:/ aliases=''
 	# shellcheck source=/dev/null
 	. "$here/settings"
 	# shellcheck source=/dev/null

@@ -27,12 +27,12 @@ class SelfSignedCertificate(Certificate):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         signer = source.authorities[0]
-        known = judged(source, args.domain)
+        known = judged(source, *args.names)
         self._title = args.title
         own = {authority: {"commonName": self._common_name(authority)} for authority in source.authorities}
         props = {
             "source": source.source,
-            "names": [args.domain],
+            "names": args.names,
             "signer": signer,
             "anchors": [signer],
             "authorities": known.apply(lambda given: {**own, **described(given.trusted)}),
@@ -45,7 +45,7 @@ class SelfSignedCertificate(Certificate):
         authorities = {authority: self._authority(authority) for authority in source.authorities}
         key, certificate = authorities[signer]
         server_key, server = server_certificate(
-            self, name, args.domain, source, Signer(certificate.cert_pem, key.private_key_pem)
+            self, name, args.names, source, Signer(certificate.cert_pem, key.private_key_pem)
         )
         self.pair = in_bundle(server.cert_pem, server_key)
         self.until = end_of_first(server.cert_pem)

@@ -51,11 +51,11 @@ def lives(source: Signed) -> Mapping[str, object]:
 
 
 def server_certificate(
-    component: Component, name: str, domain: str, source: Signed, signer: Signer
+    component: Component, name: str, names: Sequence[str], source: Signed, signer: Signer
 ) -> tuple[pulumi.Output[str], tls.LocallySignedCert]:
     """Declare the server's key and its certificate; return the key (PEM, secret) and the certificate.
 
-    The certificate is for server authentication and names the domain as DNS name or IP address.
+    The certificate is for server authentication and names the domain and its aliases as DNS names or IP addresses.
     """
     kind = _KINDS[source.key_type]
     key = tls.PrivateKey(
@@ -65,14 +65,14 @@ def server_certificate(
         rsa_bits=kind.bits,
         opts=component.child(),
     )
-    by_address = is_ip_address(domain)
+    domain = names[0]
     request = tls.CertRequest(
         f"{name}-server",
         private_key_pem=key.private_key_pem,
         # A common name has at most 64 characters, and clients read the alternative names alone.
         subject=tls.CertRequestSubjectArgs(common_name=domain if len(domain) <= 64 else "registry"),
-        dns_names=None if by_address else [domain],
-        ip_addresses=[domain] if by_address else None,
+        dns_names=[name for name in names if not is_ip_address(name)] or None,
+        ip_addresses=[name for name in names if is_ip_address(name)] or None,
         opts=component.child(),
     )
     certificate = tls.LocallySignedCert(

@@ -18,11 +18,11 @@ class SigningAuthorityCertificate(Certificate):
         args: CertificateArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        known = judged(source, args.domain)
+        known = judged(source, *args.names)
         chain = GivenChain(source, known)
         props = {
             "source": source.source,
-            "names": [args.domain],
+            "names": args.names,
             "signer": chain.links.apply(lambda links: links[0].subject.rfc4514_string()),
             **chain.trust(),
             **lives(source),
@@ -30,7 +30,7 @@ class SigningAuthorityCertificate(Certificate):
         super().__init__(name, opts, props)
         key: pulumi.Output[str] = pulumi.Output.secret(known.apply(lambda given: given.given_key.get_secret_value()))
         signer = Signer(chain.source.apply(lambda given: given.signer), key)
-        server_key, server = server_certificate(self, name, args.domain, source, signer)
+        server_key, server = server_certificate(self, name, args.names, source, signer)
         intermediates = chain.source.apply(lambda given: given.intermediates)
         self.pair = in_bundle(pulumi.Output.concat(server.cert_pem, intermediates), server_key)
         self.until = end_of_first(server.cert_pem)

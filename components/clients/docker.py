@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from .runtime import AUTHORITIES, HOSTS_FILE, KEEP_TRUST, Known, Placement, Proof, Runtime
+from .runtime import AUTHORITIES, HOSTS_FILE, KEEP_TRUST, Known, Placement, Proof, Runtime, by_alias
 
 CERTS_D = "/etc/docker/certs.d"
 """Where Docker looks for authorities, in a folder named as images name the registry
@@ -39,16 +39,30 @@ class Docker(Runtime):
         has_link = is_known and registry.full_reference != registry.reference
         link = f"{CERTS_D}/{registry.full_reference}" if has_link else ""
         known_as = registry.reference if is_known else ""
-        place = {"directory": directory, "link": link, "marker": registry.mark, "registry": known_as}
+        aliases = registry.aliases if is_known else ()
+        place = {
+            "directory": directory,
+            "link": link,
+            "marker": registry.mark,
+            "registry": known_as,
+            "aliases": ",".join(aliases),
+        }
         paths = {AUTHORITIES: f"{directory}/{AUTHORITIES}"} if is_known else {}
-        return Placement(directory, place, paths, _FILES, (KEEP_TRUST, HOSTS_FILE), link)
+        also = tuple(f"{CERTS_D}/{alias}/{AUTHORITIES}" for alias in aliases)
+        return Placement(directory, place, paths, _FILES, (KEEP_TRUST, HOSTS_FILE), link, also)
 
     def proof(self, registry: Known, user: str) -> Proof:
         """TLS with the distributed authority and not without it, 401 without a login, login, push, remove, pull."""
         authority = "" if registry.is_public else self.placement(registry).paths.get(AUTHORITIES, "")
         return Proof(
-            ("TLS", "401 without a login", "login", "push", "remove", "pull"),
-            {"registry": registry.reference, "repository": REPOSITORY, "user": user, "authority": authority},
+            ("TLS", "401 without a login", "login", "push", "remove", "pull", *by_alias("pull", registry)),
+            {
+                "registry": registry.reference,
+                "repository": REPOSITORY,
+                "user": user,
+                "authority": authority,
+                "aliases": ",".join(registry.aliases),
+            },
             _PROOF,
             payload=partial(_payload, registry.reference),
         )

@@ -1,12 +1,14 @@
 # Proves on a client that it gets what the stack promises, with nothing but the client's own Docker and curl.
 #
-# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] generation=TEXT
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...] generation=TEXT
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
 
 clean_up() {
 	status=$?
 	trap - EXIT
-	docker image rm --force "$name:probe" "$pulled" "$local_image" > /dev/null 2>&1 || true
+	set -f
+	# shellcheck disable=SC2086 # names of images
+	docker image rm --force "$name:probe" "$pulled" "$local_image" $by_alias > /dev/null 2>&1 || true
 	[ -z "$config" ] || rm -rf "$config"
 	exit "$status"
 }
@@ -18,12 +20,14 @@ run() {
 fail_at_docker() {
 	said=$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)
 	without=$(docker info --format '{{.NoProxy}}' 2> /dev/null) || true
-	if is_proxied; then said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"; fi
+	! is_proxied || said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"
 	fail "$said"
 }
 
 # Whether Docker itself has a proxy, and does not know the registry's name as an exception.
 is_proxied() {
+	host=${registry%:*}
+	case $registry in *]) host=$registry ;; esac
 	[ -n "$(docker info --format '{{.HTTPSProxy}}' 2> /dev/null)" ] || return 1
 	set -f
 	for domain in $(printf %s "$without" | tr ',' ' '); do
@@ -115,20 +119,27 @@ check_round_trip() {
 	[ "$pushed" = "$digest" ] || fail "pushed $pushed, pulled $digest"
 }
 
+# The login is one of its own, to Docker: what was pushed by one name comes by another.
+check_alias() {
+	check_tls
+	check_login
+	step='docker pull'
+	by_alias="$by_alias $registry/$repository@$pushed"
+	run docker image pull "$registry/$repository@$pushed"
+}
+
 main() {
 	umask 077
 	unset DOCKER_AUTH_CONFIG
 	# The generation only makes the command another one when there is something new to verify.
 	# shellcheck disable=SC2034
-	registry='' repository='' user='' authority='' generation='' step=arguments
+	registry='' repository='' user='' authority='' aliases='' generation='' step=arguments
 	read_words "$@"
 	# Of each registry its own: two may be proven at the same time.
 	local_image=private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)
 	name=$registry/$repository
 	pulled=$name:probe
-	host=${registry%:*}
-	case $registry in *]) host=$registry ;; esac
-	config='' # until there is a folder
+	config='' by_alias='' # until there is a folder, and an image
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	use_no_helper
@@ -136,7 +147,9 @@ main() {
 	check_tls
 	check_login
 	check_round_trip
-	printf 'trusted, 401 without a login, logged in, pushed, removed, pulled %s\n' "$digest"
+	said="trusted, 401 without a login, logged in, pushed, removed, pulled $digest"
+	for_each_alias check_alias
+	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
 }
 
 set -eu

@@ -1,15 +1,27 @@
 # Proves that a client trusts the registry, and that this asks for a login. A part of scripts that have the words
-# `registry` and `step`, and a function `trusting URL`: `status_of` with what they trust by.
+# `registry`, `aliases` and `step`, and a function `trusting URL`: `status_of` with what they trust by.
 # shellcheck shell=sh disable=SC2154
 
+called=''
+
 fail() {
-	printf '%s: verification failed at "%s": %s\n' "$(uname -n)" "$step" "$*" >&2
+	printf '%s: verification failed at "%s": %s%s\n' "$(uname -n)" "$step" "$*" "$called" >&2
 	exit 1
 }
 
 # Past the proxies of the environment, and without the options of somebody's .curlrc.
 status_of() {
 	curl -q --noproxy '*' --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' "$@" 2>&1
+}
+
+# Calls a function for each other name of the registry; a failure says which.
+for_each_alias() {
+	others=$aliases
+	while [ -n "$others" ]; do
+		registry=${others%%,*} called=" (as ${others%%,*})"
+		case $others in *,*) others=${others#*,} ;; *) others='' ;; esac
+		"$1"
+	done
 }
 
 check_curl() {

@@ -35,6 +35,8 @@ class Known:
     """Whether clients are given authorities to trust; else they trust the issuer already."""
     is_public: bool = False
     """Whether they trust the issuer already, though they are given others too."""
+    aliases: tuple[str, ...] = ()
+    """What names of images may start with besides."""
 
 
 ANY = Known("registry.test", "registry.test:443", "any", has_authorities=True)
@@ -56,6 +58,8 @@ class Placement:
     """Files with functions that the script calls."""
     link: str = ""
     """Another path of the same."""
+    also: tuple[str, ...] = ()
+    """The same file again, for other names of the registry."""
 
     def __post_init__(self) -> None:
         """Refuse files that no script would find.
@@ -92,6 +96,11 @@ def entry_alone(mark: str) -> Placement:
     """
     place = {"marker": f"{mark} (hosts)"}
     return Placement("/etc/hosts", place, {}, _HOSTS / "hosts_entry.sh", (HOSTS_FILE,))
+
+
+def by_alias(step: str, registry: Known) -> tuple[str, ...]:
+    """Return what is proven for each other name of a registry."""
+    return tuple(f"{step} as {alias}" for alias in registry.aliases)
 
 
 class Runtime(ABC):

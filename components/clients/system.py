@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from .runtime import AUTHORITIES, Known, Placement, Proof, Runtime
+from .runtime import AUTHORITIES, Known, Placement, Proof, Runtime, by_alias
 
 _FOLDER = Path(__file__).parent
 _SHOWN = 100
@@ -31,8 +31,9 @@ class System(Runtime):
 
     def proof(self, registry: Known, user: str) -> Proof:
         """TLS by the system's store, by curl alone, and 401 without a login. Nothing needs Docker."""
-        words = {"registry": registry.reference}
-        return Proof(("TLS", "401 without a login"), words, _FOLDER / "system_proof.sh")
+        words = {"registry": registry.reference, "aliases": ",".join(registry.aliases)}
+        steps = ("TLS", "401 without a login", *by_alias("TLS", registry))
+        return Proof(steps, words, _FOLDER / "system_proof.sh")
 
 
 def _store_name(registry: Known) -> str:

@@ -1,20 +1,26 @@
 # Proves on a client that it trusts the registry by the store of the system, with nothing but its own curl.
 #
-# Called as: registry=HOST[:PORT] generation=TEXT
+# Called as: registry=HOST[:PORT] [aliases=HOST[:PORT],...] generation=TEXT
 
 trusting() {
 	status_of "$1"
 }
 
+check_name() {
+	step="TLS by the system's store"
+	check_trust
+	check_refusal
+}
+
 main() {
 	# The generation only makes the command another one when there is something new to verify; proof.sh says the step.
 	# shellcheck disable=SC2034
-	registry='' generation='' step="TLS by the system's store"
+	registry='' aliases='' generation='' step=''
 	read_words "$@"
 	check_curl
-	check_trust
-	check_refusal
-	printf '%s\n' 'trusted by the system, 401 without a login'
+	check_name
+	for_each_alias check_name
+	printf '%s\n' "trusted by the system, 401 without a login${aliases:+, also as $aliases}"
 }
 
 set -eu

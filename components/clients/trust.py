@@ -23,8 +23,8 @@ class ClientTrust(Component):
     """What each of the client's runtimes trusts by, and an entry in the hosts file where one is asked for.
 
     It says of itself: ``host``, the ``reference`` that images start with, ``runtimes`` (name -> ``files``, by path
-    their mode and digest, and ``link``), ``hostsEntry`` (address and name), and ``authorities`` (digest -> name and
-    end).
+    their mode and digest, and ``link``), ``hostsEntry`` (address and name, with the aliases after it), ``authorities``
+    (digest -> name and end), and ``aliases``, where there are any.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class ClientTrust(Component):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         self._name, self._host, self._seed, self._depends_on = name, host, seed, depends_on
+        self._has_aliases = bool(registry.aliases)
         self._authorities = pulumi.Output.from_input(ca_certificate or "")
         placements = {runtime: RUNTIMES[runtime].placement(registry) for runtime in runtimes}
         props: dict[str, pulumi.Input[object]] = {
@@ -48,6 +49,8 @@ class ClientTrust(Component):
             "runtimes": {runtime: self._said_of(placed) for runtime, placed in placements.items()},
             "hostsEntry": dict(zip(("address", "name"), hosts_entry, strict=True)) if hosts_entry else None,
         }
+        if registry.aliases:
+            props["aliases"] = list(registry.aliases)
         if ca_certificate:
             # It records no dependency: what the files come from, their command has.
             props["authorities"] = without_dependencies(self._authorities.apply(_authorities))
@@ -77,6 +80,8 @@ class ClientTrust(Component):
             self._seed,
             placed.script,
             placed.parts,
+            # Names may change their places: what is new takes over what stays of the old.
+            delete_before_replace=not (self._has_aliases and placed.paths),
             opts=self.child(self._depends_on),
         )
         self.commands.append(bundle.command)
@@ -84,7 +89,7 @@ class ClientTrust(Component):
     def _said_of(self, placed: Placement) -> dict[str, Any]:
         digest = self._authorities.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:_DIGITS])
         said = {"mode": File.mode, "digest": without_dependencies(digest)}
-        return {"files": dict.fromkeys(placed.paths.values(), said), "link": placed.link or None}
+        return {"files": dict.fromkeys([*placed.paths.values(), *placed.also], said), "link": placed.link or None}
 
 
 def suffix_of(runtime: str) -> str:

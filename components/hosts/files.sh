@@ -5,7 +5,8 @@
 #   directory=PATH          where the files go
 #   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
 #   link=PATH               another name of the folder, beside it
-#   entry=ADDRESS/NAME      the hosts entry, if any
+#   aliases=NAME,...        folders with the same beside it, each with a link of its own if the first one has one
+#   entry=ADDRESS/NAME      the hosts entry, if any; more names follow, with blanks between
 #   marker=TEXT             ends our lines in the hosts file
 #   hosts=PATH              the hosts file
 #   registry=HOST[:PORT]    whom this host knows by ca.crt; `keep_trust FILE` fails where it would not any more
@@ -21,11 +22,69 @@ clean_up() {
 	rm -f "$directory"/.*.new "$hosts_new" 2> /dev/null || true
 	[ -z "$scratch" ] || rm -rf "$scratch"
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
-		for name in $placed; do rm -f "$directory/$name"; done
-		[ -z "$linked" ] || rm -f "$link"
-		leave_directory
+		set -f
+		IFS=$line_break
+		# shellcheck disable=SC2086 # one path a line
+		rm -f $placed
+		for_each_name leave_directory
 	fi
 	exit "$status"
+}
+
+# Calls a function for the folder of each name.
+for_each_name() {
+	others=$aliases is_first=yes
+	at "$first"
+	"$1"
+	is_first=''
+	while [ -n "$others" ]; do
+		at "${first%/*}/${others%%,*}"
+		case $others in *,*) others=${others#*,} ;; *) others='' ;; esac
+		"$1"
+	done
+	at "$first"
+}
+
+# Calls a function for each folder that an alias had which is none any more.
+for_each_former() {
+	for found in "${first%/*}"/*/"$claim"; do
+		at "${found%/*}"
+		if [ -L "$directory" ] || ! is_claimed; then continue; fi
+		case ,${first##*/},$aliases, in *",${directory##*/},"*) ;; *) "$1" ;; esac
+	done
+	at "$first"
+}
+
+at() {
+	directory=$1 link=''
+	[ -z "$first_link" ] || link=$directory${first_link#"$first"}
+}
+
+# Where there are aliases, each folder says by whom it was placed, and what: so an update knows one that is to go, and a
+# removal one that another placement has taken over.
+write_claim() {
+	if [ -z "$aliases" ] || [ -z "$files" ]; then
+		! is_claimed || rm -f "$directory/$claim"
+	elif ! is_claimed || [ "$(claimed 2)" != "$(payload ca.crt | digest)" ]; then
+		(umask 022 && printf '%s\n' "$id" "$(payload ca.crt | digest)" > "$directory/.$claim.$$.new")
+		mv -f "$directory/.$claim.$$.new" "$directory/$claim"
+	fi
+}
+
+claimed() {
+	sed -n "$1p" "$directory/$claim" 2> /dev/null || true
+}
+
+is_claimed() {
+	[ "$(claimed 1)" = "$id" ]
+}
+
+digest() {
+	sha256sum | cut -c 1-64
+}
+
+is_taken_over() {
+	if [ -e "$directory/$claim" ]; then [ "$(claimed 1)" != "$id" ]; else [ -z "$is_first" ]; fi
 }
 
 refuse_strangers() {
@@ -52,7 +111,7 @@ place_files() {
 		same "$name" && continue
 		payload "$name" > "$directory/.$name.$$.new"
 		chmod "${mode%:*}" "$directory/.$name.$$.new"
-		placed="$placed $name"
+		placed=$placed$line_break$directory/$name
 		mv -f "$directory/.$name.$$.new" "$directory/$name"
 	done
 }
@@ -68,7 +127,7 @@ place_link() {
 		say "$link was there and was left: images named so are trusted by what it holds"
 	else
 		ln -s "${directory##*/}" "$link"
-		linked=yes
+		placed=$placed$line_break$link
 	fi
 }
 
@@ -96,7 +155,47 @@ leave_directory() {
 	done
 }
 
-look() {
+refuse_new_strangers() {
+	[ -n "$is_first" ] || is_claimed || refuse_strangers
+}
+
+place() {
+	place_files
+	place_link
+}
+
+take_away() {
+	! is_taken_over || return 0
+	remove_files
+	rm -f "$directory/$claim"
+	remove_link
+	leave_directory
+}
+
+# By what was written there: it may be another authority now.
+take_former_away() {
+	if [ -e "$directory/ca.crt" ] && [ "$(digest < "$directory/ca.crt")" != "$(claimed 2)" ]; then
+		say "$directory/ca.crt has other content than this stack wrote and was left"
+	else
+		rm -f "$directory/ca.crt"
+	fi
+	rm -f "$directory/$claim"
+	remove_link
+	leave_directory
+}
+
+# The line may be that of another placement by now: of another name, or in a folder that it has taken over.
+take_entry_away() {
+	is_first=yes
+	! is_taken_over || return 0
+	name=${first##*/}
+	case $name in *]) ;; *) name=${name%:*} ;; esac
+	name=${name#[}
+	name=${name%]}
+	case $(entries "$hosts" 2> /dev/null) in "" | *"/$name" | *"/$name "*) write_hosts '' ;; esac
+}
+
+look_at_folder() {
 	for file in $files; do
 		name=${file%%:*} mode=${file#*:}
 		path=$directory/$name
@@ -109,6 +208,16 @@ look() {
 		fi
 	done
 	[ -z "$link" ] || [ -z "$files" ] || [ -e "$link" ] || say "$link is missing"
+	[ -z "$aliases" ] || [ -z "$files" ] || is_claimed || say "$directory/$claim is missing"
+}
+
+look_at_former() {
+	say "$directory is there and was to go"
+}
+
+look() {
+	for_each_name look_at_folder
+	for_each_former look_at_former
 	look_at_hosts
 }
 
@@ -116,24 +225,30 @@ main() {
 	umask 077
 	# shellcheck disable=SC2034 # the parts ask them
 	registry='' marker='' hosts=/etc/hosts
-	placed='' linked='' hosts_new='' scratch='' mark=.private-registry
-	verb=$1 directory='' files='' link='' entry=''
+	line_break='
+' placed='' hosts_new='' scratch='' mark=.private-registry
+	verb=$1 directory='' files='' link='' entry='' aliases='' claim=.private-registry-names
 	shift
 	read_words "$@"
+	first=$directory first_link=$link id="$marker as ${files:+${directory##*/}}"
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	case $verb in
 	create | update)
-		if [ "$verb" = update ]; then keep_trust "$directory/ca.crt"; else refuse_strangers; fi
-		place_files
-		place_link
+		if [ "$verb" = update ]; then
+			keep_trust "$directory/ca.crt"
+			for_each_name refuse_new_strangers
+		else
+			for_each_name refuse_strangers
+		fi
+		for_each_name place
 		write_hosts "$entry"
+		for_each_name write_claim
+		[ "$verb" = create ] || for_each_former take_former_away
 		;;
 	delete)
-		write_hosts ''
-		remove_files
-		remove_link
-		leave_directory
+		take_entry_away
+		for_each_name take_away
 		;;
 	check) look ;;
 	*) fail "unknown verb $verb" ;;

@@ -41,10 +41,11 @@ class Reader:
 class HostFiles(Component):
     """Files in a folder that belongs to others too: content changes are updates in place.
 
-    Another host, ``target`` or set of names is a replacement that deletes first, otherwise the old target would keep
-    its files. A file that is there already with other content is never overwritten, and only content that this stack
-    wrote is ever removed; in the hosts file, the line that ends with the ``marker`` of the place. Where the place names
-    a ``registry`` (HOST[:PORT]), no authority is dropped by which that is known now. ``kind`` says what they are for.
+    Another host, ``target`` or set of names is a replacement, which deletes first unless the script knows what of the
+    old is the new one's too. A file that is there already with other content is never overwritten, and only content
+    that this stack wrote is ever removed; in the hosts file, the line that ends with the ``marker`` of the place. Where
+    the place names a ``registry`` (HOST[:PORT]), no authority is dropped by which that is known now. ``kind`` says what
+    they are for.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class HostFiles(Component):
         seed: Seed,
         script: Path,
         parts: Sequence[Path],
+        *,
+        delete_before_replace: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         described = _described(files, seed)
@@ -70,7 +73,7 @@ class HostFiles(Component):
             update=_arguments("update", place, described),
             delete=arguments("delete", known_by, {name: {"mode": files[name].mode, "digest": "-"} for name in files}),
             triggers=[host.name, target, *sorted(files)],
-            opts=self.child(delete_before_replace=True),
+            opts=self.child(delete_before_replace=delete_before_replace),
         )
         self.register_outputs({})
 

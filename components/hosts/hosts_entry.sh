@@ -1,7 +1,7 @@
 # Places an entry in the hosts file, and nothing else, on top of hosts_file.sh.
 #
 # Called as: create|update|delete|check key=value...
-#   entry=ADDRESS/NAME   the entry
+#   entry=ADDRESS/NAME   the entry; more names follow, with blanks between
 #   marker=TEXT          ends our line
 #   hosts=PATH           the hosts file
 

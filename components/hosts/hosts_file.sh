@@ -19,11 +19,15 @@ with_entry() {
 	' "$1"
 }
 
-# Prints the entries of our lines in a hosts file as ADDRESS/NAME.
+# Prints the entries of our lines in a hosts file as ADDRESS/NAME, and more names with blanks between.
 entries() {
 	MARK="# $marker" LC_ALL=C awk '
 		{ sub(/\r$/, ""); start = length($0) - length(ENVIRON["MARK"]) + 1 }
-		start > 0 && substr($0, start) == ENVIRON["MARK"] { print $1 "/" $2 }
+		start > 0 && substr($0, start) == ENVIRON["MARK"] {
+			names = split(substr($0, 1, start - 1), name)
+			printf "%s/", name[1]
+			for (i = 2; i <= names; i++) printf "%s%s", name[i], i < names ? " " : "\n"
+		}
 	' "$1"
 }
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from ..registry.config import DATA, REPOSITORY_NAME
 from ..templates import render
@@ -135,6 +136,7 @@ def nginx_config(
     workers: int = 2,
     layers_on_disk: bool = True,
     cache: CacheConfig | None = None,
+    aliases: Iterable[str] = (),
 ) -> str:
     """Render nginx.conf with its generation, a digest of it and of what is loaded with it.
 
@@ -148,8 +150,9 @@ def nginx_config(
         workers: How many processes serve.
         layers_on_disk: Whether layers are files that nginx sends by itself.
         cache: Where it keeps layers that are not.
+        aliases: More names that clients use.
     """
-    text = nginx_text(domain, reference, upstream, upstream_port, workers, layers_on_disk, cache)
+    text = nginx_text(domain, reference, upstream, upstream_port, workers, layers_on_disk, cache, aliases)
     return text.replace(_GENERATION, hashlib.sha256("".join((text, *scripts.values())).encode()).hexdigest()[:12])
 
 
@@ -161,13 +164,15 @@ def nginx_text(
     workers: int = 2,
     layers_on_disk: bool = True,
     cache: CacheConfig | None = None,
+    aliases: Iterable[str] = (),
 ) -> str:
     """Render nginx.conf with a stand-in for its generation; the arguments are those of ``nginx_config``."""
     values = {
         "workers": workers,
         "root": ROOT,
         "health_port": HEALTH_PORT,
-        "server_name": server_name(domain),
+        # The first one is what a renewed certificate is called by.
+        "server_name": " ".join(map(server_name, [domain, *aliases])),
         "routes": ROUTES,
         "blob": _BLOB,
         "manifest": _MANIFEST,
@@ -189,12 +194,13 @@ def nginx_text(
     return render("proxy/nginx.conf.j2", generation=_GENERATION, **values)
 
 
-def login_scripts(reference: str, login: str) -> dict[str, str]:
+def login_scripts(reference: str, login: str, aliases: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """Return access.js, by which nginx decides who may do what, and values.js, what differs between stacks.
 
     Args:
         reference: HOST[:PORT], as clients call the registry.
         login: The name of the container that checks passwords.
+        aliases: Another name that clients use -> what they call the registry by that.
     """
     values = {
         "registry": reference,
@@ -202,6 +208,7 @@ def login_scripts(reference: str, login: str) -> dict[str, str]:
         "login": f"http://{login}:{LOGIN_PORT}",
         "repository": REPOSITORY_NAME,
         "costs": list(_COSTS),
+        **({"aliases": {server_name(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),
     }
     return {
         "access.js": _ACCESS.read_text(encoding="utf-8"),

@@ -53,6 +53,8 @@ class ProxyArgs(ContainerArgs):
     domain: str
     reference: str
     """HOST[:PORT], what image names start with."""
+    aliases: Mapping[str, str]
+    """Another name of the same -> what image names start with by that."""
     bind_addresses: Sequence[str]
     """Where nginx listens; empty for all addresses."""
     is_root: bool
@@ -100,7 +102,7 @@ class Proxy(Component):
         later = may_come_later(
             name, args.host, args.bind_addresses, args.prefix, args.is_root, self.child(depends_on=[address])
         )
-        scripts = login_scripts(args.reference, login_name(args.prefix))
+        scripts = login_scripts(args.reference, login_name(args.prefix), args.aliases)
         config = pulumi.Output.all(args.upstream, _cache(args)).apply(
             lambda parts: nginx_config(
                 args.domain,
@@ -111,6 +113,7 @@ class Proxy(Component):
                 workers(args.memory),
                 args.layers_on_disk,
                 parts[1],
+                args.aliases,
             )
         )
         login = login_config(workers(args.login_memory))
@@ -231,7 +234,14 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
         "httpsPort": args.https_port,
         "nginxConf": _cache(args).apply(
             lambda cache: nginx_text(
-                args.domain, args.reference, "registry", PORT, workers(args.memory), args.layers_on_disk, cache
+                args.domain,
+                args.reference,
+                "registry",
+                PORT,
+                workers(args.memory),
+                args.layers_on_disk,
+                cache,
+                args.aliases,
             )
         ),
     }

@@ -34,7 +34,7 @@ def _path(chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
     return path
 
 
-def mistakes(domain: str, chain: str, key: str, authorities: str | None) -> Iterator[str]:
+def mistakes(domain: str, chain: str, key: str, authorities: str | None, aliases: Sequence[str] = ()) -> Iterator[str]:
     """Find what is wrong with a server certificate: only what Docker or curl would refuse.
 
     Args:
@@ -42,6 +42,7 @@ def mistakes(domain: str, chain: str, key: str, authorities: str | None) -> Iter
         chain: The server certificate, then each issuer after the one it issued, PEM.
         key: The server's private key, PEM.
         authorities: What clients are to trust, PEM; None where they trust the issuer already.
+        aliases: More names that they use.
 
     Yields:
         One sentence per mistake.
@@ -57,6 +58,9 @@ def mistakes(domain: str, chain: str, key: str, authorities: str | None) -> Iter
         yield f"the server certificate is not for {domain}: its alternative names are {_shown_names(links[0])}"
         if _is_authority(links[0]) and len(links) > 1:
             yield "the chain starts with an authority; the server certificate must come first"
+    for alias in aliases:
+        if not _names(links[0], alias):
+            yield f"the server certificate is not for {alias} of aliases: its names are {_shown_names(links[0])}"
     if not issuers:
         yield "the chain has the server certificate alone; add its issuer's intermediate certificates after it"
     if links[0].public_key() != secret.public_key():

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from ..registry_reference import DEFAULT_HTTPS_PORT, registry_reference
+from ..registry_reference import DEFAULT_HTTPS_PORT, is_ip_address, registry_reference
 from .certificates import Acme, SelfSigned, Source
 from .fields import (
     Domain,
@@ -105,6 +105,9 @@ class Settings(Section):
 
     domain: Domain
     """The name that clients use; on port 443 one with a dot, as Docker takes others for its own Hub's."""
+    aliases: Annotated[tuple[Domain, ...], Field(strict=False)] = ()
+    """More names of the same registry on the same port, as of `domain`: each is in the certificate, and clients trust
+    it by each."""
     https_port: Port = DEFAULT_HTTPS_PORT
     """The port that nginx publishes."""
     bind_address: IpAddresses = ()
@@ -184,17 +187,24 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _images_go_there(self) -> Self:
-        host = self.reference
-        if host in _DOCKER_HUB or not set(host) & set(".:"):
-            raise ValueError(
-                f"domain: {host} is no name of a registry to Docker, which would push {host}/team/app to Docker Hub; "
-                f"give it a name with a dot, such as {host}.test, or another httpsPort, as in {host}:5000"
-            )
+        for key, host in [("domain", self.reference), *(("aliases", host) for host in self.aliases_known_as.values())]:
+            if host in _DOCKER_HUB or not set(host) & set(".:"):
+                raise ValueError(
+                    f"{key}: {host} is no name of a registry to Docker, which would push {host}/team/app to Docker "
+                    f"Hub; give it a name with a dot, such as {host}.test, or another httpsPort, as in {host}:5000"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if self.domain in self.aliases:
+            raise ValueError(f"aliases: {self.domain} is the domain; list there what clients may call it besides")
+        unique("aliases", self.aliases)
         return self
 
     @model_validator(mode="after")
     def _certificate_works(self) -> Self:
-        found = list(self.certificate.mistakes(self.domain)) if self.certificate.is_known else []
+        found = list(self.certificate.mistakes(self.domain, self.aliases)) if self.certificate.is_known else []
         if found:
             raise ValueError("certificate: " + "; ".join(found))
         return self
@@ -223,3 +233,13 @@ class Settings(Section):
     def reference(self) -> str:
         """HOST[:PORT], what image names start with."""
         return registry_reference(self.domain, self.https_port)
+
+    @property
+    def host_names(self) -> str:
+        """The names for a line of a hosts file: the domain, then the aliases that are no addresses."""
+        return " ".join([self.domain, *(alias for alias in self.aliases if not is_ip_address(alias))])
+
+    @property
+    def aliases_known_as(self) -> dict[str, str]:
+        """Alias -> HOST[:PORT], what image names may start with too."""
+        return {alias: registry_reference(alias, self.https_port) for alias in self.aliases}

@@ -57,7 +57,8 @@ class Bundle:
         if "directory" not in self.place:
             return [(update, self.script)]
         # A file with the right content is never written again: its mode is repaired by itself.
-        modes = shell(self.sudo) + arguments("modes", {"directory": self.place["directory"]}, self.files)
+        where = {key: self.place[key] for key in ("directory", "aliases") if key in self.place}
+        modes = shell(self.sudo) + arguments("modes", where, self.files)
         return [(modes, with_payload(_MODES, {})), (update, self.script)]
 
 

@@ -1,6 +1,6 @@
-"""The authority is rotated in three steps, or gives way to another source: nobody is ever untrusted.
+"""The authority is rotated in three steps, or gives way to another source, or a name to another: nobody is untrusted.
 
-Costs 12 updates and 3 previews, and two hosts.
+Costs 14 updates and 4 previews, and two hosts.
 """
 
 import re
@@ -11,13 +11,15 @@ from contextlib import contextmanager
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
-from tests.e2e.load import Connection
+from tests.e2e.load import Connection, docker_load
 from tests.e2e.stack import Stack
 from tests.unit.authority import issue
 
+PASSWORD = "correct horse battery"
 FOLDER = "/etc/docker/certs.d/registry.test"
 CA = f"{FOLDER}/ca.crt"
 OLD, BOTH, MOVED, NEW = (
@@ -26,7 +28,7 @@ OLD, BOTH, MOVED, NEW = (
 WATCH = f"""
 cp /usr/bin/curl /tmp/watching-curl
 while [ ! -e /tmp/watch.stop ]; do
-	/tmp/watching-curl -sS --max-time 10 --cacert {CA} https://registry.test/healthz 2>&1
+	/tmp/watching-curl -sS --max-time 10 --cacert {CA} https://$0/healthz 2>&1
 	sleep 0.1
 done
 rm /tmp/watch.stop /tmp/watching-curl
@@ -34,9 +36,9 @@ rm /tmp/watch.stop /tmp/watching-curl
 
 
 @contextmanager
-def watched(client_hosts: Hosts, host: str) -> Iterator[list[str]]:
+def watched(client_hosts: Hosts, host: str, name: str = "registry.test") -> Iterator[list[str]]:
     """Ask the registry from a client, trusting what it trusts, while the body runs; yields the answers."""
-    command = ["docker", "exec", client_hosts.container(host), "timeout", "900", "sh", "-c", WATCH]
+    command = ["docker", "exec", client_hosts.container(host), "timeout", "900", "sh", "-c", WATCH, name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         answers: list[str] = []
         assert process.stdout
@@ -151,3 +153,63 @@ def test_an_authority_of_the_teams_own_signs_and_gives_way_again(stack: Stack, c
     for answers in (by_one, by_two):
         assert len(answers) > 100
         assert set(answers) == {"ok"}, "no client was ever without trust"
+
+
+def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Hosts) -> None:
+    """Everybody may pull here, so that Docker gets tokens, by the name that it came by."""
+    one, two = stack.settings["clients"]
+    two = {**two, "runtimes": ["docker", "system"]}
+    key = public_key(client_hosts)
+    stack.configure(aliases=["mirror.test"], anonymousPull=["team"], clients=[one, two])
+    stack.up()
+    assert public_key(client_hosts) == key, "it is the same key"
+    proofs = list(stack.outputs()["verification"].values())
+    assert all(", also as mirror.test" in proof for proof in proofs)
+    # Docker looks into the file every five seconds at most.
+    client_hosts.inside("one", "cp /etc/hosts /tmp && sed 's/registry.test //' /tmp/hosts > /etc/hosts && sleep 6")
+    client_hosts.fails("one", "docker pull registry.test/team/app:1 | grep -v 'no such host'")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
+    image = pushed(client_hosts, "mirror.test")
+    client_hosts.inside("one", f"docker pull {image} && docker logout mirror.test && docker rmi {image}")
+    client_hosts.inside("one", f"docker pull {image}")
+    client_hosts.inside("one", "cat /tmp/hosts > /etc/hosts && sleep 6")
+    client_hosts.inside("one", f"docker pull {image.replace('mirror', 'registry')}")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test:443", PASSWORD)
+    client_hosts.inside("one", f"docker pull {pushed(client_hosts, 'mirror.test:443')}")
+    client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
+    assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["registry.test", "mirror.test"]
+
+    stack.configure(domain="mirror.test", aliases=["registry.test"])
+    with (
+        watched(client_hosts, "one") as answers,
+        docker_load(client_hosts.container("two"), "registry.test", "ci", PASSWORD) as said,
+    ):
+        stack.up()
+        assert stack.outputs()["registry"] == "mirror.test"
+        client_hosts.inside("one", "docker pull " + pushed(client_hosts, "mirror.test"))
+    assert len(answers) > 50
+    assert set(answers) == {"ok"}, "the name of before was never without trust"
+    assert [line for line in said if line.startswith("failed")] == []
+    assert len(said) > 3
+    assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["mirror.test", "registry.test"]
+    assert stack.preview() == []
+    client_hosts.inside("two", f"echo >> {CA}; rm /etc/docker/certs.d/registry.test:443")
+    found = {f"{CA} has other content", "/etc/docker/certs.d/registry.test:443 is missing"}
+    assert {(host, what) for host, what in stack.drifted()} == {(f"{PREFIX}.12", what) for what in found}
+
+
+def public_key(client_hosts: Hosts) -> bytes:
+    """Return the key that nginx serves with."""
+    connection = Connection("registry.test", NETWORK.gateway, client_hosts.inside("one", f"cat {CA}"), False)
+    connection.connect()
+    certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True) or b"")
+    connection.close()
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def pushed(client_hosts: Hosts, name: str) -> str:
+    """Push a new image by a name of the registry; return what it is called there."""
+    image = f"{name}/team/app:1"
+    client_hosts.inside("one", f"date +%N | tar -cf - -T /dev/null | docker import - {image} && docker push {image}")
+    client_hosts.inside("one", f"docker image rm --force {image}")
+    return image

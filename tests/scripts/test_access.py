@@ -79,8 +79,14 @@ ROWS: dict[str, tuple[list[Any], Any]] = {
     ),
     "a mount of others'": (["uploadTarget", posted("?mount=sha256:ab&from=web"), TEAM], UPLOADS),
     "a mount of two": (["uploadTarget", posted("?mount=sha256:ab&from=team/b&from=web"), TEAM], UPLOADS),
+    "a client of the domain": (["calledBy", {"variables": {"host": "registry.test"}}], "registry.test"),
+    "a client of an alias": (["calledBy", {"variables": {"host": "b.test"}}], "b.test:8443"),
+    "a client of an address": (["calledBy", {"variables": {"host": "[fd00::2]"}}], "[fd00::2]:8443"),
+    "a client of any name": (["calledBy", {"variables": {"host": "evil.test"}}], "registry.test"),
+    "a client of what every object has": (["calledBy", {"variables": {"host": "constructor"}}], "registry.test"),
     "a mount out of the path": (["uploadTarget", posted("?mount=sha256:ab&from=team/../web"), TEAM], UPLOADS),
 }
+ALIASES = {"b.test": "b.test:8443", "fd00::2": "[fd00::2]:8443"}
 NAMES = {
     "ci:secret": "ci",
     "ci:with:colons": "ci",
@@ -98,7 +104,7 @@ def returned(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFact
     """What all calls return."""
     folder = tmp_path_factory.mktemp("access")
     texts = {
-        **{f"site/current/{file}": text for file, text in login_scripts("registry.test", "login").items()},
+        **{f"site/current/{file}": text for file, text in login_scripts("registry.test", "login", ALIASES).items()},
         "site/current/units.js": (Path(__file__).parent / "units.js").read_text(),
         "site/current/nginx.conf": CONFIG,
         "users/current/htpasswd": htpasswd(USERS, ["public"]),

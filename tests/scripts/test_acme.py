@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,9 @@ class Place:
         words = [f"volume={STORE}", f"image={self.image}", f"owner={USER}", "path=/var/lib/acme", "folder=pairs"]
         run(["sh", "-s", "--", *words], stdin=script)
 
-    def ask(self, shell: Shell, identity: str = "one", domain: str = DOMAIN, **changes: Any) -> str:
+    def ask(
+        self, shell: Shell, identity: str = "one", domain: str = DOMAIN, aliases: Sequence[str] = (), **changes: Any
+    ) -> str:
         """Place settings; return what was said against them."""
         given = {**self.known.settings, **changes}
         given["directory"] = urljoin(self.known.directory, given["directory"])
@@ -74,7 +76,7 @@ class Place:
         trusted = source.directory_trusted
         payload = {
             "renewal.sh": script_text(RENEWAL),
-            "settings": settings_text(source, domain, identity),
+            "settings": settings_text(source, domain, identity, aliases),
             "secrets": secrets_text(source),
             **({"directory.crt": trusted} if trusted else {}),
         }
@@ -167,6 +169,11 @@ def answering(address: str, folder: Path) -> Iterator[None]:
         server.shutdown()
 
 
+def names_of(certificate: x509.Certificate) -> set[str]:
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(names.get_values_for_type(x509.DNSName))
+
+
 def until(what: str, done: Any, seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -182,8 +189,7 @@ def test_a_certificate_is_there_before_its_settings_are_live(docker_shell: Shell
     with answering(place.known.address, place.tokens):
         assert place.ask(docker_shell, profile=None, email="ops@example.com") == ""
     assert place.live == "one"
-    names = place.certificate().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == [DOMAIN]
+    assert names_of(place.certificate()) == {DOMAIN}
     files = sorted((path.name, path.stat().st_mode & 0o777, path.stat().st_uid) for path in place.served.rglob("*"))
     assert files == [("one", 0o700, 10001), (f"{DOMAIN}.crt", 0o600, 10001), (f"{DOMAIN}.key", 0o600, 10001)]
     assert list(place.tokens.rglob("*/*/*")) == [], "no proof is left"
@@ -270,7 +276,7 @@ def test_a_record_proves_the_name(dash: Shell, place: Place) -> None:
 def test_it_is_renewed_until_nobody_answers_and_again_from_then_on(dash: Shell, place: Place) -> None:
     place.make(dash)
     with answering(place.known.address, place.tokens):
-        assert place.ask(dash) == ""
+        assert place.ask(dash, aliases=["c.test", "b.test"]) == ""
         first, key = place.certificate(), place.key()
         with place.kept():
             renewed = first
@@ -279,6 +285,7 @@ def test_it_is_renewed_until_nobody_answers_and_again_from_then_on(dash: Shell, 
                 until(number, lambda before=before: place.certificate().serial_number != before)
                 renewed = place.certificate()
             assert place.key() == key
+            assert names_of(renewed) == {DOMAIN, "c.test", "b.test"}
             assert place.check() == ""
 
             place.known.stop()

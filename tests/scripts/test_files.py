@@ -411,3 +411,169 @@ def test_a_failed_create_leaves_no_link(shell: Shell, host: Path, link: Path) ->
     done = shell.run(SCRIPT, "create", *place(host), f"link={link}", ENTRY, payload=OLD)
     assert done.returncode != 0
     assert [entry.name for entry in host.iterdir()] == ["hosts"]
+
+
+ALIASES = "aliases=b.test,c.test:8443"
+WITH_LINK = "link={}/certs.d/registry.test:443"
+CLAIM = ".private-registry-names"
+
+
+def folders(host: Path) -> dict[str, str]:
+    """Return each folder with its certificate, or what a link leads to."""
+    found = sorted((host / "certs.d").glob("[!.]*"))
+    return {one.name: str(one.readlink()) if one.is_symlink() else (one / "ca.crt").read_text() for one in found}
+
+
+def test_each_name_has_a_folder_with_its_link(shell: Shell, host: Path) -> None:
+    before = (host / "hosts").read_bytes()
+    words = [*place(host), WITH_LINK.format(host), "aliases=b.test,c.test"]
+    done = shell.run(SCRIPT, "create", *words, f"{ENTRY} b.test c.test", payload=OLD)
+    assert done.returncode == 0, done.stderr
+    names = ("b.test", "c.test", "registry.test")
+    assert folders(host) == {
+        **dict.fromkeys(names, OLD["ca.crt"]),
+        **{f"{name}:443": name for name in names},
+    }
+    assert (host / "hosts").read_text().startswith("10.0.0.2\tregistry.test b.test c.test\t# private-registry")
+    done = shell.run(SCRIPT, "check", *words, f"{ENTRY} b.test c.test", payload=OLD)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = shell.run(SCRIPT, "delete", *words, payload=OLD)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (host / "hosts").read_bytes() == before
+    assert not (host / "certs.d").exists()
+
+
+def test_an_alias_comes_and_goes_by_an_update(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), WITH_LINK.format(host), payload=OLD)
+    before = {path: path.read_bytes() for path in host.rglob("*") if path.is_file()}
+    done = shell.run(SCRIPT, "update", *place(host), WITH_LINK.format(host), "aliases=b.test", payload=NEW)
+    assert done.returncode == 0, done.stderr
+    assert folders(host)["b.test"] == NEW["ca.crt"]
+    # The one that goes has the authority of before.
+    done = shell.run(SCRIPT, "update", *place(host), WITH_LINK.format(host), "aliases=c.test", payload=OLD)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert folders(host).keys() == {"registry.test", "registry.test:443", "c.test", "c.test:443"}
+    done = shell.run(SCRIPT, "update", *place(host), WITH_LINK.format(host), payload=OLD)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert {path: path.read_bytes() for path in host.rglob("*") if path.is_file()} == before
+
+
+def test_what_an_alias_had_that_was_changed_by_hand_stays(shell: Shell, host: Path) -> None:
+    shell.run(SCRIPT, "create", *place(host), "aliases=b.test", payload=OLD)
+    file = host / "certs.d/b.test/ca.crt"
+    file.write_text("edited by hand\n")
+    done = shell.run(SCRIPT, "update", *place(host), payload=OLD)
+    assert done.stdout == f"{file} has other content than this stack wrote and was left\n"
+    assert file.read_text() == "edited by hand\n"
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_what_somebody_else_has_for_an_alias_is_not_overwritten(shell: Shell, host: Path, verb: str) -> None:
+    if verb == "update":
+        shell.run(SCRIPT, "create", *place(host), payload=OLD)
+    before = (host / "hosts").read_bytes()
+    file = host / "certs.d/b.test/ca.crt"
+    file.parent.mkdir(parents=True)
+    file.write_text("somebody else's\n")
+    done = shell.run(SCRIPT, verb, *place(host), "aliases=b.test", ENTRY, payload=OLD)
+    assert f"{file} exists with other content" in done.stderr
+    assert file.read_text() == "somebody else's\n"
+    assert (host / "hosts").read_bytes() == before
+    assert (host / "certs.d/registry.test").exists() == (verb == "update")
+
+
+def test_another_stacks_alias_is_none_of_ours(shell: Shell, host: Path) -> None:
+    other = [f"directory={host}/certs.d/other.test", "file=ca.crt:0644:12ab", *marked("other")[1:]]
+    shell.run(SCRIPT, "create", *other, "aliases=b.test", f"hosts={host}/hosts", payload=OLD)
+    shell.run(SCRIPT, "create", *place(host), "aliases=c.test:8443", payload=OLD)
+    shell.run(SCRIPT, "update", *place(host), payload=OLD)
+    assert folders(host).keys() == {"registry.test", "other.test", "b.test"}
+
+
+def moved(host: Path, domain: str, *aliases: str) -> list[str]:
+    return [
+        f"directory={host}/certs.d/{domain}",
+        "file=ca.crt:0644:12ab",
+        f"hosts={host}/hosts",
+        MARKER,
+        *([f"aliases={','.join(aliases)}"] if aliases else []),
+    ]
+
+
+MOVES: list[tuple[list[str], list[str]]] = [
+    (["a.test", "b.test"], ["b.test", "a.test"]),
+    (["a.test"], ["b.test", "a.test"]),
+    (["a.test", "b.test"], ["b.test", "c.test"]),
+    (["a.test", "b.test"], ["c.test", "d.test"]),
+    (["a.test"], ["c.test", "d.test"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), MOVES)
+def test_what_takes_over_a_name_is_left_by_what_had_it(
+    shell: Shell, host: Path, old: list[str], new: list[str]
+) -> None:
+    """The engine makes the new one first."""
+    before = (host / "hosts").read_bytes()
+    for names in (old, new):
+        done = shell.run(
+            SCRIPT, "create", *moved(host, *names), f"entry=10.0.0.2/{' '.join(names)}", "registry=r", payload=OLD
+        )
+        assert done.returncode == 0, done.stderr
+    assert folders(host).keys() == {*old, *new}, "no name is missing in between"
+    done = shell.run(SCRIPT, "delete", *moved(host, *old), payload=OLD)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert folders(host).keys() == {*new}
+    assert (host / "hosts").read_text().startswith(f"10.0.0.2\t{' '.join(new)}\t#")
+    done = shell.run(SCRIPT, "check", *moved(host, *new), f"entry=10.0.0.2/{' '.join(new)}", payload=OLD)
+    assert (done.returncode, done.stdout) == (0, "")
+    shell.run(SCRIPT, "delete", *moved(host, *new), payload=OLD)
+    assert not (host / "certs.d").exists()
+    assert (host / "hosts").read_bytes() == before
+
+
+def test_files_that_come_to_an_entry_alone_keep_it(shell: Shell, host: Path) -> None:
+    """The issuer was a public one: another set of files is another placement too."""
+    alone = [f"directory={host}/certs.d/a.test", f"hosts={host}/hosts", MARKER]
+    shell.run(SCRIPT, "create", *alone, "entry=10.0.0.2/a.test b.test", payload=OLD)
+    shell.run(SCRIPT, "create", *moved(host, "a.test", "b.test"), "entry=10.0.0.2/a.test b.test", payload=OLD)
+    shell.run(SCRIPT, "delete", *alone, payload=OLD)
+    assert folders(host).keys() == {"a.test", "b.test"}
+    assert "a.test b.test" in (host / "hosts").read_text()
+
+
+def test_check_looks_at_the_folder_of_each_name(shell: Shell, host: Path) -> None:
+    words = [*place(host), ALIASES]
+    shell.run(SCRIPT, "create", *words, f"{ENTRY} b.test", payload=OLD)
+    folder = host / "certs.d/b.test"
+    (folder / "ca.crt").write_text("edited\n")
+    (host / "certs.d/c.test:8443" / CLAIM).unlink()
+    (host / "hosts").write_text((host / "hosts").read_text().replace(" b.test", ""))
+    done = shell.run(SCRIPT, "check", *words, f"{ENTRY} b.test", payload=OLD)
+    assert done.stdout.splitlines() == [
+        f"{folder}/ca.crt has other content",
+        f"{host}/certs.d/c.test:8443/{CLAIM} is missing",
+        f"{host}/hosts has the entry '10.0.0.2/registry.test' instead of '10.0.0.2/registry.test b.test'",
+    ]
+    done = shell.run(SCRIPT, "check", *place(host), "aliases=c.test:8443", ENTRY, payload=OLD)
+    assert f"{folder} is there and was to go" in done.stdout
+    # As `drift` repairs it.
+    shell.run(SCRIPT, "update", *words, f"{ENTRY} b.test", payload=OLD)
+    done = shell.run(SCRIPT, "check", *words, f"{ENTRY} b.test", payload=OLD)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_failed_create_takes_the_folders_of_all_names_away(shell: Shell, host: Path) -> None:
+    (host / "hosts").unlink()
+    (host / "hosts").mkdir()
+    done = shell.run(SCRIPT, "create", *place(host), WITH_LINK.format(host), ALIASES, ENTRY, payload=OLD)
+    assert done.returncode != 0
+    assert [entry.name for entry in host.iterdir()] == ["hosts"]
+
+
+@pytest.mark.parametrize("address", ["[fd00::2]", "[fd00::2]:8443"])
+def test_an_alias_may_be_an_address(shell: Shell, host: Path, address: str) -> None:
+    shell.run(SCRIPT, "create", *place(host), f"aliases={address},b.test", payload=OLD)
+    assert folders(host).keys() == {"registry.test", "b.test", address}
+    shell.run(SCRIPT, "update", *moved(host, "registry.test", "b.test"), payload=OLD)
+    assert folders(host).keys() == {"registry.test", "b.test"}

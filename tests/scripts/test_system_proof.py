@@ -43,9 +43,9 @@ def curl(tools: Path, options: str = "") -> None:
     (tools / "curl").chmod(0o755)
 
 
-def proven(shell: Shell, tools: Path, registry: str) -> subprocess.CompletedProcess[str]:
+def proven(shell: Shell, tools: Path, registry: str, *more: str) -> subprocess.CompletedProcess[str]:
     shell = replace(shell, path=f"{tools}:{shell.path}", parts=(PROOF,))
-    return shell.run(SCRIPT, f"registry={registry}", "generation=1")
+    return shell.run(SCRIPT, f"registry={registry}", *more, "generation=1")
 
 
 def test_a_client_whose_store_has_no_authority_does_not_prove_it(shell: Shell, tools: Path, registry: str) -> None:
@@ -67,3 +67,21 @@ def test_a_client_without_curl_is_told_of(tools: Path) -> None:
         (tools / tool).symlink_to(shutil.which(tool) or tool)
     done = Shell((shutil.which("dash") or "dash",), str(tools), (PROOF,)).run(SCRIPT, "registry=registry.test")
     assert "curl is not installed on this client" in done.stderr
+
+
+def test_each_name_is_proven_and_the_one_that_fails_is_said(shell: Shell, tools: Path) -> None:
+    asked = tools / "asked"
+    answers = f"""#!/bin/sh
+for url; do :; done
+echo "$url" >> {asked}
+case $url in *c.test*) echo "curl: (6) Could not resolve host: c.test" && exit 6 ;; *) printf 401 ;; esac
+"""
+    (tools / "curl").write_text(answers)
+    (tools / "curl").chmod(0o755)
+    done = proven(shell, tools, "a.test", "aliases=b.test:8443,[fd00::2]")
+    assert done.stdout == "trusted by the system, 401 without a login, also as b.test:8443,[fd00::2]\n"
+    names = ("a.test", "b.test:8443", "[fd00::2]")
+    assert asked.read_text().split() == [f"https://{name}/v2/" for name in names for _ in ("trust", "refusal")]
+    done = proven(shell, tools, "a.test", "aliases=b.test,c.test")
+    assert 'failed at "TLS by the system\'s store": curl: (6) Could not resolve host: c.test (as c.test)' in done.stderr
+    assert proven(shell, tools, "a.test").stdout == "trusted by the system, 401 without a login\n"

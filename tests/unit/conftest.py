@@ -74,6 +74,7 @@ class Options:
     """The names of the resources that it waits for."""
     calls: int
     """How many calls led to it, of those that the state would keep."""
+    delete_before_replace: bool
 
     @property
     def types_above(self) -> tuple[str, ...]:
@@ -206,6 +207,7 @@ class Monitor(pulumi.runtime.mocks.MockMonitor):
             request.retainOnDelete,
             frozenset(urn.split("::", 3)[3] for urn in request.dependencies),
             len(request.stackTrace.frames),
+            request.deleteBeforeReplace,
         )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 

@@ -40,13 +40,19 @@ def accepted(**changes: Any) -> Settings | None:
 
 
 @how(max_examples=60)
-@given(key=st.sampled_from(["domain", "bindAddress", "serverDirectory"]), value=HOSTILE)
+@given(key=st.sampled_from(["domain", "aliases", "bindAddress", "serverDirectory"]), value=HOSTILE)
 def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, value: str) -> None:
-    settings = accepted(**{key: value})
+    settings = accepted(**{key: [value] if key == "aliases" else value})
     if settings:
-        for text in (settings.domain, settings.reference, *settings.bind_address, settings.server_directory):
+        for text in (
+            *(settings.domain, settings.reference, *settings.bind_address, settings.server_directory),
+            *(name for names in settings.aliases_known_as.items() for name in names),
+        ):
             assert SAFE.fullmatch(text), repr(text)
-        assert len(nginx_config(settings.domain, settings.reference, "upstream", 5000, {}).splitlines()) == len(
+        config = nginx_config(
+            settings.domain, settings.reference, "upstream", 5000, {}, aliases=settings.aliases_known_as
+        )
+        assert len(config.splitlines()) == len(
             nginx_config("registry.test", "registry.test", "upstream", 5000, {}).splitlines()
         )
 

@@ -12,6 +12,7 @@ import querystring from 'querystring';
 import values from './values.js';
 
 const REGISTRY = values.registry;
+const ALIASES = values.aliases || {};
 const USERS = values.users;
 const LOGIN = values.login;
 const REPOSITORY = new RegExp(`^${values.repository}$`);
@@ -46,8 +47,8 @@ const MANIFESTS = [
 ];
 
 const REFUSALS = {
-    LOGIN: [401, 'UNAUTHORIZED', `log in to ${REGISTRY} first: docker login ${REGISTRY}`],
-    WRONG: [401, 'UNAUTHORIZED', `wrong user name or password, log in again: docker login ${REGISTRY}`],
+    LOGIN: [401, 'UNAUTHORIZED', 'log in to REGISTRY first: docker login REGISTRY'],
+    WRONG: [401, 'UNAUTHORIZED', 'wrong user name or password, log in again: docker login REGISTRY'],
     EXPIRED: [401, 'UNAUTHORIZED', 'this token does not count any more, ask for another'],
     DENIED: [403, 'DENIED', 'this user may not do this here'],
     UNSUPPORTED: [404, 'UNSUPPORTED', 'the distribution specification knows no such request'],
@@ -552,18 +553,26 @@ function token(r) {
 // without a login. Those that take up the challenge of the request itself (containerd, BuildKit, oras) are asked for the
 // login instead: they would fetch a token by another trust than Docker's. A token that counts no more is replaced.
 function challenge(r, reason) {
+    const registry = calledBy(r);
     const bearer = /^Bearer /i.test(r.headersIn.Authorization || '');
     if (r.variables.uri === '/token' || !findUser(ANONYMOUS) || (r.variables.action !== 'login' && !bearer)) {
-        return `Basic realm="${REGISTRY}"`;
+        return `Basic realm="${registry}"`;
     }
     const action = {pull: 'pull', push: 'pull,push', delete: 'delete'}[r.variables.action];
     const scope = action ? `,scope="repository:${r.variables.repository}:${action}"` : '';
     const error = reason === 'EXPIRED' ? ',error="invalid_token"' : '';
-    return `Bearer realm="https://${REGISTRY}/token",service="${REGISTRY}"${scope}${error}`;
+    return `Bearer realm="https://${registry}/token",service="${registry}"${scope}${error}`;
+}
+
+// What the client calls the registry: one of the names that it has, or else the first of them.
+function calledBy(r) {
+    const host = r.variables.host;
+    return Object.keys(ALIASES).includes(host) ? ALIASES[host] : REGISTRY;
 }
 
 function sendError(r, reason) {
     const refusal = REFUSALS[reason];
+    const message = refusal[2].split('REGISTRY').join(calledBy(r));
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Docker-Distribution-Api-Version'] = 'registry/2.0';
     if (refusal[0] === 401) {
@@ -572,7 +581,7 @@ function sendError(r, reason) {
     if (refusal[0] === 429) {
         r.headersOut['Retry-After'] = '60';
     }
-    r.return(refusal[0], JSON.stringify({errors: [{code: refusal[1], message: refusal[2], detail: null}]}));
+    r.return(refusal[0], JSON.stringify({errors: [{code: refusal[1], message: message, detail: null}]}));
 }
 
 function refuse(r) {
@@ -613,5 +622,5 @@ function layerOf(r) {
 // nginx calls those of the first line. njs exports a default alone, so what the tests call is in it too.
 export default {
     authorize, deleted, deletion, readable, refuse, token, unsatisfiable,
-    costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
+    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
 };

@@ -1,7 +1,7 @@
 """An authority that speaks ACME (RFC 8555) gives the server certificate, and renews it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -170,9 +170,9 @@ class Acme(CertificateSource):
         """Who is asked for the certificate: the host of the directory, with its port."""
         return urlsplit(self.directory).netloc
 
-    def mistakes(self, domain: str) -> Iterable[str]:
+    def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what the authority gives, as far as that is known before."""
-        if self.challenge == "dns-01" and is_ip_address(domain):
+        if self.challenge == "dns-01" and any(map(is_ip_address, [domain, *aliases])):
             yield "an IP address has no record in DNS, so challenge: dns-01 makes no sense for it; take http-01"
         if self.trusted:
             yield from authority_mistakes(self.trusted, domain)

@@ -1,6 +1,6 @@
 """The stack's own authorities sign the server certificate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -28,6 +28,6 @@ class SelfSigned(Signed):
         unique("authorities", self.authorities)
         return self
 
-    def mistakes(self, domain: str) -> Iterable[str]:
+    def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return what is wrong with what clients trust besides, on the way to another source."""
         return authority_mistakes(self.trusted, domain) if self.trusted else ()

@@ -55,7 +55,7 @@ class SigningAuthority(Signed, ChainAndKey):
     def _links(self) -> list[x509.Certificate]:
         return pem.certificates(self.given_chain)
 
-    def mistakes(self, domain: str) -> Iterable[str]:
+    def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what the authority signs: a certificate is signed on trial, and judged."""
         key = pem.private_key(self.given_key.get_secret_value())
         signer = self._links[0]
@@ -64,9 +64,9 @@ class SigningAuthority(Signed, ChainAndKey):
         if not isinstance(key, _Signing):
             return [f"{subject(signer)} has a key of a kind that can't sign here; use ECDSA or RSA"]
         trial_key = ec.generate_private_key(ec.SECP256R1())
-        trial = _signed(domain, signer, key, trial_key)
+        trial = _signed([domain, *aliases], signer, key, trial_key)
         served = pem.certificates_text([trial, *self._links])
-        found = judge.mistakes(domain, served, pem.private_key_text(trial_key), self.trusted)
+        found = judge.mistakes(domain, served, pem.private_key_text(trial_key), self.trusted, aliases)
         # Of a root that stands in the chain and is given too each is said once.
         return dict.fromkeys([*_outlived(self._links, self.validity_days), *found])
 
@@ -95,11 +95,10 @@ def _outlived(links: Sequence[x509.Certificate], days: int) -> Iterator[str]:
 
 
 def _signed(
-    domain: str, signer: x509.Certificate, key: _Signing, server_key: ec.EllipticCurvePrivateKey
+    names: Sequence[str], signer: x509.Certificate, key: _Signing, server_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     """Sign a server certificate as the engine's plugin does it."""
     now = datetime.now(UTC)
-    name = x509.IPAddress(ip_address(domain)) if is_ip_address(domain) else x509.DNSName(domain)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the server certificate")]))
@@ -110,9 +109,13 @@ def _signed(
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
         .sign(key, _hash(key))
     )
+
+
+def _general(name: str) -> x509.GeneralName:
+    return x509.IPAddress(ip_address(name)) if is_ip_address(name) else x509.DNSName(name)
 
 
 def _hash(key: _Signing) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:

@@ -1,6 +1,6 @@
 """What sources of the server certificate have in common; each source is a file beside this one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -47,8 +47,8 @@ class CertificateSource(Section):
         """What clients have to trust, PEM; None where nothing is given for them."""
         return either(self.authority, self.authority_file)
 
-    def mistakes(self, domain: str) -> Iterable[str]:
-        """Return why clients would refuse what is served for a domain, one sentence each."""
+    def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
+        """Return why clients would refuse what is served for a domain and its aliases, one sentence each."""
         raise NotImplementedError
 
 
@@ -111,9 +111,9 @@ class Given(CertificateSource):
         """The private key of the chain's first certificate, PEM, not encrypted."""
         raise NotImplementedError
 
-    def mistakes(self, domain: str) -> Iterable[str]:
+    def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse the chain where it is served as it is given."""
-        return mistakes(domain, self.given_chain, self.given_key.get_secret_value(), self.trusted)
+        return mistakes(domain, self.given_chain, self.given_key.get_secret_value(), self.trusted, aliases)
 
 
 class ChainAndKey(Given):

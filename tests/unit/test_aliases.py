@@ -1,0 +1,287 @@
+"""More names of a registry: what is refused, where each goes, what a preview says; and nothing without any."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from components.certificates.acme import settings_text
+from components.certificates.challenge import challenge_config
+from components.scripts.script import read_payload, read_words
+from components.settings.certificates import Acme
+from operations.drift.state import hosts_of
+from review.impacts import impacts
+from tests.unit.authority import issue
+from tests.unit.conftest import BASE, DIGEST, KEY, REMOTE, REQUEST, Declare, Recorder, Resource
+from tests.unit.events import COMMAND, COMPONENT, REGISTRY, Event, event, preview, urn
+from tests.unit.test_drift import exported
+from tests.unit.test_settings import message, read
+
+TWO = ["b.test", "10.0.0.2"]
+CLIENT = BASE["clients"][0]
+BOTH = {"clients": [{**CLIENT, "runtimes": ["docker", "system"]}]}
+TRUST, PROOF = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
+CERTS_D = "/etc/docker/certs.d"
+ROOT = issue("root", authority=True, ends=1000)
+LEAF = issue("leaf", ROOT, ["registry.test", "b.test"])
+PROVIDED = {"source": "provided", "chain": LEAF.pem, "key": LEAF.key_pem(), "authority": ROOT.pem}
+ONLY = x509.NameConstraints([x509.DNSName("registry.test")], None)
+NARROW = issue("narrow", authority=True, ends=1000, more=[(ONLY, True)])
+ACME = {
+    "certificate": {"source": "acme", "email": "ops@example.com"},
+    "images": {**BASE["images"], "lego": f"sha256:{DIGEST}"},
+}
+
+
+def name_of(server: Resource) -> list[Any]:
+    return [server.inputs.get("dnsNames"), server.inputs.get("ipAddresses")]
+
+
+def site(recorder: Recorder) -> dict[str, str]:
+    """Return nginx's files."""
+    [found] = [one for one in recorder.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
+    return read_payload(found.plain("stdin"))
+
+
+def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, str]:
+    return dict(read_words(recorder.named(REMOTE, name).plain(line)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "reason"),
+    [
+        ({"aliases": ["https://b.test"]}, "aliases[0]", "without a scheme or a port"),
+        ({"aliases": ["b.test:443"]}, "aliases[0]", "without a scheme or a port"),
+        ({"aliases": ["c.test", "localhost"]}, "aliases[1]", "loopback"),
+        ({"aliases": ["registry"]}, "", "aliases: registry is no name of a registry to Docker"),
+        ({"aliases": ["docker.io"]}, "", "Docker Hub"),
+        ({"aliases": ["registry.test"]}, "", "aliases: registry.test is the domain"),
+        ({"aliases": ["b.test", "b.test"]}, "", "aliases: b.test stands more than once"),
+        ({"aliases": "b.test"}, "aliases", "tuple"),
+        ({"aliases": TWO, "certificate": PROVIDED}, "", "the server certificate is not for 10.0.0.2 of aliases: "),
+        (
+            {
+                "aliases": ["10.0.0.2"],
+                "certificate": {**ACME["certificate"], "challenge": "dns-01", "dnsProvider": "route53"},
+                "images": ACME["images"],
+            },
+            "",
+            "an IP address has no record in DNS",
+        ),
+    ],
+)
+def test_a_name_that_would_not_work_is_refused(changes: dict[str, Any], key: str, reason: str) -> None:
+    text = message(**changes)
+    assert f"private-registry:{key}" in text if key else "private-registry" in text
+    assert reason in text
+
+
+def test_names_are_taken_as_the_domain_is() -> None:
+    settings = read({**BASE, "aliases": ["bücher.example", "fd00::2"], "httpsPort": 5000})
+    assert settings.aliases_known_as == {
+        "xn--bcher-kva.example": "xn--bcher-kva.example:5000",
+        "fd00::2": "[fd00::2]:5000",
+    }
+    assert read({**BASE, "aliases": ["registry"], "httpsPort": 5000}).aliases == ("registry",)
+    assert read({**BASE, "aliases": ["b.test"], "certificate": PROVIDED}).aliases == ("b.test",)
+
+
+def test_without_aliases_nothing_is_declared_otherwise(declare: Declare) -> None:
+    plain, none = declare(**BOTH), declare(aliases=[], **BOTH)
+    known = [{(one.type, one.name): one.inputs for one in recorder.resources} for recorder in (plain, none)]
+    assert known[0] == known[1]
+    for recorder in (plain, none):
+        said = json.dumps([one.inputs for one in recorder.resources if "stdin" not in one.inputs])
+        assert "aliases" not in said
+        for one in recorder.resources:
+            for line in ("create", "update", "delete"):
+                assert "aliases" not in str(one.inputs.get(line))
+        assert "aliases" not in site(recorder)["values.js"]
+
+
+@pytest.mark.parametrize("signing", [False, True])
+def test_a_certificate_that_the_stack_signs_has_all_names_and_the_same_key(declare: Declare, signing: bool) -> None:
+    certificate = {"source": "signing-authority", "chain": ROOT.pem, "key": ROOT.key_pem()} if signing else {}
+    before, after = (declare(certificate=certificate, aliases=names) for names in ([], TWO))
+    name = "registry-certificate-server"
+    assert name_of(before.named(REQUEST, name)) == [["registry.test"], None]
+    assert name_of(after.named(REQUEST, name)) == [["registry.test", "b.test"], ["10.0.0.2"]]
+    assert after.named(KEY, name).inputs == before.named(KEY, name).inputs
+    [component] = [one for one in after.resources if one.type.endswith("Certificate") and "index" in one.type]
+    assert component.inputs["names"] == ["registry.test", *TWO]
+
+
+def test_an_authority_that_may_not_sign_for_an_alias_is_found_before() -> None:
+    certificate = {"source": "signing-authority", "chain": NARROW.pem, "key": NARROW.key_pem()}
+    assert read({**BASE, "certificate": certificate})
+    assert "does not permit its name" in message(certificate=certificate, aliases=["b.test"])
+
+
+def test_nginx_knows_all_names_and_calls_the_registry_as_its_client_does(declare: Declare) -> None:
+    plain, found = site(declare(httpsPort=8443)), site(declare(httpsPort=8443, aliases=[*TWO, "fd00::2"]))
+    assert "server_name registry.test b.test 10.0.0.2 [fd00::2];" in found["nginx.conf"]
+    values = json.loads(found["values.js"].partition("export default ")[2].rstrip(";\n"))
+    assert values["registry"] == "registry.test:8443"
+    assert values["aliases"] == {
+        "b.test": "b.test:8443",
+        "10.0.0.2": "10.0.0.2:8443",
+        "[fd00::2]": "[fd00::2]:8443",
+    }
+    assert found["access.js"] == plain["access.js"]
+    assert found["nginx.conf"].count("proxy_set_header Host registry.test:8443;") > 0
+    assert "proxy_set_header Host b.test" not in found["nginx.conf"]
+
+
+def test_who_asks_on_port_80_is_sent_to_the_name_that_was_asked() -> None:
+    plain = challenge_config("registry.test:8443")
+    config = challenge_config("registry.test:8443", aliases={"b.test": "b.test:8443", "fd00::2": "[fd00::2]:8443"})
+    for line in ("default registry.test:8443;", '"b.test" b.test:8443;', '"[fd00::2]" [fd00::2]:8443;'):
+        assert line in config
+    assert "return 308 https://$reference$request_uri;" in config
+    assert "return 308 https://registry.test:8443$request_uri;" in plain
+    assert "map" not in plain
+
+
+def test_an_authority_of_acme_is_asked_for_all_names_in_their_order(declare: Declare) -> None:
+    source = Acme.model_validate(ACME["certificate"])
+    assert "aliases='c.test b.test'\n" in settings_text(source, "registry.test", "one", ["c.test", "b.test"])
+    assert "aliases" not in settings_text(source, "registry.test", "one")
+    pairs = set()
+    for names in ([], ["b.test"], ["c.test"], ["b.test", "c.test"]):
+        [found] = [
+            one
+            for one in declare(aliases=names, **ACME).resources
+            if one.name == "registry-proxy-tls" and "stdin" in one.inputs
+        ]
+        [line] = [line for line in read_payload(found.plain("stdin"))["listen.conf"].splitlines() if "Renewed" in line]
+        pairs.add(line)
+    assert len(pairs) == 4, "other names are another pair, and no name is asked for that there is"
+
+
+@pytest.mark.parametrize("port", [443, 8443])
+def test_a_client_gets_a_folder_for_each_name_by_the_same_command(declare: Declare, port: int) -> None:
+    end = "" if port == 443 else f":{port}"
+    before, after = (declare(httpsPort=port, aliases=names, **BOTH) for names in ([], TWO))
+    assert {one.name for one in after.of(REMOTE)} == {one.name for one in before.of(REMOTE)}
+    for line in ("create", "update", "delete"):
+        assert words_of(after, TRUST, line)["aliases"] == f"b.test{end},10.0.0.2{end}"
+    assert words_of(after, TRUST)["entry"] == "10.0.0.2/registry.test b.test"
+    assert words_of(after, f"{TRUST}~system") == words_of(before, f"{TRUST}~system"), "a store knows no names"
+    assert words_of(after, PROOF)["aliases"] == words_of(after, f"{PROOF}~system")["aliases"]
+    said = after.named("private-registry:index:ClientTrust", TRUST).inputs
+    assert said["runtimes"]["docker"]["files"].keys() == {
+        f"{CERTS_D}/{name}{end}/ca.crt" for name in ("registry.test", *TWO)
+    }
+    assert said["hostsEntry"] == {"address": "10.0.0.2", "name": "registry.test b.test"}
+    assert said["aliases"] == [f"b.test{end}", f"10.0.0.2{end}"]
+    [proved] = [one for one in after.of("private-registry:index:Verification") if "10.0.0.7" in one.name]
+    assert proved.inputs["verifies"]["docker"][-2:] == [f"pull as b.test{end}", f"pull as 10.0.0.2{end}"]
+    assert proved.inputs["verifies"]["system"][-2:] == [f"TLS as b.test{end}", f"TLS as 10.0.0.2{end}"]
+
+
+def test_where_clients_trust_the_issuer_there_is_no_folder_and_still_a_proof(declare: Declare) -> None:
+    between = issue("between", ROOT, authority=True, ends=1000)
+    public = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem(), "public": True}
+    recorder = declare(certificate=public, aliases=["b.test"])
+    assert "aliases" not in words_of(recorder, TRUST)
+    assert words_of(recorder, TRUST)["entry"] == "10.0.0.2/registry.test b.test"
+    assert words_of(recorder, PROOF)["aliases"] == "b.test"
+
+
+def test_names_that_change_places_are_placed_before_the_old_ones_go(declare: Declare) -> None:
+    """Without aliases the old place is emptied first, as it always was."""
+    for names, first in (([], True), (["b.test"], False)):
+        recorder = declare(aliases=names, **BOTH)
+        for name in (TRUST, f"{TRUST}~system"):
+            assert recorder.options[REMOTE, name].delete_before_replace is first
+
+
+def test_drift_looks_at_each_name_and_gives_back_its_modes(declare: Declare) -> None:
+    [client] = [host for host in hosts_of(exported(declare(aliases=["b.test"]))) if host.connection]
+    [bundle] = client.bundles
+    assert not client.is_behind
+    assert "aliases=b.test" in bundle.check()
+    modes, repair = (line for line, _ in bundle.repairs())
+    assert modes.startswith(f"sudo -n sh -s -- modes directory={CERTS_D}/registry.test aliases=b.test ")
+    assert "aliases=b.test" in repair
+
+
+CERTIFICATE = f"{COMPONENT}SelfSignedCertificate"
+SERVER = "tls:index/locallySignedCert:LocallySignedCert"
+
+
+def certificate(*names: str) -> dict[str, Any]:
+    return {"source": "self-signed", "names": list(names), "signer": "1", "authorities": {"1": {"commonName": "one"}}}
+
+
+def trusting(*names: str) -> dict[str, Any]:
+    files = {f"{CERTS_D}/{name}/ca.crt": {"mode": "0644", "digest": "d1"} for name in names}
+    aliases = {"aliases": list(names[1:])} if len(names) > 1 else {}
+    entry = {"address": "10.0.0.2", "name": " ".join(names)}
+    return {
+        "host": "10.0.0.7",
+        "reference": names[0],
+        "runtimes": {"docker": {"files": files, "link": None}},
+        "hostsEntry": entry,
+        **aliases,
+    }
+
+
+def shown(op: str, old: list[str], new: list[str]) -> list[tuple[str, str, bool]]:
+    """Return what a preview says of other names, of the stack and of a client."""
+    component = urn(f"{COMPONENT}ClientTrust", "one", REGISTRY)
+    files = urn(f"{COMPONENT}HostFiles", "one", component)
+    hours = {"validityPeriodHours": 24 * 365}
+    events: list[Event] = [
+        event("update", CERTIFICATE, "cert", certificate(*old), certificate(*new)),
+        event("replace", SERVER, "server", hours, hours, ("certRequestPem",)),
+        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old), trusting(*new)),
+        event("same", f"{COMPONENT}HostFiles", "one", {}, {}, parent=component),
+        event(op, COMMAND, "one", {}, {}, ("create", "stdin"), parent=files),
+    ]
+    return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*events))]
+
+
+KEPT = "clients keep trusting what is served: they trust its authority"
+
+
+def test_a_preview_says_that_a_name_comes() -> None:
+    assert shown("update", ["a.test"], ["a.test", "b.test"]) == [
+        ("b.test is another name of the registry", "clients log in, push and pull by it too", False),
+        ("a new server certificate: for a.test, b.test instead of a.test", KEPT, False),
+        (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
+        ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry is found there", False),
+    ]
+
+
+def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
+    assert shown("update", ["a.test", "b.test"], ["a.test"]) == [
+        ("b.test is no name of the registry any more", "who still uses it gets x509, or no such host", True),
+        (
+            "a new server certificate: for a.test instead of a.test, b.test",
+            "nobody is served as b.test any more",
+            True,
+        ),
+        (f"removed: {CERTS_D}/b.test/ca.crt", "trust lost as b.test", True),
+        ("hosts entry: 10.0.0.2 a.test b.test → 10.0.0.2 a.test", "the registry is found there", False),
+    ]
+
+
+def test_a_preview_says_that_nobody_is_cut_off_where_names_change_places() -> None:
+    placed = f"placed: {CERTS_D}/b.test/ca.crt, {CERTS_D}/a.test/ca.crt, hosts entry 10.0.0.2 b.test a.test"
+    assert shown("replace", ["a.test", "b.test"], ["b.test", "a.test"]) == [
+        ("b.test is the domain instead of a.test", "outputs and messages have this name", False),
+        ("a new server certificate: for b.test, a.test instead of a.test, b.test", KEPT, False),
+        (placed, "trust kept", False),
+    ]
+
+
+def test_a_preview_says_what_is_lost_where_another_name_takes_the_place() -> None:
+    rows = shown("replace", ["a.test", "b.test"], ["b.test", "c.test"])
+    assert (
+        f"placed: {CERTS_D}/b.test/ca.crt, {CERTS_D}/c.test/ca.crt, hosts entry 10.0.0.2 b.test c.test; "
+        f"then removed: {CERTS_D}/a.test/ca.crt",
+        "trust gained as c.test; trust lost as a.test",
+        True,
+    ) in rows
