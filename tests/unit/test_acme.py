@@ -1,7 +1,6 @@
 """Certificates by ACME: what is refused, where each part goes, who may see it, and what a preview says."""
 
 import stat
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from components.certificates.acme import secrets_text, settings_text
 from components.certificates.challenge import challenge_config
 from components.settings.certificates import Acme
-from operations.expiry import Certificate
 from review.impacts import impacts
 from review.render import text
 from tests.unit.authority import issue
@@ -221,28 +219,6 @@ def test_what_would_not_be_proven_otherwise_asks_for_another_pair(declare: Decla
     assert len({pair(**more) for more in given}) == len(given)
     assert pair(authority=ROOT.pem) == pair(), "what clients trust is no matter of the authority's"
     assert pair(**DNS, dnsWaitSeconds=5) == pair(**DNS)
-
-
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("left", "life", "is_overdue"),
-    [
-        (22, None, False),
-        (20, None, True),
-        (20, 90, False),
-        (17, 90, True),
-        (1.5, 6, False),
-        (1, 6, True),
-        (-1, 6, True),
-        (50, 300, False),
-        (20, 300, True),
-    ],
-)
-def test_what_the_server_renews_is_overdue_by_its_own_life(left: float, life: float | None, is_overdue: bool) -> None:
-    one = Certificate("any", NOW + timedelta(days=left), timedelta(days=life) if life else None)
-    assert one.is_overdue(NOW, 21) is is_overdue
 
 
 def test_who_renews_is_an_output_of_every_source() -> None:
