@@ -14,7 +14,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from operations.expiry.served import served
 from tests.e2e.conftest import CA, NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts, containers
 from tests.e2e.load import Connection, Load, docker_load
@@ -199,6 +201,8 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
         assert len(registry(after)) == 1, "the one before is gone"
         running, after = ({k: v for k, v in found.items() if k not in registry(found)} for found in (running, after))
     assert after == running, "no other container was replaced or restarted"
+    if change == "server certificate renewed":
+        assert isinstance(served(f"https://{NETWORK.gateway}")[0].public_key(), rsa.RSAPublicKey)
     # Were something of the change before left to do, it would be among this one's steps.
     assert plan_of(done) == plan
 
