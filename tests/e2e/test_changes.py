@@ -218,7 +218,7 @@ def test_another_nginx_leaves_a_gap_that_is_measured(
     def ask() -> None:
         while not stop.is_set():
             connection = Connection("registry.test", NETWORK.gateway, authority, False)
-            # What is sent while nobody has the address is sent again after 1, 3 and 7 seconds: here another one asks.
+            # Who waits longer sends the first packet again after 1, 3 and 7 seconds, and would see a longer gap.
             connection.timeout = 0.5
             with suppress(OSError, http.client.HTTPException):
                 connection.request("GET", "/healthz")
