@@ -11,9 +11,10 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,38 @@ class Certificate:
         """Tell whether fewer days are left than there should be, by which another one is there otherwise."""
         least = timedelta(days=days)
         return self.end - now < (least if self.life is None else min(least, self.life / _SHARE))
+
+
+def as_json(found: Sequence[Certificate], now: datetime, days: int) -> str:
+    """Return what is known of each certificate, for programs."""
+    described = [
+        {
+            "what": one.what,
+            "until": f"{one.end:%Y-%m-%dT%H:%M:%SZ}",
+            "daysLeft": one.days(now),
+            "isOverdue": one.is_overdue(now, days),
+        }
+        for one in found
+    ]
+    return json.dumps({"certificates": described}, indent=2)
+
+
+def as_metrics(found: Sequence[Certificate], now: datetime, days: int) -> str:
+    """Return the same as a text for the node exporter of Prometheus.
+
+    See https://prometheus.io/docs/instrumenting/exposition_formats/.
+    """
+    ends = {one.what: int(one.end.timestamp()) for one in found}
+    overdue = {one.what: int(one.is_overdue(now, days)) for one in found}
+    return _gauge("end_seconds", "When it ends, in seconds since 1970.", ends) + _gauge(
+        "overdue", "Whether there should be another one by now.", overdue
+    )
+
+
+def _gauge(name: str, meaning: str, values: Mapping[str, int]) -> str:
+    metric = f"private_registry_certificate_{name}"
+    rows = (f"{metric}{{what={json.dumps(what, ensure_ascii=False)}}} {value}\n" for what, value in values.items())
+    return f"# HELP {metric} {meaning}\n# TYPE {metric} gauge\n" + "".join(rows)
 
 
 def certificates(url: str, authorities: str | None, renewal: str = "") -> Iterator[Certificate]:
@@ -99,6 +132,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m operations.expiry", description=__doc__)
     add_stack(parser)
     parser.add_argument("--days", type=int, default=_DAYS, help=f"how many have to be left; by default {_DAYS}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--metrics", type=Path, metavar="FILE.prom", help="write a file for Prometheus' node exporter too"
+    )
     options = parser.parse_args()
     try:
         outputs = _outputs(options.stack)
@@ -107,9 +144,17 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     now = datetime.now(UTC)
+    if options.metrics:
+        # Who collects it never reads half of one.
+        new = options.metrics.with_suffix(".new")
+        new.write_text(as_metrics(found, now, options.days), encoding="utf-8")
+        new.rename(options.metrics)
+    overdue = [one for one in found if one.is_overdue(now, options.days)]
+    if options.json:
+        print(as_json(found, now, options.days))
+        return 2 if overdue else 0
     for one in found:
         print(f"{one.days(now):>6} days left, until {one.end:%Y-%m-%d}: {one.what}")
-    overdue = [one for one in found if one.is_overdue(now, options.days)]
     if not overdue:
         return 0
     if any(one.life for one in overdue):

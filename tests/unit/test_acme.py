@@ -1,5 +1,6 @@
 """Certificates by ACME: what is refused, where each part goes, who may see it, and what a preview says."""
 
+import json
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from components.certificates.acme import secrets_text, settings_text
 from components.certificates.challenge import challenge_config
 from components.settings.certificates import Acme
-from operations.expiry import Certificate
+from operations.expiry import Certificate, as_json, as_metrics
 from review.impacts import impacts
 from review.render import text
 from tests.unit.authority import issue
@@ -243,6 +244,23 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 def test_what_the_server_renews_is_overdue_by_its_own_life(left: float, life: float | None, is_overdue: bool) -> None:
     one = Certificate("any", NOW + timedelta(days=left), timedelta(days=life) if life else None)
     assert one.is_overdue(NOW, 21) is is_overdue
+
+
+def test_programs_are_told_of_each_certificate() -> None:
+    found = [
+        Certificate('the "first"', NOW + timedelta(days=30), timedelta(days=90)),
+        Certificate("the second", NOW - timedelta(days=1)),
+    ]
+    said = json.loads(as_json(found, NOW, 21))["certificates"]
+    assert [(one["daysLeft"], one["isOverdue"], one["until"]) for one in said] == [
+        (30, False, "2026-12-28T00:00:00Z"),
+        (-1, True, "2026-11-27T00:00:00Z"),
+    ]
+    assert as_metrics(found, NOW, 21).splitlines()[2:4] == [
+        'private_registry_certificate_end_seconds{what="the \\"first\\""} 1798416000',
+        'private_registry_certificate_end_seconds{what="the second"} 1795737600',
+    ]
+    assert as_metrics(found, NOW, 21).splitlines()[-1] == 'private_registry_certificate_overdue{what="the second"} 1'
 
 
 def test_who_renews_is_an_output_of_every_source() -> None:
