@@ -42,6 +42,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     "Volume": ("name",),
     "Users": ("users", "passwords", "anonymousPull"),
     **dict.fromkeys(("SelfSignedCertificate", "SigningAuthorityCertificate"), CERTIFICATE),
+    "AcmeCertificate": (*CERTIFICATE, "directory", "challenge", "dnsProvider", "profile", "keyType", "renewal"),
     "ClientTrust": ("host", "reference", "runtimes", "hostsEntry", "authorities"),
     "Verification": ("host", "verifies"),
     "HostFiles": ("host", "kind"),
@@ -109,6 +110,7 @@ def _record_life(stack: Stack, client_hosts: Hosts) -> None:
     record(stack, "authority-dropped", certificate=_signed_by("2026"))
     record(stack, "authority-first-dropped", certificate=_signed_by("2027"))
     _record_signing_authority(stack)
+    _record_acme(stack)
     record(stack, "destroy-data", command=("destroy", "--preview-only"))
     stack.configure(deleteData=None, protect=True)
     stack.up()
@@ -170,6 +172,14 @@ def _record_signing_authority(stack: Stack) -> None:
     record(stack, "signing-authority-trusted", certificate={**own_ones, "authority": root.pem})
     record(stack, "signing-authority-signs", certificate={**signing, "authority": own + root.pem})
     record(stack, "signing-authority-unprepared", certificate={**signing, "authority": root.pem})
+
+
+def _record_acme(stack: Stack) -> None:
+    """Record the move to an authority that gives certificates by ACME, with the old one besides."""
+    of_lego = {**stack.settings["images"], "lego": f"goacme/lego:v4.35.2{OTHER}"}
+    asked = {"source": "acme", "email": "ops@example.com", "profile": "shortlived"}
+    own = stack.outputs()["ca_certificate"]
+    record(stack, "acme", images=of_lego, certificate={**asked, "public": True, "authority": own})
 
 
 def _signed_by(*authorities: str) -> dict[str, Any]:

@@ -119,7 +119,11 @@ def test_ways_to_another_source_and_back_cut_off_nobody(stack: Stack, client_hos
         assert "2026" in issuer(client_hosts)
         assert "tls:index/selfSignedCert:SelfSignedCert" in {one["type"] for one in stack.resources()}, "the way back"
 
+        # As with a public authority: the client's system trusts it, and the old one stays in Docker's folder besides.
+        system = "/usr/local/share/ca-certificates/pebble.crt"
+        client_hosts.inside("one", f"cat > {system} && update-ca-certificates", known.issuer)
         known.record("clear-servfail", host="registry.test")
+        stack.configure(certificate={**known.settings, "public": True, "authority": own})
         stack.up()
         assert "Pebble" in issuer(client_hosts)
     assert tally.failures == []

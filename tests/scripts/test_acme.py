@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from components.certificates.acme import secrets_text, settings_text
 from components.scripts.script import script_text, with_payload
@@ -312,6 +313,23 @@ def test_what_was_lost_is_made_again(dash: Shell, place: Place) -> None:
             (place.served / f"one/{DOMAIN}.crt").unlink()
             (place.served / f"one/{DOMAIN}.key").write_text("rubbish\n")
             until("both are back", lambda: place.certificate() == kept and place.key() == key)
+
+
+def test_a_kill_at_any_moment_leaves_a_pair_that_works(dash: Shell, place: Place) -> None:
+    place.make(dash)
+    with answering(place.known.address, place.tokens):
+        assert place.ask(dash) == ""
+        key = place.key()
+        with place.kept():
+            for tenths in (3, 6, 9, 12, 15):
+                time.sleep(tenths / 10)
+                run(["docker", "kill", KEEPER])
+                assert place.certificate().public_key() == load_pem_private_key(key.encode(), None).public_key()
+                assert place.key() == key
+                run(["docker", "start", KEEPER])
+            last = place.certificate()
+            until("another one", lambda: place.certificate() != last)
+            assert place.key() == key
 
 
 def test_a_port_that_is_taken_is_told_of(known: Authority, lego: str) -> None:
