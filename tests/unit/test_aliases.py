@@ -228,7 +228,7 @@ def trusting(*names: str) -> dict[str, Any]:
     }
 
 
-def shown(op: str, old: list[str], new: list[str]) -> list[tuple[str, str, bool]]:
+def shown(op: str, old: list[str], new: list[str], **more: Any) -> list[tuple[str, str, bool]]:
     """Return what a preview says of other names, of the stack and of a client."""
     component = urn(f"{COMPONENT}ClientTrust", "one", REGISTRY)
     files = urn(f"{COMPONENT}HostFiles", "one", component)
@@ -236,7 +236,7 @@ def shown(op: str, old: list[str], new: list[str]) -> list[tuple[str, str, bool]
     events: list[Event] = [
         event("update", CERTIFICATE, "cert", certificate(*old), certificate(*new)),
         event("replace", SERVER, "server", hours, hours, ("certRequestPem",)),
-        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old), trusting(*new)),
+        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old) | more, trusting(*new) | more),
         event("same", f"{COMPONENT}HostFiles", "one", {}, {}, parent=component),
         event(op, COMMAND, "one", {}, {}, ("create", "stdin"), parent=files),
     ]
@@ -253,6 +253,11 @@ def test_a_preview_says_that_a_name_comes() -> None:
         (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
         ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry is found there", False),
     ]
+
+
+def test_a_preview_says_nothing_else_where_a_folder_is_all_that_comes() -> None:
+    *_, row = shown("update", ["a.test"], ["a.test", "b.test"], hostsEntry=None)
+    assert row == (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False)
 
 
 def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
