@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
-from tests.e2e.load import Connection, docker_load
+from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import Stack
 from tests.unit.authority import issue
 
@@ -181,6 +181,7 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
 
     stack.configure(domain="mirror.test", aliases=["registry.test"])
     with (
+        Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", PASSWORD).running() as tally,
         watched(client_hosts, "one") as answers,
         docker_load(client_hosts.container("two"), "registry.test", "ci", PASSWORD) as said,
     ):
@@ -191,6 +192,8 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     assert set(answers) == {"ok"}, "the name of before was never without trust"
     assert [line for line in said if line.startswith("failed")] == []
     assert len(said) > 3
+    assert tally.failures == []
+    assert tally.images.total() > 10
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["mirror.test", "registry.test"]
     assert stack.preview() == []
     client_hosts.inside("two", f"echo >> {CA}; rm /etc/docker/certs.d/registry.test:443")
