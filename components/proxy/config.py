@@ -167,12 +167,14 @@ def nginx_text(
     aliases: Iterable[str] = (),
 ) -> str:
     """Render nginx.conf with a stand-in for its generation; the arguments are those of ``nginx_config``."""
+    names = [server_name(name) for name in (domain, *aliases)]
     values = {
         "workers": workers,
         "root": ROOT,
         "health_port": HEALTH_PORT,
         # The first one is what a renewed certificate is called by.
-        "server_name": " ".join(map(server_name, [domain, *aliases])),
+        "server_name": " ".join(names),
+        "names": len(names) > 1,
         "routes": ROUTES,
         "blob": _BLOB,
         "manifest": _MANIFEST,

@@ -1,6 +1,6 @@
 """The authority is rotated in three steps, or gives way to another source, or a name to another: nobody is untrusted.
 
-Costs 14 updates and 4 previews, and two hosts.
+Costs 14 updates, 4 previews and a look, and two hosts.
 """
 
 import re
@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.load import Connection, Load, docker_load
@@ -178,6 +179,8 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     client_hosts.inside("one", f"docker pull {pushed(client_hosts, 'mirror.test:443')}")
     client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["registry.test", "mirror.test"]
+    log = run(["docker", "logs", f"private-registry-{stack.name}-proxy"])
+    assert all(f'"name":"{name}","user":"ci"' in log for name in ("registry.test", "mirror.test"))
 
     stack.configure(domain="mirror.test", aliases=["registry.test"])
     with (

@@ -129,6 +129,8 @@ def test_nginx_knows_all_names_and_calls_the_registry_as_its_client_does(declare
         "[fd00::2]": "[fd00::2]:8443",
     }
     assert found["access.js"] == plain["access.js"]
+    assert '"name":"$host",' in found["nginx.conf"], "the log says who still uses which"
+    assert "$host" not in plain["nginx.conf"]
     assert found["nginx.conf"].count("proxy_set_header Host registry.test:8443;") > 0
     assert "proxy_set_header Host b.test" not in found["nginx.conf"]
 
