@@ -149,7 +149,7 @@ def test_an_authority_of_acme_is_asked_for_all_names_in_their_order(declare: Dec
     source = Acme.model_validate(ACME["certificate"])
     assert "aliases='c.test b.test'\n" in settings_text(source, "registry.test", "one", ["c.test", "b.test"])
     assert "aliases" not in settings_text(source, "registry.test", "one")
-    pairs = set()
+    pairs: set[str] = set()
     for names in ([], ["b.test"], ["c.test"], ["b.test", "c.test"]):
         [found] = [
             one
