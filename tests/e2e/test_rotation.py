@@ -180,7 +180,7 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["registry.test", "mirror.test"]
     log = run(["docker", "logs", f"private-registry-{stack.name}-proxy"])
-    assert all(f'"name":"{name}","user":"ci"' in log for name in ("registry.test", "mirror.test"))
+    assert all(f'"name":"{name}",' in log for name in ("registry.test", "mirror.test"))
 
     stack.configure(domain="mirror.test", aliases=["registry.test"])
     with (
