@@ -20,7 +20,7 @@ run() {
 fail_at_docker() {
 	said=$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)
 	without=$(docker info --format '{{.NoProxy}}' 2> /dev/null) || true
-	! is_proxied || said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"
+	if is_proxied; then said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"; fi
 	fail "$said"
 }
 

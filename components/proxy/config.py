@@ -167,12 +167,13 @@ def nginx_text(
     aliases: Iterable[str] = (),
 ) -> str:
     """Render nginx.conf with a stand-in for its generation; the arguments are those of ``nginx_config``."""
+    names = [server_name(name) for name in (domain, *aliases)]
     values = {
         "workers": workers,
         "root": ROOT,
         "health_port": HEALTH_PORT,
-        # The first one is what a renewed certificate is called by.
-        "server_name": " ".join(map(server_name, [domain, *aliases])),
+        "server_name": " ".join(names),
+        "names": len(names) > 1,
         "routes": ROUTES,
         "blob": _BLOB,
         "manifest": _MANIFEST,
@@ -227,15 +228,23 @@ def login_config(workers: int = 2) -> str:
     return render("proxy/login/login.conf.j2", root=ROOT, login_port=LOGIN_PORT, workers=workers)
 
 
-def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "") -> str:
+def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "", domain: str = "") -> str:
     """Render what belongs to the certificate: without one, nginx does not listen for clients.
 
     Args:
         addresses: How many of the server's addresses lead here, each to a port of its own.
         ipv6: Whether clients get to the container by IPv6 too; a kernel without it would refuse to listen.
         renewed: The folder, beside the bundles, in which the certificate is renewed; empty where it is in the bundle.
+        domain: By which it is called there.
     """
-    return render("proxy/listen.conf.j2", root=ROOT, ports=HTTPS_PORTS[:addresses], ipv6=ipv6, renewed=renewed)
+    return render(
+        "proxy/listen.conf.j2",
+        root=ROOT,
+        ports=HTTPS_PORTS[:addresses],
+        ipv6=ipv6,
+        renewed=renewed,
+        server_name=server_name(domain),
+    )
 
 
 def server_name(domain: str) -> str:

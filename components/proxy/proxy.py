@@ -175,7 +175,7 @@ class Proxy(Component):
         files = {
             "listen.conf": File(
                 pulumi.Output.all(self._where.all, self._where.has_own_ipv6, pair.renewed).apply(
-                    lambda known: tls_listener(len(known[0]), *known[1:])
+                    lambda known: tls_listener(len(known[0]), known[1], known[2], self._args.domain)
                 )
             ),
             **{

@@ -1,6 +1,6 @@
 """The authority is rotated in three steps, or gives way to another source, or a name to another: nobody is untrusted.
 
-Costs 14 updates and 4 previews, and two hosts.
+Costs 14 updates, 4 previews and a look, and two hosts.
 """
 
 import re
@@ -13,9 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
-from tests.e2e.load import Connection, docker_load
+from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import Stack
 from tests.unit.authority import issue
 
@@ -178,9 +179,12 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     client_hosts.inside("one", f"docker pull {pushed(client_hosts, 'mirror.test:443')}")
     client_hosts.inside("one", "docker login -u ci --password-stdin mirror.test", PASSWORD)
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["registry.test", "mirror.test"]
+    log = run(["docker", "logs", f"private-registry-{stack.name}-proxy"])
+    assert all(f'"name":"{name}",' in log for name in ("registry.test", "mirror.test"))
 
     stack.configure(domain="mirror.test", aliases=["registry.test"])
     with (
+        Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", PASSWORD).running() as tally,
         watched(client_hosts, "one") as answers,
         docker_load(client_hosts.container("two"), "registry.test", "ci", PASSWORD) as said,
     ):
@@ -191,6 +195,8 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
     assert set(answers) == {"ok"}, "the name of before was never without trust"
     assert [line for line in said if line.startswith("failed")] == []
     assert len(said) > 3
+    assert tally.failures == []
+    assert tally.images.total() > 10
     assert client_hosts.inside("one", "head -n 1 /etc/hosts").split()[1:3] == ["mirror.test", "registry.test"]
     assert stack.preview() == []
     client_hosts.inside("two", f"echo >> {CA}; rm /etc/docker/certs.d/registry.test:443")

@@ -482,12 +482,13 @@ def test_what_somebody_else_has_for_an_alias_is_not_overwritten(shell: Shell, ho
     assert (host / "certs.d/registry.test").exists() == (verb == "update")
 
 
-def test_another_stacks_alias_is_none_of_ours(shell: Shell, host: Path) -> None:
-    other = [f"directory={host}/certs.d/other.test", "file=ca.crt:0644:12ab", *marked("other")[1:]]
+@pytest.mark.parametrize("domain", ["other.test", "registry.test"])
+def test_another_stacks_alias_is_none_of_ours(shell: Shell, host: Path, domain: str) -> None:
+    other = [f"directory={host}/certs.d/{domain}", "file=ca.crt:0644:12ab", *marked("other")[1:]]
     shell.run(SCRIPT, "create", *other, "aliases=b.test", f"hosts={host}/hosts", payload=OLD)
     shell.run(SCRIPT, "create", *place(host), "aliases=c.test:8443", payload=OLD)
     shell.run(SCRIPT, "update", *place(host), payload=OLD)
-    assert folders(host).keys() == {"registry.test", "other.test", "b.test"}
+    assert folders(host).keys() == {"registry.test", domain, "b.test"}
 
 
 def moved(host: Path, domain: str, *aliases: str) -> list[str]:

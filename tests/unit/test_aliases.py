@@ -129,6 +129,8 @@ def test_nginx_knows_all_names_and_calls_the_registry_as_its_client_does(declare
         "[fd00::2]": "[fd00::2]:8443",
     }
     assert found["access.js"] == plain["access.js"]
+    assert '"name":"$host",' in found["nginx.conf"], "the log says who still uses which"
+    assert "$host" not in plain["nginx.conf"]
     assert found["nginx.conf"].count("proxy_set_header Host registry.test:8443;") > 0
     assert "proxy_set_header Host b.test" not in found["nginx.conf"]
 
@@ -147,15 +149,16 @@ def test_an_authority_of_acme_is_asked_for_all_names_in_their_order(declare: Dec
     source = Acme.model_validate(ACME["certificate"])
     assert "aliases='c.test b.test'\n" in settings_text(source, "registry.test", "one", ["c.test", "b.test"])
     assert "aliases" not in settings_text(source, "registry.test", "one")
-    pairs = set()
+    pairs: set[str] = set()
     for names in ([], ["b.test"], ["c.test"], ["b.test", "c.test"]):
         [found] = [
             one
             for one in declare(aliases=names, **ACME).resources
             if one.name == "registry-proxy-tls" and "stdin" in one.inputs
         ]
-        [line] = [line for line in read_payload(found.plain("stdin"))["listen.conf"].splitlines() if "Renewed" in line]
-        pairs.add(line)
+        lines = read_payload(found.plain("stdin"))["listen.conf"].splitlines()
+        assert "server_name registry.test;" in lines, "the pair is found, whatever comes first in nginx.conf"
+        pairs.update(line for line in lines if "Renewed" in line)
     assert len(pairs) == 4, "other names are another pair, and no name is asked for that there is"
 
 
@@ -228,7 +231,7 @@ def trusting(*names: str) -> dict[str, Any]:
     }
 
 
-def shown(op: str, old: list[str], new: list[str]) -> list[tuple[str, str, bool]]:
+def shown(op: str, old: list[str], new: list[str], **more: Any) -> list[tuple[str, str, bool]]:
     """Return what a preview says of other names, of the stack and of a client."""
     component = urn(f"{COMPONENT}ClientTrust", "one", REGISTRY)
     files = urn(f"{COMPONENT}HostFiles", "one", component)
@@ -236,7 +239,7 @@ def shown(op: str, old: list[str], new: list[str]) -> list[tuple[str, str, bool]
     events: list[Event] = [
         event("update", CERTIFICATE, "cert", certificate(*old), certificate(*new)),
         event("replace", SERVER, "server", hours, hours, ("certRequestPem",)),
-        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old), trusting(*new)),
+        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old) | more, trusting(*new) | more),
         event("same", f"{COMPONENT}HostFiles", "one", {}, {}, parent=component),
         event(op, COMMAND, "one", {}, {}, ("create", "stdin"), parent=files),
     ]
@@ -253,6 +256,11 @@ def test_a_preview_says_that_a_name_comes() -> None:
         (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
         ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry is found there", False),
     ]
+
+
+def test_a_preview_says_nothing_else_where_a_folder_is_all_that_comes() -> None:
+    *_, row = shown("update", ["a.test"], ["a.test", "b.test"], hostsEntry=None)
+    assert row == (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False)
 
 
 def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
