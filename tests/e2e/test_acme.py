@@ -21,13 +21,15 @@ from tests.e2e.stack import SERVER_FILES, Stack
 
 NAME = "acme"
 PREFIX = f"private-registry-{NAME}"
-RENEWALS = 3
+RENEWALS = 2
+SECONDS = 40
+"""How long a certificate lives: a third of it has to be enough for a renewal, also on a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def known(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     client_hosts.start("one")
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway) as known:
+    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway, seconds=SECONDS) as known:
         yield known
 
 
