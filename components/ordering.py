@@ -40,7 +40,7 @@ def keep_all_without(commands: Sequence[Command], others: Sequence[Command], rea
     Of a program that fails the engine takes nothing away. Else it would delete what is not declared any more, though
     what was to take its place is not there.
     """
-    if pulumi.runtime.is_dry_run():
+    if not commands or pulumi.runtime.is_dry_run():
         return
 
     def judge(failed: list[Command]) -> None:
