@@ -255,11 +255,7 @@ def yaml_file(value: object, info: ValidationInfo) -> Any:
         ValueError: As of ``resolve``, or the text is no YAML.
     """
     path = resolve(value, info)
-    text = _read(path)
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ValueError(f"{path} is not valid YAML") from None
+    return _parsed(_read(path), path)
 
 
 def secret_yaml(value: object, info: ValidationInfo) -> Any:
@@ -268,11 +264,14 @@ def secret_yaml(value: object, info: ValidationInfo) -> Any:
     Raises:
         ValueError: As of ``secret_file``, or the text is no YAML.
     """
-    text = secret_file(value, info)
+    return _parsed(secret_file(value, info), value)
+
+
+def _parsed(text: str, file: object) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ValueError(f"{value} is not valid YAML") from None
+        raise ValueError(f"{file} is not valid YAML") from None
 
 
 def _as_text(value: object) -> object:
