@@ -18,12 +18,12 @@ def registry_reference(domain: str, https_port: int) -> str:
     Returns:
         ``registry.example.com`` for port 443, ``registry.example.com:8443`` otherwise; IPv6 in brackets.
     """
-    return _host(domain) if https_port == DEFAULT_HTTPS_PORT else full_reference(domain, https_port)
+    return as_host(domain) if https_port == DEFAULT_HTTPS_PORT else full_reference(domain, https_port)
 
 
 def full_reference(domain: str, https_port: int) -> str:
     """Return the name with the port, also where that is 443: people write it, and Docker looks up a folder for it."""
-    return f"{_host(domain)}:{https_port}"
+    return f"{as_host(domain)}:{https_port}"
 
 
 def is_ip_address(domain: str) -> bool:
@@ -35,7 +35,8 @@ def is_ip_address(domain: str) -> bool:
     return True
 
 
-def _host(domain: str) -> str:
+def as_host(domain: str) -> str:
+    """Return a domain as it stands in a URL and nginx calls it: an IPv6 address in brackets."""
     return f"[{domain}]" if _is_ipv6(domain) else domain
 
 

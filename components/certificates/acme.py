@@ -16,8 +16,8 @@ from ..containers.images import pinned_image
 from ..containers.orphans import STACK
 from ..hosts import File, Reader, ReleasedFiles
 from ..ordering import without_dependencies
-from ..proxy.config import server_name
 from ..proxy.pair import Pair
+from ..registry_reference import as_host
 from ..scripts.script import script_text, with_payload, words
 from ..settings.certificates import Acme
 from ..storage.volume_owner import give
@@ -224,7 +224,7 @@ def settings_text(source: Acme, domain: str, identity: str, aliases: Sequence[st
     return _assigned(
         id=identity,
         domain=domain,
-        server=server_name(domain),
+        server=as_host(domain),
         directory=source.directory,
         email=source.email or "",
         keytype=_KEY_TYPES[source.key_type],

@@ -13,7 +13,7 @@ from ..containers.container import hardened_container, said_of, wait_until_healt
 from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
 from ..proxy.addresses import addresses
-from ..proxy.config import server_name
+from ..registry_reference import as_host
 from ..templates import render
 from .certificate import CertificateArgs
 
@@ -106,7 +106,7 @@ def challenge_config(
     return render(
         "certificates/challenge.conf.j2",
         reference=reference,
-        aliases={server_name(alias): known_as for alias, known_as in aliases.items()},
+        aliases={as_host(alias): known_as for alias, known_as in aliases.items()},
         ports=PORTS[:addresses],
         ipv6=ipv6,
         challenges=_TOKENS,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..registry.config import DATA, REPOSITORY_NAME
+from ..registry_reference import as_host
 from ..templates import render
 from .login.htpasswd import MAX_BCRYPT_COST
 
@@ -167,7 +168,7 @@ def nginx_text(
     aliases: Iterable[str] = (),
 ) -> str:
     """Render nginx.conf with a stand-in for its generation; the arguments are those of ``nginx_config``."""
-    names = [server_name(name) for name in (domain, *aliases)]
+    names = [as_host(name) for name in (domain, *aliases)]
     values = {
         "workers": workers,
         "root": ROOT,
@@ -209,7 +210,7 @@ def login_scripts(reference: str, login: str, aliases: Mapping[str, str] = Mappi
         "login": f"http://{login}:{LOGIN_PORT}",
         "repository": REPOSITORY_NAME,
         "costs": list(_COSTS),
-        **({"aliases": {server_name(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),
+        **({"aliases": {as_host(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),
     }
     return {
         "access.js": _ACCESS.read_text(encoding="utf-8"),
@@ -243,13 +244,8 @@ def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "", doma
         ports=HTTPS_PORTS[:addresses],
         ipv6=ipv6,
         renewed=renewed,
-        server_name=server_name(domain),
+        server_name=as_host(domain),
     )
-
-
-def server_name(domain: str) -> str:
-    """Return how nginx calls the domain."""
-    return f"[{domain}]" if ":" in domain else domain
 
 
 def _error(code: str, message: str) -> str:
