@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from review.events import Preview, State, Step
+from review.events import Preview, Step
 from review.impact import DONE, Impact
-from review.server import name
+from review.server import CONTAINER_EFFECTS, name
 
 _ASKING = {
     "names": "name",
@@ -53,9 +53,8 @@ def challenge(step: Step, preview: Preview) -> Iterator[Impact]:
         "create": "published: it answers the authority, and sends all else to HTTPS",
         "replace": "stopped and started again: for a moment nobody is sent to HTTPS",
         "delete": "no longer published",
-        "update": "changed while it runs; nothing restarts",
     }
-    yield Impact(name(preview), "nginx on port 80", effects[step.op])
+    yield _container(step, preview, "nginx on port 80", effects)
 
 
 def renewal(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -64,14 +63,17 @@ def renewal(step: Step, preview: Preview) -> Iterator[Impact]:
         "create": "starts for the first time; it may not listen, and nobody reaches it",
         "replace": "stopped and started again; what is served stays",
         "delete": "stopped",
-        "update": "changed while it runs; nothing restarts",
     }
-    yield Impact(name(preview), "lego, which renews the certificate", effects[step.op])
+    yield _container(step, preview, "lego, which renews the certificate", effects)
+
+
+def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, str]) -> Impact:
+    return Impact(name(preview), what, {**CONTAINER_EFFECTS, **effects}[step.op])
 
 
 def store(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the account and the certificates."""
-    volume = f"volume {_volume(step.old) or _volume(step.new)}"
+    volume = f"volume {step.old.text('name') or step.new.text('name')}"
     if step.op == "create":
         effect = "made for the account and the certificates, or taken over with them where it is there already"
         yield Impact(name(preview), volume, effect)
@@ -81,7 +83,3 @@ def store(step: Step, preview: Preview) -> Iterator[Impact]:
         yield Impact(name(preview), f"{volume}: leaves the stack", "kept, with the account and the certificates")
     else:
         yield Impact(name(preview), f"{volume}: {DONE[step.op]}", "the account and the certificates are deleted")
-
-
-def _volume(state: State) -> str | None:
-    return state.text("name")

@@ -35,7 +35,7 @@ _NEW_CERTIFICATE = {
 }
 _KEPT = "nginx keeps the one it has, since the clients refuse"
 _FILES, _HERE = ":ReleasedFiles", "localhost"
-_CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
+CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER, _IMAGE = ":Container", ":RemoteImage"
 
 
@@ -166,7 +166,7 @@ def provider(step: Step, preview: Preview) -> Iterator[Impact]:
 
 def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, str], disruptive: Set[str]) -> Impact:
     """Say how a container changes: ``effects`` where it is replaced or deleted, else what is so for each of them."""
-    effect = {**_CONTAINER_EFFECTS, **effects}[step.op]
+    effect = {**CONTAINER_EFFECTS, **effects}[step.op]
     return Impact(name(preview), f"{what}: {_difference(step, preview)}", effect, disruptive=step.op in disruptive)
 
 
