@@ -1,12 +1,13 @@
 """What ends some day, who sees to it that there is another one in time, and from when on nobody has done so."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from components.settings.certificates.source import days_of
 
 _SHARE = 5
 """Of its life, one part is left when a certificate is overdue: others are renewed at a half or two thirds."""
@@ -73,8 +74,8 @@ class Thresholds:
         """Return what has to be left, or there is a warning."""
         if self.warn is not None:
             return timedelta(days=self.warn)
-        window = re.search(r" last (\d+) days", one.renewal)
-        days = [_DAYS[one.kind][0], *([int(window[1]) * _WINDOW] if window else [])]
+        window = days_of(one.renewal)
+        days = [_DAYS[one.kind][0], *([window * _WINDOW] if window else [])]
         return min(timedelta(days=min(days)), one.life / _SHARE)
 
     def failure(self, one: Certificate) -> timedelta:

@@ -14,6 +14,16 @@ KeyType = Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
 USUAL_KEY: KeyType = "P-256"
 
 
+_BY_UPDATE = "an update in its last {} days"
+
+
+def days_of(renewal: str) -> int | None:
+    """Return in how many days before its end an update renews a certificate, of what ``renewal`` says; else None."""
+    before, after = _BY_UPDATE.split("{}")
+    days = renewal.removeprefix(before).removesuffix(after)
+    return int(days) if days.isdecimal() and renewal == _BY_UPDATE.format(days) else None
+
+
 class CertificateSource(Section):
     """Where the server certificate comes from."""
 
@@ -67,7 +77,7 @@ class Signed(CertificateSource):
     @property
     def renewal(self) -> str:
         """Who sees to it that there is another one in time."""
-        return f"an update in its last {self.renewal_days} days"
+        return _BY_UPDATE.format(self.renewal_days)
 
     @model_validator(mode="after")
     def _renewal_is_rare(self) -> Self:
