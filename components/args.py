@@ -11,315 +11,325 @@ import pulumi
 
 
 class SshAccessArgs(TypedDict, total=False):
-    """Where an SSH server is, and how to log in to it."""
+    """An SSH server and how to log in to it: a client, a bastion, or the server."""
 
     private_key: pulumi.Input[str]
-    """The SSH key, in OpenSSH or PEM form; set it with --secret."""
+    """The SSH private key, in OpenSSH or PEM form. Set it with `--secret`."""
     private_key_file: str
-    """Or the file that holds it."""
+    """The file that contains it. Only its owner must be able to read it."""
     private_key_password: pulumi.Input[str]
-    """The passphrase of the SSH key, where it has one; set it with --secret."""
+    """The passphrase of the SSH key. Set it with `--secret`."""
     private_key_password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     password: pulumi.Input[str]
-    """In place of a key: the user's password; set it with --secret."""
+    """The password of the SSH user. Set it with `--secret`."""
     password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     agent: bool
-    """In place of a key: the SSH agent that SSH_AUTH_SOCK names when `pulumi` runs."""
+    """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
     host_key: pulumi.Input[str]
-    """The host's public key, as its key file or a line of known_hosts has it; a host with another one is refused."""
+    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another
+    key is refused."""
     host: Required[str]
-    """DNS name or IP address."""
+    """DNS name or IP address of the host."""
     user: str
-    """Anyone but root needs sudo without a password, but on a bastion."""
+    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo."""
     port: int
-    """The port of its SSH server."""
+    """SSH port of the host."""
 
 
 class DockerHostAccessArgs(TypedDict, total=False):
-    """How to log in to the Docker host; its address, user and port stand in ``dockerHost``."""
+    """How to log in to the server. Its host, user and port are in ``dockerHost``."""
 
     private_key: pulumi.Input[str]
-    """The SSH key, in OpenSSH or PEM form; set it with --secret."""
+    """The SSH private key, in OpenSSH or PEM form. Set it with `--secret`."""
     private_key_file: str
-    """Or the file that holds it."""
+    """The file that contains it. Only its owner must be able to read it."""
     private_key_password: pulumi.Input[str]
-    """The passphrase of the SSH key, where it has one; set it with --secret."""
+    """The passphrase of the SSH key. Set it with `--secret`."""
     private_key_password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     password: pulumi.Input[str]
-    """In place of a key: the user's password; set it with --secret."""
+    """The password of the SSH user. Set it with `--secret`."""
     password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     agent: bool
-    """In place of a key: the SSH agent that SSH_AUTH_SOCK names when `pulumi` runs."""
+    """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
     host_key: pulumi.Input[str]
-    """The host's public key, as its key file or a line of known_hosts has it; a host with another one is refused."""
+    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another
+    key is refused."""
     bastion: SshAccessArgs
-    """The host through which it is reached, where there is no direct way."""
+    """The host through which the server is reached."""
 
 
 class SelfSignedArgs(TypedDict, total=False):
-    """The stack makes authorities and a server certificate."""
+    """The stack creates CAs and a server certificate."""
 
     source: Literal["self-signed"]
     authority: pulumi.Input[str]
-    """What clients trust besides, PEM, on the way to another source."""
+    """Additional CA certificates that clients also trust, PEM. Needed only to change to another `source`
+    (rotate.md)."""
     authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     validity_days: int
-    """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
+    """Lifetime of the server certificate. It must be shorter than that of the CA. Mozilla's rules allow 366 days at
+    most."""
     renewal_days: int
-    """How many days before its end an update replaces the server certificate."""
+    """An update renews the server certificate in its last days; this is their number."""
     key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
-    """Of the server's key; another one makes a new key and certificate at once."""
+    """Type of the server key."""
     rotation: str
-    """Any text; another one makes a new server key and certificate at once."""
+    """Change it to any new text, and the next update creates a new server key and certificate."""
     authorities: Sequence[str]
-    """Names of the authorities. The first signs, clients trust all of them."""
+    """Names of the CAs. The first one signs, and clients trust all of them."""
     authority_validity_days: int
-    """How long an authority lives."""
+    """Lifetime of each CA."""
 
 
 class ProvidedArgs(TypedDict, total=False):
-    """You bring the server certificate and its key along, and renew them."""
+    """You provide the server certificate and its key, and renew them."""
 
     source: Literal["provided"]
     authority: pulumi.Input[str]
-    """What clients have to trust, PEM."""
+    """The CA certificates that clients must trust, PEM."""
     authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     public: bool
-    """Clients trust the issuer already, so nothing is distributed."""
+    """`true`: the system of each client already trusts the CA, so no CA certificate is installed."""
     chain: pulumi.Input[str]
-    """The server certificate, then each issuer after the one it issued, PEM."""
+    """The server certificate, followed by the intermediate CA certificates, PEM."""
     chain_file: str
-    """Or the file that holds them."""
+    """The file that contains them."""
     key: pulumi.Input[str]
-    """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
+    """The private key of the first certificate of the chain, PEM, not encrypted. Set it with `--secret`."""
     key_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
 
 
 class SigningAuthorityArgs(TypedDict, total=False):
-    """An authority of yours signs: the stack has its key, makes the server certificate, and renews it."""
+    """Your own CA signs: the stack has its key, creates the server certificate, and renews it."""
 
     source: Literal["signing-authority"]
     authority: pulumi.Input[str]
-    """What clients have to trust, PEM; without it the root at the end of the chain."""
+    """The CA certificates that clients must trust, PEM. Without it, the root at the end of the chain."""
     authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     public: bool
-    """Clients trust the issuer already, so nothing is distributed."""
+    """`true`: the system of each client already trusts the CA, so no CA certificate is installed."""
     chain: pulumi.Input[str]
-    """The authority that signs, often an intermediate one, then each issuer after the one it issued, PEM."""
+    """The certificate of the CA that signs, often an intermediate CA, followed by those of its issuers, PEM."""
     chain_file: str
-    """Or the file that holds them."""
+    """The file that contains them."""
     key: pulumi.Input[str]
-    """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
+    """The private key of the first certificate of the chain, PEM, not encrypted. Set it with `--secret`."""
     key_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     validity_days: int
-    """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
+    """Lifetime of the server certificate. It must be shorter than that of the CA. Mozilla's rules allow 366 days at
+    most."""
     renewal_days: int
-    """How many days before its end an update replaces the server certificate."""
+    """An update renews the server certificate in its last days; this is their number."""
     key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
-    """Of the server's key; another one makes a new key and certificate at once."""
+    """Type of the server key."""
     rotation: str
-    """Any text; another one makes a new server key and certificate at once."""
+    """Change it to any new text, and the next update creates a new server key and certificate."""
 
 
 class AcmeArgs(TypedDict, total=False):
-    """Let's Encrypt, or another authority that speaks ACME. The server asks for the certificate, and renews it."""
+    """Let's Encrypt, or another ACME CA. The server requests the certificate, and renews it."""
 
     source: Literal["acme"]
     authority: pulumi.Input[str]
-    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
+    """The CA certificates that clients must trust, PEM. Not needed if their systems trust the CA already."""
     authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     public: bool
-    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
+    """`true`: the systems of the clients trust the CA already; `authority` is installed in addition, to change from
+    another `source`."""
     directory: str
-    """The directory of the authority, by default that of Let's Encrypt."""
+    """URL of the ACME directory. Default: Let's Encrypt."""
     directory_authority: pulumi.Input[str]
-    """Where the directory has a certificate of an authority of one's own: that authority, PEM."""
+    """If the directory has a certificate of your own CA: that CA certificate, PEM."""
     directory_authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     email: str
-    """Where the authority writes to, if it does."""
+    """Address for messages of the CA."""
     external_account_key_id: pulumi.Input[str]
-    """Where the authority wants an account that is bound to one that it knows: the id of the key."""
+    """External account binding, if the CA requires it: the ID of the key."""
     external_account_key: pulumi.Input[str]
-    """And the key (HMAC, base64url); set it with --secret."""
+    """The key of the external account (HMAC, base64url). Set it with `--secret`."""
     external_account_key_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     challenge: Literal["http-01", "dns-01"]
-    """How the name is proven: on port 80 of the server, or by a record in DNS."""
+    """How the CA verifies the name: `http-01` on port 80 of the server, `dns-01` by a DNS record."""
     dns_provider: str
-    """Who changes the record: one of lego's names, such as `cloudflare`, `route53` or `rfc2136`."""
+    """The DNS service for `dns-01`, by its name in lego: for example `cloudflare`, `route53` or `rfc2136`."""
     dns_variables: pulumi.Input[Mapping[str, str]]
-    """The variables that the provider wants, each with its value; set them with --secret."""
+    """The environment variables that lego needs for this DNS service, such as an API token. Set each with
+    `--secret`."""
     dns_variables_file: str
-    """Or a YAML file that holds them."""
+    """A YAML file that contains them."""
     dns_resolvers: Sequence[str]
-    """Name servers, HOST[:PORT], that are asked in place of the server's own."""
+    """DNS servers, `HOST[:PORT]`, that are asked instead of those of the server."""
     dns_wait_seconds: int
-    """Wait so long for the record, in place of asking the zone's name servers until they have it."""
+    """Wait so long after the record was created. 0: ask the DNS servers of the zone until they have it."""
     profile: str
-    """A profile that the authority offers, such as `shortlived`."""
+    """A certificate profile of the CA, for example `shortlived`."""
     preferred_chain: str
-    """Where the authority offers several chains: the common name of the issuer that it is to end with."""
+    """If the CA offers several chains: the common name of the root in the wanted one."""
     key_type: Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
-    """Of the server's key."""
+    """Type of the server key."""
     rotation: str
-    """Any text; another one makes a new server key and certificate at once."""
+    """Change it to any new text, and the next update creates a new server key and certificate."""
 
 
 class VolumeArgs(TypedDict, total=False):
-    """A volume of the server's Docker; there is nothing to set."""
+    """A volume of the server's Docker."""
 
     type: Literal["volume"]
 
 
 class S3Args(TypedDict, total=False):
-    """A bucket of Amazon S3, or of what speaks its protocol. The stack never makes, empties or deletes it."""
+    """A bucket of Amazon S3, or of a compatible server. The stack never creates, empties or deletes it."""
 
     type: Literal["s3"]
     bucket: Required[pulumi.Input[str]]
-    """The bucket, which is there already."""
+    """Name of the bucket. It must exist."""
     region: Required[pulumi.Input[str]]
-    """Its region; of a server of one's own what that is configured with, often `us-east-1`."""
+    """Region of the bucket. For your own S3 server, the region that it is configured with, often `us-east-1`."""
     endpoint: pulumi.Input[str]
-    """`https://HOST[:PORT]` of a server that is not Amazon's; layers are sent in clear to one with `http://`."""
+    """`https://HOST[:PORT]` of an S3 server that is not Amazon's. With `http://` the images are sent unencrypted."""
     prefix: str
-    """What the keys of the objects start with, such as `team/registry`; two registries may not share one."""
+    """Prefix of all object names, for example `team/registry`. Two registries must not share one."""
     access_key_id: pulumi.Input[str]
-    """The id of the access key; set it with --secret."""
+    """ID of the access key. Set it with `--secret`."""
     access_key_id_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     secret_access_key: pulumi.Input[str]
-    """The secret of the access key; set it with --secret."""
+    """Secret of the access key. Set it with `--secret`."""
     secret_access_key_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     authority: pulumi.Input[str]
-    """Where the endpoint has a certificate of an authority of one's own: that authority, PEM."""
+    """If the endpoint has a certificate of your own CA: that CA certificate, PEM."""
     authority_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     cache_size: int
-    """GiB of the server's disk for the layers that nginx keeps there, for whoever pulls them next."""
+    """Size in GiB of nginx's layer cache on the server's disk."""
     keep_volume: bool
-    """While images move from the volume or back: nginx leaves it mounted, need not start again, and keeps no layers."""
+    """`true` while images move between volume and bucket: nginx keeps the volume mounted, and caches no layers."""
 
 
 class UserArgs(TypedDict, total=False):
-    """Somebody who may log in."""
+    """A user who can log in."""
 
     name: Required[str]
-    """What the user logs in with: printable, without spaces, ':' and '~'."""
+    """The login name. Not allowed: spaces, `:`, `~`, and `#` as the first character."""
     password: pulumi.Input[str]
-    """The password, its bcrypt hash, or what `htpasswd -nB NAME` prints; set it with --secret. Without any, one is
-    made, see `pulumi stack output`."""
+    """The password, its bcrypt hash, or a line that `htpasswd -nB NAME` prints. Set it with `--secret`. Without a
+    password the stack generates one: `pulumi stack output passwords --show-secrets`."""
     password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     previous_password: pulumi.Input[str]
-    """A password, or its hash, that is accepted besides, until all who use it have the new one."""
+    """An old password, or its hash, that is accepted too, until all users of it have the new one."""
     previous_password_file: str
-    """Or the file that holds it."""
+    """The file that contains it."""
     rotation: str
-    """Where the password is made: any text; another one makes another password."""
+    """Only for a generated password. Change it to any new text, and the next update generates a new password."""
     access: Literal["pull", "push", "admin"]
-    """`pull`; `push`, which may pull too; or `admin`, which may also delete."""
+    """`pull`; `push`, which includes pull; or `admin`, which also includes deletion."""
     repositories: Sequence[str]
-    """Where: each repository with all below it; `*` for all there are."""
+    """The repositories to which `access` applies, each with all below it. `*` means all."""
 
 
 class ClientArgs(TypedDict, total=False):
-    """A host that pulls from the registry and has to trust it."""
+    """A host that pulls from the registry and must trust it."""
 
     private_key: pulumi.Input[str]
-    """The SSH key, in OpenSSH or PEM form; set it with --secret."""
+    """The SSH private key, in OpenSSH or PEM form. Set it with `--secret`."""
     private_key_file: str
-    """Or the file that holds it."""
+    """The file that contains it. Only its owner must be able to read it."""
     private_key_password: pulumi.Input[str]
-    """The passphrase of the SSH key, where it has one; set it with --secret."""
+    """The passphrase of the SSH key. Set it with `--secret`."""
     private_key_password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     password: pulumi.Input[str]
-    """In place of a key: the user's password; set it with --secret."""
+    """The password of the SSH user. Set it with `--secret`."""
     password_file: str
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     agent: bool
-    """In place of a key: the SSH agent that SSH_AUTH_SOCK names when `pulumi` runs."""
+    """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
     host_key: pulumi.Input[str]
-    """The host's public key, as its key file or a line of known_hosts has it; a host with another one is refused."""
+    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another
+    key is refused."""
     host: Required[str]
-    """DNS name or IP address."""
+    """DNS name or IP address of the host."""
     user: str
-    """Anyone but root needs sudo without a password, but on a bastion."""
+    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo."""
     port: int
-    """The port of its SSH server."""
+    """SSH port of the host."""
     local: bool
-    """This machine: reached without SSH."""
+    """`true`: this client is the control machine, so no SSH is needed."""
     bastion: SshAccessArgs
-    """The host through which the client is reached, where there is no direct way."""
+    """The host through which the client is reached."""
     hosts_entry: str
-    """Where there is no DNS: the address that the client's /etc/hosts gives the registry's domain."""
+    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
     runtimes: Sequence[Literal["docker", "system"]]
-    """What it comes to trust by: `docker`, the registry's folder for Docker; `system`, the trust store of the
-    machine, for curl, Go programs and most others."""
+    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
+    of the machine, which curl, Go programs and most others use."""
 
 
 class ImagesArgs(TypedDict, total=False):
-    """The images of the containers, pinned."""
+    """The images of the containers, pinned by digest."""
 
     registry: str
-    """NAME:TAG@sha256:DIGEST, or the id of a local image."""
+    """Required here or in `imagesFile`. `NAME:TAG@sha256:DIGEST`, or the ID of a local image (`sha256:…`)."""
     nginx: str
-    """The same; nginx 1.25.1 or newer with njs 0.8.7 and curl: the official images, but for the slim ones."""
+    """Required here or in `imagesFile`, in the same form. It must have nginx 1.25.1 or newer, njs 0.8.7 or newer,
+    and `curl`: the official images have all three, except the `slim` ones."""
     lego: str
-    """The same; lego 4.25 to 4.35, which `source: acme` needs, and nothing else: `goacme/lego:v4.35.2`."""
+    """Required with `source: acme`, in the same form. lego 4.25 to 4.35, for example `goacme/lego:v4.35.2`."""
 
 
 class LimitsArgs(TypedDict, total=False):
     """Memory of the containers, in MiB."""
 
     registry_memory: int
-    """Of the registry."""
+    """Memory of the registry."""
     nginx_memory: int
-    """Of nginx."""
+    """Memory of nginx. It also decides the number of worker processes."""
     login_memory: int
-    """Of the nginx that checks passwords."""
+    """Memory of the container that checks passwords."""
     lego_memory: int
-    """Of lego, which `source: acme` needs."""
+    """Memory of lego, which `source: acme` needs."""
 
 
 class PrivateRegistryArgs(TypedDict, total=False):
-    """Everything that a stack's file may say."""
+    """All keys of a stack's file."""
 
     domain: Required[str]
-    """The name that clients use; on port 443 one with a dot, as Docker takes others for its own Hub's."""
+    """The name that clients use: a DNS name or an IP address. On port 443 a DNS name must contain a dot, or Docker
+    takes it for a repository on Docker Hub."""
     aliases: Sequence[str]
-    """More names of the same registry on the same port, as of `domain`: each is in the certificate, and clients
-    trust it by each."""
+    """More names of the same registry, on the same port. Each is in the certificate, and clients trust each."""
     https_port: int
     """The port that nginx publishes."""
     bind_address: Sequence[str]
-    """The address of the server on which nginx listens, or a list of them; without it all of IPv4 and of IPv6."""
+    """One address of the server on which nginx listens, or a list of up to eight. Without it, all IPv4 and IPv6
+    addresses."""
     docker_host: str
-    """The server, as `ssh://[USER@]HOST[:PORT]`; without it, this machine."""
+    """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine."""
     docker_host_access: DockerHostAccessArgs
     """How to log in to the server."""
     server_directory: str
-    """Where the server keeps the containers' files; each stack has a folder of its own in it."""
+    """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs
-    """The authorities and the server certificate."""
+    """The CA and the server certificate."""
     storage: VolumeArgs | S3Args
-    """Where the registry keeps the images."""
+    """Where the images are stored."""
     users: Sequence[UserArgs]
-    """Who may log in."""
+    """Who can log in."""
     anonymous_pull: Sequence[str]
-    """What everybody may pull without a login: each repository with all below it; `*` for all there are."""
+    """Repositories that can be pulled without a login, each with all below it. `*` means all."""
     clients: Sequence[ClientArgs]
     """The hosts that pull from the registry."""
     clients_file: str
@@ -327,12 +337,13 @@ class PrivateRegistryArgs(TypedDict, total=False):
     images: ImagesArgs
     """The images of the containers."""
     images_file: str
-    """A YAML file with images that are known to this machine alone."""
+    """A YAML file with the keys of `images`, for images that only this machine has. `images` overrides it."""
     limits: LimitsArgs
-    """Memory of the containers, in MiB."""
+    """Memory limits of the containers, in MiB."""
     verification: bool
-    """Whether each client proves that it can log in, push and pull."""
+    """`true`: after a change, each client verifies login, push and pull."""
     delete_data: bool
-    """Whether a destroy deletes the images too. Takes effect with the update after the change."""
+    """`true`: `pulumi destroy` also deletes the images."""
     protect: bool
-    """Whether what can't be made again may not be removed: data volume, signing authority, source of made passwords."""
+    """`true`: no update and no destroy can delete the image volume, the signing CA or the seed of the generated
+    passwords."""

@@ -30,7 +30,7 @@ class Docker(Runtime):
     """
 
     name = "docker"
-    meaning = "the registry's folder for Docker"
+    meaning = "Docker's folder for this registry"
 
     def placement(self, registry: Known) -> Placement:
         """Return the registry's folder."""

@@ -21,7 +21,7 @@ class System(Runtime):
     """
 
     name = "system"
-    meaning = "the trust store of the machine, for curl, Go programs and most others"
+    meaning = "the trust store of the machine, which curl, Go programs and most others use"
 
     def placement(self, registry: Known) -> Placement:
         """Return the registry's files in the store: each ends with the fingerprint of its certificate."""

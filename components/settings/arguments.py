@@ -1,6 +1,5 @@
 """What a program may give, typed, made from the settings themselves: ``python -m components.settings.arguments``."""
 
-import inspect
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from .documented import documented, meaning_of
 from .load import choices_of, kinds_of, section_of, types_in
 from .model import Settings
 from .section import OrOutput
@@ -30,16 +30,16 @@ import pulumi
 
 def arguments() -> str:
     """Return a module with a typed dictionary for each section of the settings."""
-    classes = {_name(section): section for section in _sections(Settings)}
+    classes = {_name(section): section for section in sections(Settings)}
     return _HEAD + "".join(map(_class, classes.values()))
 
 
-def _sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
+def sections(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """Yield a section, after those that it holds."""
     for field in section.model_fields.values():
         below = section_of(field)
         for one in kinds_of(field).values() or filter(None, [below]):
-            yield from _sections(one)
+            yield from sections(one)
     yield section
 
 
@@ -49,12 +49,12 @@ def _name(section: type[BaseModel]) -> str:
 
 def _class(section: type[BaseModel]) -> str:
     fields = "".join(_field(name, field) for name, field in section.model_fields.items())
-    return f'\n\nclass {_name(section)}(TypedDict, total=False):\n    """{inspect.getdoc(section)}"""\n\n{fields}'
+    return f'\n\nclass {_name(section)}(TypedDict, total=False):\n    """{documented(section).text}"""\n\n{fields}'
 
 
 def _field(name: str, field: FieldInfo) -> str:
     kind = f"Required[{_type(name, field)}]" if field.is_required() else _type(name, field)
-    meaning = textwrap.fill(" ".join(str(field.description).split()), _WIDTH, subsequent_indent="    ")
+    meaning = textwrap.fill(meaning_of(field), _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     return f"    {name}: {kind}\n" + (f'    """{meaning}"""\n' if field.description else "")
 
 

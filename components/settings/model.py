@@ -32,25 +32,56 @@ _DOCKER_HUB = ("docker.io", "index.docker.io")
 
 
 class User(Section):
-    """Somebody who may log in."""
+    """A user who can log in.
+
+    Rules:
+        - `rotation` excludes `password` and `passwordFile`.
+        - Names must differ. `verification` is the name of the stack's own user.
+
+    Example:
+        private-registry:users:
+          # Its password is in a file that git ignores.
+          - {name: ci, passwordFile: keys/ci.password, access: push}
+          # Without a password the stack generates one.
+          - {name: web, access: push, repositories: [web]}
+          - {name: reader, access: pull}
+    """
 
     name: UserName
-    """What the user logs in with: printable, without spaces, ':' and '~'."""
+    """The login name. Not allowed: spaces, `:`, `~`, and `#` as the first character.
+
+    Change: next request: the user of the old name is removed, and one of the new name is added.
+    """
     password: Password | None = None
-    """The password, its bcrypt hash, or what `htpasswd -nB NAME` prints; set it with --secret. Without any, one is
-    made, see `pulumi stack output`."""
+    """The password, its bcrypt hash, or a line that `htpasswd -nB NAME` prints. Set it with `--secret`. Without a
+    password the stack generates one: `pulumi stack output passwords --show-secrets`.
+
+    Change: next request: the old password is refused. To avoid that, set `previousPassword` in the same update.
+    """
     password_file: PasswordFile | None = None
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     previous_password: Password | None = None
-    """A password, or its hash, that is accepted besides, until all who use it have the new one."""
+    """An old password, or its hash, that is accepted too, until all users of it have the new one.
+
+    Change: next request: the user can log in with both. If you remove it, the old password is refused.
+    """
     previous_password_file: PasswordFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     rotation: Name | None = None
-    """Where the password is made: any text; another one makes another password."""
+    """Only for a generated password. Change it to any new text, and the next update generates a new password.
+
+    Change: next request: the old password is refused.
+    """
     access: Literal["pull", "push", "admin"] = "push"
-    """`pull`; `push`, which may pull too; or `admin`, which may also delete."""
+    """`pull`; `push`, which includes pull; or `admin`, which also includes deletion.
+
+    Change: next request: applies to requests from then on, also of users who are logged in.
+    """
     repositories: Annotated[tuple[Repository, ...], Field(strict=False, min_length=1)] = ("*",)
-    """Where: each repository with all below it; `*` for all there are."""
+    """The repositories to which `access` applies, each with all below it. `*` means all.
+
+    Change: next request: applies to requests from then on, also of users who are logged in.
+    """
 
     @field_validator("name")
     @classmethod
@@ -77,71 +108,186 @@ class User(Section):
 
 
 class Images(Section):
-    """The images of the containers, pinned."""
+    """The images of the containers, pinned by digest.
+
+    Rules:
+        - `registry` and `nginx` are required, here or in `imagesFile`.
+        - `lego` is required with `source: acme`.
+
+    Example:
+        private-registry:images:
+          # Placeholders: `docker buildx imagetools inspect NAME:TAG` shows the digest.
+          registry: registry:3.1.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+          nginx: nginx:1.30.5-alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    """
 
     registry: Image | None = None
-    """NAME:TAG@sha256:DIGEST, or the id of a local image."""
+    """Required here or in `imagesFile`. `NAME:TAG@sha256:DIGEST`, or the ID of a local image (`sha256:…`).
+
+    Change: restart: the new registry starts beside the old one, then nginx switches to it. No request fails.
+    """
     nginx: Image | None = None
-    """The same; nginx 1.25.1 or newer with njs 0.8.7 and curl: the official images, but for the slim ones."""
+    """Required here or in `imagesFile`, in the same form. It must have nginx 1.25.1 or newer, njs 0.8.7 or newer, and
+    `curl`: the official images have all three, except the `slim` ones.
+
+    Change: interruption: nginx stops and starts again, and so does the container that checks passwords.
+    """
     lego: Image | None = None
-    """The same; lego 4.25 to 4.35, which `source: acme` needs, and nothing else: `goacme/lego:v4.35.2`."""
+    """Required with `source: acme`, in the same form. lego 4.25 to 4.35, for example `goacme/lego:v4.35.2`.
+
+    Change: restart: the container that renews the certificate starts again.
+    """
 
 
 class Limits(Section):
-    """Memory of the containers, in MiB."""
+    """Memory of the containers, in MiB.
+
+    Example:
+        private-registry:limits:
+          registryMemory: 1024
+          nginxMemory: 512
+    """
 
     registry_memory: Annotated[int, Field(ge=64, le=1048576)] = 512
-    """Of the registry."""
+    """Memory of the registry.
+
+    Change: nothing: the limit changes while the container runs.
+    """
     nginx_memory: Annotated[int, Field(ge=32, le=1048576)] = 256
-    """Of nginx."""
+    """Memory of nginx. It also decides the number of worker processes.
+
+    Change: reload: the limit changes while the container runs. With another number of workers nginx reloads.
+    """
     login_memory: Annotated[int, Field(ge=32, le=1048576)] = 128
-    """Of the nginx that checks passwords."""
+    """Memory of the container that checks passwords.
+
+    Change: restart: for some seconds, only users whose login is cached can continue.
+    """
     lego_memory: Annotated[int, Field(ge=64, le=1048576)] = 128
-    """Of lego, which `source: acme` needs."""
+    """Memory of lego, which `source: acme` needs.
+
+    Change: nothing: the limit changes while the container runs.
+    """
 
 
 class Settings(Section):
-    """Everything that a stack's file may say."""
+    """All keys of a stack's file.
+
+    Rules:
+        - `dockerHost` and `dockerHostAccess` go together.
+        - `protect: true` excludes `deleteData: true`.
+        - `deleteData: true` works only with `storage.type: volume`.
+        - A client must be in only one of `clients` and `clientsFile`.
+
+    Example:
+        private-registry:domain: registry.example.com
+        private-registry:images:
+          # Placeholders: `docker buildx imagetools inspect NAME:TAG` shows the digest.
+          registry: registry:3.1.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+          nginx: nginx:1.30.5-alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+        private-registry:users:
+          - {name: ci, access: push}
+        private-registry:clients:
+          - host: build-1.example.com
+            user: ops
+            privateKeyFile: keys/ops
+            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0I400OoYh/O+naavotbmBJOkJT2eD4gsjgojtV7rJN
+        private-registry:protect: true
+    """
 
     domain: Domain
-    """The name that clients use; on port 443 one with a dot, as Docker takes others for its own Hub's."""
+    """The name that clients use: a DNS name or an IP address. On port 443 a DNS name must contain a dot, or Docker
+    takes it for a repository on Docker Hub.
+
+    Change: loss, clients, reload: the old name stops working. To keep it, list it in `aliases` in the same update
+    (names.md).
+    """
     aliases: Annotated[tuple[Domain, ...], Field(strict=False)] = ()
-    """More names of the same registry on the same port, as of `domain`: each is in the certificate, and clients trust
-    it by each."""
+    """More names of the same registry, on the same port. Each is in the certificate, and clients trust each.
+
+    Change: clients, reload: a new server certificate with all names. If you remove an alias, clients that use it fail.
+    """
     https_port: Port = DEFAULT_HTTPS_PORT
-    """The port that nginx publishes."""
+    """The port that nginx publishes.
+
+    Change: loss, clients, interruption: image names contain the port, so the old names stop working.
+    """
     bind_address: IpAddresses = ()
-    """The address of the server on which nginx listens, or a list of them; without it all of IPv4 and of IPv6."""
+    """One address of the server on which nginx listens, or a list of up to eight. Without it, all IPv4 and IPv6
+    addresses.
+
+    Change: interruption: nginx stops and starts again on the other addresses.
+    """
     docker_host: DockerHostUrl | None = None
-    """The server, as `ssh://[USER@]HOST[:PORT]`; without it, this machine."""
+    """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine.
+
+    Change: loss: another server has neither the images nor the containers. If it is another name or user of the same
+    server, nothing is lost.
+    """
     docker_host_access: DockerHostAccess | None = None
     """How to log in to the server."""
     server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
-    """Where the server keeps the containers' files; each stack has a folder of its own in it."""
+    """The folder on the server for the files of the containers. Each stack has its own folder in it.
+
+    Change: interruption: the files move, and all containers start again.
+    """
     certificate: Source = SelfSigned()
-    """The authorities and the server certificate."""
+    """The CA and the server certificate.
+
+    Change: clients, reload: another `source` needs three steps, so that clients always trust the certificate in use
+    (rotate.md).
+    """
     storage: AnyStorage = Volume()
-    """Where the registry keeps the images."""
+    """Where the images are stored.
+
+    Change: loss, interruption: with another `type`, images that are not copied before cannot be pulled (storage.md).
+    """
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
-    """Who may log in."""
+    """Who can log in.
+
+    Change: next request: a removed user is refused at once.
+    """
     anonymous_pull: Annotated[tuple[Repository, ...], Field(strict=False)] = ()
-    """What everybody may pull without a login: each repository with all below it; `*` for all there are."""
+    """Repositories that can be pulled without a login, each with all below it. `*` means all.
+
+    Change: next request: applies to requests from then on.
+    """
     clients: Annotated[tuple[Client, ...], Field(strict=False)] = ()
-    """The hosts that pull from the registry."""
+    """The hosts that pull from the registry.
+
+    Change: clients: a new client gets the CA certificate and is verified. On a removed client, the files of the stack
+    are removed.
+    """
     clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()
-    """A YAML file with more clients, as a list."""
+    """A YAML file with more clients, as a list.
+
+    Change: clients: as `clients`.
+    """
     images: Images = Images()
     """The images of the containers."""
     images_file: Annotated[Images, BeforeValidator(yaml_file)] = Images()
-    """A YAML file with images that are known to this machine alone."""
+    """A YAML file with the keys of `images`, for images that only this machine has. `images` overrides it.
+
+    Change: interruption: as the keys of `images`.
+    """
     limits: Limits = Limits()
-    """Memory of the containers, in MiB."""
+    """Memory limits of the containers, in MiB."""
     verification: bool = True
-    """Whether each client proves that it can log in, push and pull."""
+    """`true`: after a change, each client verifies login, push and pull.
+
+    Change: nothing: only the checks are added or left out.
+    """
     delete_data: bool = False
-    """Whether a destroy deletes the images too. Takes effect with the update after the change."""
+    """`true`: `pulumi destroy` also deletes the images.
+
+    Change: loss: nothing is deleted now. After the update, a `pulumi destroy` deletes all pushed images.
+    """
     protect: bool = False
-    """Whether what can't be made again may not be removed: data volume, signing authority, source of made passwords."""
+    """`true`: no update and no destroy can delete the image volume, the signing CA or the seed of the generated
+    passwords.
+
+    Change: nothing: applies to updates after this one.
+    """
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

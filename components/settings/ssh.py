@@ -52,21 +52,37 @@ class SshLogin(Section):
     """How to log in to an SSH server: in exactly one way, and with the key known that it has to show."""
 
     private_key: PrivateKey | None = None
-    """The SSH key, in OpenSSH or PEM form; set it with --secret."""
+    """The SSH private key, in OpenSSH or PEM form. Set it with `--secret`.
+
+    Change: nothing.
+    """
     private_key_file: KeyFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it. Only its owner must be able to read it."""
     private_key_password: SecretText | None = None
-    """The passphrase of the SSH key, where it has one; set it with --secret."""
+    """The passphrase of the SSH key. Set it with `--secret`.
+
+    Change: nothing.
+    """
     private_key_password_file: SecretFile | None = None
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     password: SecretText | None = None
-    """In place of a key: the user's password; set it with --secret."""
+    """The password of the SSH user. Set it with `--secret`.
+
+    Change: nothing.
+    """
     password_file: SecretFile | None = None
-    """Or the file that holds it; its last line break does not count."""
+    """The file that contains it. A line break at the end is ignored."""
     agent: bool = False
-    """In place of a key: the SSH agent that SSH_AUTH_SOCK names when `pulumi` runs."""
+    """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs.
+
+    Change: nothing.
+    """
     host_key: HostKey | None = None
-    """The host's public key, as its key file or a line of known_hosts has it; a host with another one is refused."""
+    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another key
+    is refused.
+
+    Change: nothing: before you change it, find out why the host has another key.
+    """
 
     @model_validator(mode="after")
     def _logs_in_one_way(self) -> Self:
@@ -123,14 +139,46 @@ class SshLogin(Section):
 
 
 class SshAccess(SshLogin):
-    """Where an SSH server is, and how to log in to it."""
+    """An SSH server and how to log in to it: a client, a bastion, or the server.
+
+    Rules:
+        - Exactly one of `privateKey`, `privateKeyFile`, `password`, `passwordFile` and `agent: true`.
+        - `hostKey` is always required.
+        - `privateKeyPassword` only with `privateKey` or `privateKeyFile`.
+
+    Example:
+        private-registry:clients:
+          - host: build-1.example.com
+            user: ops
+            privateKeyFile: keys/ops
+            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0I400OoYh/O+naavotbmBJOkJT2eD4gsjgojtV7rJN
+          # Behind a bastion, with the keys of an SSH agent.
+          - host: 10.20.0.7
+            user: ops
+            agent: true
+            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJVEVDDw56LJCkzPmc8sBFL66GM2PV2Mnz0Z4SrdFeCc
+            bastion:
+              host: bastion.example.com
+              user: jump
+              agent: true
+              hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBONrii3iwEoG8uUAd6EHBKeFUJGnDq+R5Qg5bX6b8Nd
+    """
 
     host: Host
-    """DNS name or IP address."""
+    """DNS name or IP address of the host.
+
+    Change: clients: the old host is removed from the stack, and the new one is added.
+    """
     user: SshUser = "root"
-    """Anyone but root needs sudo without a password, but on a bastion."""
+    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo.
+
+    Change: nothing.
+    """
     port: Port = 22
-    """The port of its SSH server."""
+    """SSH port of the host.
+
+    Change: nothing.
+    """
 
     @property
     def url(self) -> SshUrl:
@@ -139,17 +187,48 @@ class SshAccess(SshLogin):
 
 
 class Client(SshAccess):
-    """A host that pulls from the registry and has to trust it."""
+    """A host that pulls from the registry and must trust it.
+
+    Rules:
+        - With `local: true` no key for SSH is needed.
+        - Each host must be listed only once.
+
+    Example:
+        private-registry:clients:
+          # Without DNS, and with the CA certificate also in the trust store of the machine.
+          - host: build-1.example.com
+            privateKeyFile: keys/ops
+            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0I400OoYh/O+naavotbmBJOkJT2eD4gsjgojtV7rJN
+            hostsEntry: 10.20.0.2
+            runtimes: [docker, system]
+          # The control machine itself.
+          - {host: localhost, local: true}
+    """
 
     local: bool = False
-    """This machine: reached without SSH."""
+    """`true`: this client is the control machine, so no SSH is needed.
+
+    Change: loss, clients: the client loses its CA certificate. Instead remove the client, update, and add it again with
+    the new setting.
+    """
     bastion: SshAccess | None = None
-    """The host through which the client is reached, where there is no direct way."""
+    """The host through which the client is reached.
+
+    Change: nothing.
+    """
     hosts_entry: IpAddress | None = None
-    """Where there is no DNS: the address that the client's /etc/hosts gives the registry's domain."""
+    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client.
+
+    Change: clients: the line in `/etc/hosts` is replaced.
+    """
     runtimes: Annotated[
         tuple[RuntimeName, ...],
-        Field(strict=False, min_length=1, description=f"What it comes to trust by: {_RUNTIMES}."),
+        Field(
+            strict=False,
+            min_length=1,
+            description=f"Where the CA certificate is installed: {_RUNTIMES}.\n\n"
+            "Change: clients: add the new one in one update, and remove the old one in the next (clients.md).",
+        ),
     ] = (DEFAULT,)
 
     @model_validator(mode="after")
@@ -169,10 +248,24 @@ class Client(SshAccess):
 
 
 class DockerHostAccess(SshLogin):
-    """How to log in to the Docker host; its address, user and port stand in ``dockerHost``."""
+    """How to log in to the server. Its host, user and port are in ``dockerHost``.
+
+    Rules:
+        - Only `privateKeyFile` (a key without a passphrase) or `agent: true`, also for `bastion`: the program `ssh`
+          connects. For a key with a passphrase, run `ssh-add FILE` and set `agent: true`.
+
+    Example:
+        private-registry:dockerHost: ssh://ops@registry.example.com
+        private-registry:dockerHostAccess:
+          privateKeyFile: keys/ops
+          hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHYtHq1P4xQAhLn+cJNvANbVArtJtRSFj8I7djDyLD8Y
+    """
 
     bastion: SshAccess | None = None
-    """The host through which it is reached, where there is no direct way."""
+    """The host through which the server is reached.
+
+    Change: nothing.
+    """
 
     @model_validator(mode="after")
     def _is_for_the_ssh_program(self) -> Self:

@@ -7,8 +7,11 @@ import pytest
 import yaml
 
 from components.settings import Settings
+from components.settings.arguments import sections
 from components.settings.certificates import Signed
+from components.settings.documented import documented
 from lab.places import PROJECT
+from tests.unit.authority import issue
 from tests.unit.conftest import SSH_KEY
 from tests.unit.test_settings import read
 
@@ -19,7 +22,23 @@ OF_THE_PROJECT = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 def keys(tmp_path: Path) -> Path:
     """A project with the files that the examples name."""
     (tmp_path / "keys").mkdir()
-    for name, text in (("ops", SSH_KEY), ("ci.password", "one"), ("kube.password", "another")):
+    root = issue("root", authority=True, ends=1000)
+    between = issue("intermediate", root, authority=True, ends=1000)
+    server = issue("server", between, ["registry.example.com"])
+    files = {
+        "ops": SSH_KEY,
+        "ci.password": "one",
+        "kube.password": "another",
+        "ca.pem": root.pem,
+        "chain.pem": server.pem + between.pem,
+        "server.key": server.key_pem(),
+        "intermediate.pem": between.pem,
+        "intermediate.key": between.key_pem(),
+        "dns.yaml": "CLOUDFLARE_DNS_API_TOKEN: a token",
+        "storage.id": "an id",
+        "storage.key": "a key",
+    }
+    for name, text in files.items():
         (tmp_path / "keys" / name).touch(mode=0o600)
         (tmp_path / "keys" / name).write_text(text)
     return tmp_path
@@ -42,6 +61,19 @@ def test_the_example_for_staging_is_valid(keys: Path) -> None:
     assert settings.reference == "registry.staging.example.com"
     assert isinstance(settings.certificate, Signed)
     assert settings.certificate.validity_days - settings.certificate.renewal_days == 30
+
+
+DOCUMENTED = {section.__name__: documented(section).example for section in sections(Settings)}
+COMPLETE = yaml.safe_load(DOCUMENTED["Settings"])
+
+
+@pytest.mark.parametrize("section", DOCUMENTED)
+def test_the_example_of_a_section_is_valid(keys: Path, section: str) -> None:
+    example = yaml.safe_load(DOCUMENTED[section])
+    images = {**COMPLETE["private-registry:images"], **example.get("private-registry:images", {})}
+    config = {**COMPLETE, **example, "private-registry:images": images}
+    settings = read({key.removeprefix("private-registry:"): value for key, value in config.items()}, keys)
+    assert settings.reference == "registry.example.com"
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])

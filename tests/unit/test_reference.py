@@ -4,6 +4,7 @@ import yaml
 
 from components.settings import Settings
 from components.settings.arguments import MODULE, arguments
+from components.settings.documented import meaning_of
 from components.settings.reference import reference
 from lab.places import PROJECT
 
@@ -20,7 +21,10 @@ def test_every_key_is_explained() -> None:
 def test_the_project_file_declares_every_key() -> None:
     declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
     assert set(declared) == {f"private-registry:{field.alias}" for field in Settings.model_fields.values()}
-    assert all(declaration["description"] for declaration in declared.values())
+    assert {key: one["description"] for key, one in declared.items()} == {
+        f"private-registry:{field.alias}": meaning_of(field).partition(". ")[0].removesuffix(".").replace("`", "")
+        for field in Settings.model_fields.values()
+    }
 
 
 def test_the_types_of_a_program_are_what_the_settings_say() -> None:

@@ -74,49 +74,118 @@ ChainName = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", max_length=200)]
 
 
 class Acme(CertificateSource):
-    """Let's Encrypt, or another authority that speaks ACME. The server asks for the certificate, and renews it."""
+    """Let's Encrypt, or another ACME CA. The server requests the certificate, and renews it.
+
+    Rules:
+        - `images.lego` is required.
+        - The keys that start with `dns` only with `challenge: dns-01`, which requires `dnsProvider`.
+        - `challenge: dns-01` is not possible if `domain` or an alias is an IP address.
+        - `externalAccountKeyId` and `externalAccountKey` (or its file) go together.
+        - `public: true` only with `authority`.
+        - `authorities`, `authorityValidityDays`, `validityDays` and `renewalDays` are allowed here, and have no effect.
+
+    Example:
+        private-registry:certificate:
+          source: acme
+          email: ops@example.com
+          challenge: dns-01
+          dnsProvider: cloudflare
+          dnsVariablesFile: keys/dns.yaml
+        # This line is added to those that are there.
+        private-registry:images:
+          lego: goacme/lego:v4.35.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    """
 
     idle = frozenset({"authorities", "authorityValidityDays", "validityDays", "renewalDays"})
 
     source: Literal["acme"] = "acme"
     authority: Certificates | None = None
-    """What clients have to trust, PEM; where they trust the issuer already, leave it out."""
+    """The CA certificates that clients must trust, PEM. Not needed if their systems trust the CA already.
+
+    Change: clients.
+    """
     public: bool = False
-    """Clients trust the issuer already, and are given `authority` besides, on the way from another source."""
+    """`true`: the systems of the clients trust the CA already; `authority` is installed in addition, to change from
+    another `source`.
+
+    Change: nothing: only the checks on the clients change.
+    """
     directory: Directory = LETS_ENCRYPT
-    """The directory of the authority, by default that of Let's Encrypt."""
+    """URL of the ACME directory. Default: Let's Encrypt.
+
+    Change: restart: requests a new certificate.
+    """
     directory_authority: Certificates | None = None
-    """Where the directory has a certificate of an authority of one's own: that authority, PEM."""
+    """If the directory has a certificate of your own CA: that CA certificate, PEM.
+
+    Change: restart.
+    """
     directory_authority_file: CertificatesFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     email: Email | None = None
-    """Where the authority writes to, if it does."""
+    """Address for messages of the CA.
+
+    Change: restart: requests a new certificate.
+    """
     external_account_key_id: KeyId | None = None
-    """Where the authority wants an account that is bound to one that it knows: the id of the key."""
+    """External account binding, if the CA requires it: the ID of the key.
+
+    Change: restart: requests a new certificate.
+    """
     external_account_key: SecretText | None = None
-    """And the key (HMAC, base64url); set it with --secret."""
+    """The key of the external account (HMAC, base64url). Set it with `--secret`.
+
+    Change: restart: requests a new certificate.
+    """
     external_account_key_file: SecretFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     challenge: Literal["http-01", "dns-01"] = "http-01"
-    """How the name is proven: on port 80 of the server, or by a record in DNS."""
+    """How the CA verifies the name: `http-01` on port 80 of the server, `dns-01` by a DNS record.
+
+    Change: restart: requests a new certificate. Port 80 is published, or is not any more.
+    """
     dns_provider: Name | None = None
-    """Who changes the record: one of lego's names, such as `cloudflare`, `route53` or `rfc2136`."""
+    """The DNS service for `dns-01`, by its name in lego: for example `cloudflare`, `route53` or `rfc2136`.
+
+    Change: restart: requests a new certificate.
+    """
     dns_variables: Variables | None = None
-    """The variables that the provider wants, each with its value; set them with --secret."""
+    """The environment variables that lego needs for this DNS service, such as an API token. Set each with `--secret`.
+
+    Change: restart: requests a new certificate.
+    """
     dns_variables_file: VariablesFile | None = None
-    """Or a YAML file that holds them."""
+    """A YAML file that contains them."""
     dns_resolvers: Annotated[tuple[Resolver, ...], Field(strict=False)] = ()
-    """Name servers, HOST[:PORT], that are asked in place of the server's own."""
+    """DNS servers, `HOST[:PORT]`, that are asked instead of those of the server.
+
+    Change: restart: requests a new certificate.
+    """
     dns_wait_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
-    """Wait so long for the record, in place of asking the zone's name servers until they have it."""
+    """Wait so long after the record was created. 0: ask the DNS servers of the zone until they have it.
+
+    Change: restart.
+    """
     profile: Name | None = None
-    """A profile that the authority offers, such as `shortlived`."""
+    """A certificate profile of the CA, for example `shortlived`.
+
+    Change: restart: requests a new certificate.
+    """
     preferred_chain: ChainName | None = None
-    """Where the authority offers several chains: the common name of the issuer that it is to end with."""
+    """If the CA offers several chains: the common name of the root in the wanted one.
+
+    Change: restart: requests a new certificate.
+    """
     key_type: KeyType = USUAL_KEY
-    """Of the server's key."""
+    """Type of the server key.
+
+    Change: restart: requests a new certificate.
+    """
     rotation: Name | None = None
-    """Any text; another one makes a new server key and certificate at once."""
+    """Change it to any new text, and the next update creates a new server key and certificate.
+
+    Change: restart: requests a new certificate.
+    """
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

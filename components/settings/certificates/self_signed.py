@@ -11,15 +11,37 @@ from .source import Signed
 
 
 class SelfSigned(Signed):
-    """The stack makes authorities and a server certificate."""
+    """The stack creates CAs and a server certificate.
+
+    Rules:
+        - `renewalDays` must be below `validityDays`, and that below `authorityValidityDays`.
+
+    Example:
+        private-registry:certificate:
+          source: self-signed
+          authorities: ["2026"]
+          validityDays: 365
+          renewalDays: 30
+    """
 
     source: Literal["self-signed"] = "self-signed"
     authority: Certificates | None = None
-    """What clients trust besides, PEM, on the way to another source."""
+    """Additional CA certificates that clients also trust, PEM. Needed only to change to another `source` (rotate.md).
+
+    Change: clients.
+    """
     authorities: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = ("1",)
-    """Names of the authorities. The first signs, clients trust all of them."""
+    """Names of the CAs. The first one signs, and clients trust all of them.
+
+    Change: clients, reload: rotate in three updates (rotate.md): add a name, move it to the first place, remove the old
+    one. Clients refuse to remove the CA of the certificate in use.
+    """
     authority_validity_days: Annotated[int, Field(ge=30, le=36500)] = 3650
-    """How long an authority lives."""
+    """Lifetime of each CA.
+
+    Change: loss: every CA would be created again, so clients refuse it and the update fails. Set it before the first
+    update.
+    """
 
     @model_validator(mode="after")
     def _lives_nest(self) -> Self:

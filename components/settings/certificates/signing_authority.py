@@ -23,16 +23,36 @@ _Signing = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Priva
 
 
 class SigningAuthority(Signed, ChainAndKey):
-    """An authority of yours signs: the stack has its key, makes the server certificate, and renews it."""
+    """Your own CA signs: the stack has its key, creates the server certificate, and renews it.
+
+    Rules:
+        - A chain and a key are required.
+        - `public: true` excludes `authority`. Without both, the chain must end with its root.
+        - `renewalDays` must be below `validityDays`. No CA of the chain must end earlier than the certificate.
+        - `authorities` and `authorityValidityDays` are allowed here, and have no effect.
+
+    Example:
+        private-registry:certificate:
+          source: signing-authority
+          chainFile: keys/intermediate.pem
+          keyFile: keys/intermediate.key
+          authorityFile: keys/ca.pem
+    """
 
     idle = frozenset({"authorities", "authorityValidityDays"})
     also_trusted = ", or the root at the end of its chain"
 
     source: Literal["signing-authority"] = "signing-authority"
     authority: Certificates | None = None
-    """What clients have to trust, PEM; without it the root at the end of the chain."""
+    """The CA certificates that clients must trust, PEM. Without it, the root at the end of the chain.
+
+    Change: clients.
+    """
     chain: Chain | None = None
-    """The authority that signs, often an intermediate one, then each issuer after the one it issued, PEM."""
+    """The certificate of the CA that signs, often an intermediate CA, followed by those of its issuers, PEM.
+
+    Change: reload: a new server certificate.
+    """
 
     @property
     def trusted(self) -> str | None:

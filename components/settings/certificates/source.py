@@ -32,9 +32,12 @@ class CertificateSource(Section):
 
     source: str
     authority: Certificates | None = None
-    """What clients have to trust, PEM."""
+    """The CA certificates that clients must trust, PEM.
+
+    Change: clients.
+    """
     authority_file: CertificatesFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -66,13 +69,26 @@ class Signed(CertificateSource):
     """A source that signs the server certificate, and renews it."""
 
     validity_days: Annotated[int, Field(ge=2, le=825)] = 365
-    """How long the server certificate lives; below the authority's life. Mozilla's profile wants 366 or less."""
+    """Lifetime of the server certificate. It must be shorter than that of the CA. Mozilla's rules allow 366 days at
+    most.
+
+    Change: reload: a new server certificate with the same key.
+    """
     renewal_days: Annotated[int, Field(ge=1)] = 30
-    """How many days before its end an update replaces the server certificate."""
+    """An update renews the server certificate in its last days; this is their number.
+
+    Change: nothing: only the time of the next renewal changes.
+    """
     key_type: KeyType = USUAL_KEY
-    """Of the server's key; another one makes a new key and certificate at once."""
+    """Type of the server key.
+
+    Change: reload: a new server key and certificate.
+    """
     rotation: Name | None = None
-    """Any text; another one makes a new server key and certificate at once."""
+    """Change it to any new text, and the next update creates a new server key and certificate.
+
+    Change: reload: a new server key and certificate.
+    """
 
     @property
     def renewal(self) -> str:
@@ -93,7 +109,10 @@ class Given(CertificateSource):
     """Where else than in ``authority`` stands what clients have to trust."""
 
     public: bool = False
-    """Clients trust the issuer already, so nothing is distributed."""
+    """`true`: the system of each client already trusts the CA, so no CA certificate is installed.
+
+    Change: clients: the CA certificates are removed, or installed.
+    """
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -130,13 +149,19 @@ class ChainAndKey(Given):
     """A source with a key for the chain and one for the private key."""
 
     chain: Chain | None = None
-    """The certificates, each issuer after the one it issued, PEM."""
+    """The certificates, each followed by that of its issuer, PEM.
+
+    Change: reload: nginx uses it when all clients trust it.
+    """
     chain_file: ChainFile | None = None
-    """Or the file that holds them."""
+    """The file that contains them."""
     key: ServerKey | None = None
-    """The private key of the chain's first certificate, PEM, not encrypted; set it with --secret."""
+    """The private key of the first certificate of the chain, PEM, not encrypted. Set it with `--secret`.
+
+    Change: reload: change it together with the chain.
+    """
     key_file: ServerKeyFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
 
     @property
     def missing(self) -> str:

@@ -19,33 +19,77 @@ from .storage import Storage
 
 
 class S3(Storage):
-    """A bucket of Amazon S3, or of what speaks its protocol. The stack never makes, empties or deletes it."""
+    """A bucket of Amazon S3, or of a compatible server. The stack never creates, empties or deletes it.
+
+    Rules:
+        - An access key ID and its secret are required, each as text or as a file.
+        - `authority` only with `endpoint`.
+        - `cacheSize` has no effect with `keepVolume: true`.
+
+    Example:
+        private-registry:storage:
+          type: s3
+          bucket: our-images
+          region: eu-central-1
+          endpoint: https://s3.example.com
+          prefix: team/registry
+          accessKeyIdFile: keys/storage.id
+          secretAccessKeyFile: keys/storage.key
+          cacheSize: 50
+    """
 
     type: Literal["s3"] = "s3"
     bucket: Bucket
-    """The bucket, which is there already."""
+    """Name of the bucket. It must exist.
+
+    Change: loss, restart: images that are not copied before cannot be pulled.
+    """
     region: Region
-    """Its region; of a server of one's own what that is configured with, often `us-east-1`."""
+    """Region of the bucket. For your own S3 server, the region that it is configured with, often `us-east-1`.
+
+    Change: loss, restart: as `bucket`.
+    """
     endpoint: StorageEndpoint | None = None
-    """`https://HOST[:PORT]` of a server that is not Amazon's; layers are sent in clear to one with `http://`."""
+    """`https://HOST[:PORT]` of an S3 server that is not Amazon's. With `http://` the images are sent unencrypted.
+
+    Change: loss, restart: as `bucket`, if it is another server.
+    """
     prefix: BucketPrefix = ""
-    """What the keys of the objects start with, such as `team/registry`; two registries may not share one."""
+    """Prefix of all object names, for example `team/registry`. Two registries must not share one.
+
+    Change: loss, restart: as `bucket`.
+    """
     access_key_id: SecretText | None = None
-    """The id of the access key; set it with --secret."""
+    """ID of the access key. Set it with `--secret`.
+
+    Change: restart: the new key is tested before it is used.
+    """
     access_key_id_file: SecretFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     secret_access_key: SecretText | None = None
-    """The secret of the access key; set it with --secret."""
+    """Secret of the access key. Set it with `--secret`.
+
+    Change: restart: the new key is tested before it is used.
+    """
     secret_access_key_file: SecretFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     authority: Certificates | None = None
-    """Where the endpoint has a certificate of an authority of one's own: that authority, PEM."""
+    """If the endpoint has a certificate of your own CA: that CA certificate, PEM.
+
+    Change: restart.
+    """
     authority_file: CertificatesFile | None = None
-    """Or the file that holds it."""
+    """The file that contains it."""
     cache_size: Annotated[int, Field(ge=1, le=65536)] = 10
-    """GiB of the server's disk for the layers that nginx keeps there, for whoever pulls them next."""
+    """Size in GiB of nginx's layer cache on the server's disk.
+
+    Change: reload: with a smaller size, layers that no client pulled for long are removed first.
+    """
     keep_volume: bool = False
-    """While images move from the volume or back: nginx leaves it mounted, need not start again, and keeps no layers."""
+    """`true` while images move between volume and bucket: nginx keeps the volume mounted, and caches no layers.
+
+    Change: interruption: nginx stops and starts again with another volume.
+    """
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

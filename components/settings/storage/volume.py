@@ -6,7 +6,12 @@ from .storage import Storage
 
 
 class Volume(Storage):
-    """A volume of the server's Docker; there is nothing to set."""
+    """A volume of the server's Docker.
+
+    Example:
+        private-registry:storage:
+          type: volume
+    """
 
     can_be_deleted: ClassVar[bool] = True
 
