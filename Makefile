@@ -4,25 +4,48 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Without STACK a command is for the dev stack, which the lab runs. For your own stack it needs the packages of the program
+# alone, and nothing of the lab.
+OWN := $(filter-out dev,$(STACK))
+NEEDED := $(VENV)/$(if $(OWN),$(if $(wildcard $(VENV)/ready),ready,operations),ready)
+
 .DEFAULT_GOAL := help
 .PHONY: help up preview drift forget down test unit lint bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(VENV)/ready ## bring up the dev stack with two client hosts; again: apply what changed
+up: $(NEEDED) ## start the dev stack with two client hosts, or apply changes; your own stack: STACK=... [YES=1] [DIFF=1]
+ifdef OWN
+	@$(BIN)/python -m operations.update --stack $(OWN) $(if $(YES),--yes) $(if $(DIFF),--diff)
+else
 	@$(BIN)/python -m lab up
+endif
 
-preview: $(VENV)/ready ## show what `make up` would change, and what follows; FORMAT=markdown: that for a pull request
+preview: $(NEEDED) ## show what `make up` would change, host by host: [STACK=...] [DIFF=1] [FORMAT=markdown]
+ifdef OWN
+	@$(BIN)/python -m operations.preview --stack $(OWN) $(if $(DIFF),--diff) $(if $(filter markdown,$(FORMAT)),--markdown)
+else
 	@FORMAT=$(FORMAT) $(BIN)/python -m lab preview
+endif
 
-drift: $(VENV)/ready ## show what somebody changed on a host by hand: [STACK=...] [REPAIR=1]
-	@STACK=$(STACK) REPAIR=$(REPAIR) $(BIN)/python -m lab drift
+drift: $(NEEDED) ## show manual changes on the hosts: [STACK=...] [REPAIR=1]
+ifdef OWN
+	@$(BIN)/python -m operations.drift --stack $(OWN) $(if $(REPAIR),--repair)
+else
+	@REPAIR=$(REPAIR) $(BIN)/python -m lab drift
+endif
 
-forget: $(VENV)/ready ## take a client host that is gone for good out of the state: CLIENT=... [STACK=...]
-	@CLIENT=$(CLIENT) STACK=$(STACK) $(BIN)/python -m lab forget
+forget: $(NEEDED) ## remove a client host that no longer exists from the state: CLIENT=... [STACK=...]
+ifdef OWN
+	$(if $(CLIENT),,$(error name the host: make forget CLIENT=10.0.0.7 STACK=$(OWN)))
+	@$(BIN)/python -m operations.forget --stack $(OWN) $(CLIENT)
+else
+	@CLIENT=$(CLIENT) $(BIN)/python -m lab forget
+endif
 
-down: $(VENV)/ready ## remove all that `make up` made; PURGE=1: the images pushed too
+down: $(VENV)/ready ## remove the dev stack; PURGE=1: its pushed images too
+	$(if $(OWN),$(error `make down` removes the lab alone. For stack $(OWN): docs/decommission.md))
 	@PURGE=$(PURGE) $(BIN)/python -m lab down
 
 test: $(VENV)/ready ## run all the tests, on the real engine, Docker and SSH
@@ -54,10 +77,12 @@ lock: $(VENV)/ready ## fix all packages by their hashes, after a change of a req
 		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" $$name.txt --output-file $$name.lock; done
 
 $(VENV)/ready: requirements-dev.lock
+$(VENV)/operations: requirements.lock
+$(VENV)/ready $(VENV)/operations:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "  Python packages: installing into $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m lab.run "Python packages" $(BIN)/pip install --progress-bar off --disable-pip-version-check \
-		--require-hashes -r requirements-dev.lock
+		--require-hashes -r $<
 	@touch $@

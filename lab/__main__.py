@@ -4,10 +4,8 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import review
 from lab import acme, docker, engine, hosts, images, s3, stack, summary
@@ -17,6 +15,7 @@ from lab.run import LabError, run, say, step
 from operations import forget as forgetting
 from operations.command_line import OperationError
 from operations.drift import Report, examine
+from operations.preview import events_file
 
 
 def prepare() -> dict[str, str]:
@@ -78,9 +77,7 @@ def preview() -> int:
     if not stack.exists():
         raise LabError("there is no dev stack here yet; 'make up' creates it")
     stack.ensure()
-    # The events hold the stack's settings, so they lie in a folder that nobody else may read, and go at once.
-    with tempfile.TemporaryDirectory(prefix="private-registry-preview-") as folder:
-        events = Path(folder, "events.json")
+    with events_file() as events:
         status = stack.show("preview", "--diff", "--event-log", str(events))
         say("")
         say(review.of(events, as_markdown=os.environ.get("FORMAT") == "markdown"))
@@ -88,26 +85,22 @@ def preview() -> int:
 
 
 def drift() -> int:
-    """Show what somebody changed by hand on the hosts of STACK, by default the dev stack; REPAIR=1: repair it."""
-    report = examine(stack.command_line(_stack()), repair=bool(os.environ.get("REPAIR")))
+    """Show what somebody changed by hand on the hosts of the dev stack; REPAIR=1: repair it."""
+    report = examine(stack.command_line(), repair=bool(os.environ.get("REPAIR")))
     say(_told(report))
     return 2 if report.found else 0
 
 
 def _told(report: Report) -> str:
-    return report.text("make up", "make up") if report.stack == stack.STACK else report.text()
-
-
-def _stack() -> str:
-    return os.environ.get("STACK") or stack.STACK
+    return report.text("make up", "make up")
 
 
 def forget() -> int:
-    """Take the host CLIENT, which is gone for good, out of the state of STACK, by default the dev stack."""
+    """Remove the host CLIENT, which no longer exists, from the state of the dev stack."""
     client = os.environ.get("CLIENT")
     if not client:
         raise LabError("name the host: make forget CLIENT=10.0.0.7 (and STACK=prod for another stack than dev)")
-    say(forgetting.forget(client, stack.command_line(_stack())))
+    say(forgetting.forget(client, stack.command_line()))
     return 0
 
 

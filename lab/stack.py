@@ -37,26 +37,15 @@ def pulumi_environment() -> dict[str, str]:
     }
 
 
-def environment_of(name: str) -> dict[str, str]:
-    """Return the environment for ``pulumi`` on a stack: the lab's for the dev stack, else the caller's own.
+def command_line() -> CommandLine:
+    """Return how the dev stack is asked.
 
     Raises:
-        LabError: There is no dev stack.
+        LabError: There is none.
     """
-    if name != STACK:
-        return environment()
     if not exists():
         raise LabError(f"there is no {STACK} stack here yet; 'make up' creates it")
-    return pulumi_environment()
-
-
-def command_line(name: str = STACK) -> CommandLine:
-    """Return how a stack is asked: with the lab's command line where there is none but that.
-
-    Raises:
-        LabError: There is no dev stack.
-    """
-    return CommandLine(name, PROJECT, environment_of(name))
+    return CommandLine(STACK, PROJECT, pulumi_environment())
 
 
 def ensure() -> None:

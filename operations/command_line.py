@@ -4,13 +4,58 @@ import argparse
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_ADVICE = {
+    "no stack named": (
+        "The backend has no stack of this name. 'pulumi stack ls' lists its stacks, and 'pulumi stack init NAME' "
+        "creates one. If the stack is in another backend: export PULUMI_BACKEND_URL=URL."
+    ),
+    "passphrase must be set": (
+        "Set the passphrase of the stack, then run the command again: export PULUMI_CONFIG_PASSPHRASE_FILE=FILE, or "
+        "PULUMI_CONFIG_PASSPHRASE."
+    ),
+    "incorrect passphrase": (
+        "The passphrase is not the one of this stack. Check PULUMI_CONFIG_PASSPHRASE and PULUMI_CONFIG_PASSPHRASE_FILE."
+    ),
+    "PULUMI_ACCESS_TOKEN must be set": (
+        "No backend is selected. Select the one that has the stack: 'pulumi login URL', or "
+        "export PULUMI_BACKEND_URL=URL. For Pulumi Cloud: export PULUMI_ACCESS_TOKEN=TOKEN."
+    ),
+    "unable to open state directory": (
+        "The folder of the backend does not exist. Check PULUMI_BACKEND_URL, or run 'pulumi whoami --verbose'."
+    ),
+    "no Pulumi.yaml project file": "Run the command in the folder of the project.",
+}
+"""What the command line says where it can't begin -> what to do."""
+
+
+_INTERRUPTED = 130
+"""The status of what Ctrl-C has ended."""
 
 
 class OperationError(RuntimeError):
     """Something could not be done; the message says why or what to do."""
+
+
+def status_of(operation: Callable[[], int]) -> int:
+    """Return the exit status of an operation, after printing why it could not be done."""
+    try:
+        return operation()
+    except OperationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def advised(error: str) -> str:
+    """Return an error of the command line, with what to do where that is known."""
+    advice = next((advice for said, advice in _ADVICE.items() if said in error), "")
+    return f"{error.strip()}\n{advice}" if advice else error.strip()
 
 
 @dataclass(frozen=True)
@@ -29,17 +74,42 @@ class CommandLine:
         Raises:
             OperationError: It is not there, or failed; the message is ``failure`` with its error, and no state.
         """
-        env = {**os.environ, **self.env}
-        program = shutil.which("pulumi", path=env.get("PATH"))
-        if program is None:
-            raise OperationError("the Pulumi CLI is not on the PATH; in the lab 'make up' brings it")
-        command = [program, *words, "--stack", self.stack, "--non-interactive"]
-        done = subprocess.run(
-            command, cwd=self.folder, env=env, input=stdin, capture_output=True, text=True, check=False
-        )
+        done = self.done(*words, stdin=stdin)
         if done.returncode != 0:
-            raise OperationError(f"{failure}: {done.stderr.strip()}")
+            raise OperationError(f"{failure}: {advised(done.stderr)}")
         return done.stdout
+
+    def done(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run ``pulumi`` on the stack and return what it printed, and its status.
+
+        Raises:
+            OperationError: It is not there.
+        """
+        command = [*self._command(*words), "--non-interactive"]
+        return subprocess.run(
+            command, cwd=self.folder, env=self._environment, input=stdin, capture_output=True, text=True, check=False
+        )
+
+    def show(self, *words: str) -> int:
+        """Run ``pulumi`` on the stack with its output on the terminal, and return its status.
+
+        Raises:
+            OperationError: It is not there.
+        """
+        command = self._command(*words)
+        return subprocess.run(command, cwd=self.folder, env=self._environment, check=False).returncode
+
+    def _command(self, *words: str) -> list[str]:
+        program = shutil.which("pulumi", path=self._environment.get("PATH"))
+        if program is None:
+            raise OperationError("the Pulumi CLI is not on the PATH: https://www.pulumi.com/docs/install/")
+        return [program, *words, "--stack", self.stack]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        # The program is run by the Python that runs this: it has the packages, whatever the shell has activated.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, **self.env}
 
 
 def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:

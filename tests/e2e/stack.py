@@ -308,6 +308,24 @@ class Stack:
         assert status == (2 if findings else 0)
         return [(finding["host"], finding["what"]) for finding in findings]
 
+    def operation(self, module: str, *options: str) -> str:
+        """Run ``python -m operations.MODULE`` as somebody at a terminal does; return what it printed."""
+        RUNS["preview"] += 1
+        RUNS["update"] += module == "update"
+        self.write()
+        before = sorted(path.name for path in self.folder.iterdir())
+        done = subprocess.run(
+            [sys.executable, "-m", f"operations.{module}", "--stack", self.name, *options],
+            cwd=self.folder,
+            env={**os.environ, **self.env, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert sorted(path.name for path in self.folder.iterdir()) == before, "it leaves no file"
+        return done.stdout
+
     def destroy(self) -> None:
         """Remove the stack's resources."""
         RUNS["removal"] += 1

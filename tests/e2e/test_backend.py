@@ -1,6 +1,6 @@
 """A stack on a backend that a team shares, a bucket on a real S3 server. The tests are one story, in this order.
 
-Costs 13 updates, 6 previews, a removal and a look, and no host.
+Costs 13 updates, 7 previews, a removal and a look, and no host.
 """
 
 import os
@@ -110,7 +110,7 @@ def test_the_server_asks_for_credentials(stack: Stack) -> None:
 
 
 def test_a_runner_sees_what_the_laptop_did(runner: Stack) -> None:
-    assert runner.preview() == []
+    assert "Nothing changes" in runner.operation("preview")
 
 
 def test_drift_reads_the_state_from_the_bucket(runner: Stack) -> None:
@@ -138,7 +138,7 @@ def test_a_runner_takes_the_lock_of_a_killed_update_away(stack: Stack, runner: S
 
 def test_a_laptop_sees_what_the_runner_did(stack: Stack, runner: Stack) -> None:
     runner.configure(users=[*runner.settings["users"], {"name": "dev", "access": "pull"}])
-    runner.up()
+    assert "user dev: added, pull in all repositories" in runner.operation("update", "--yes")
     assert [step.op for step in stack.preview()], "the laptop has the settings from before"
     stack.settings = dict(runner.settings)
 

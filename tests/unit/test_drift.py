@@ -304,7 +304,7 @@ def test_a_state_that_can_not_be_read_is_not_shown(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(OperationError) as failure:
         export(CommandLine("prod"))
-    assert str(failure.value) == "the state of stack prod could not be read: no stack named prod"
+    assert str(failure.value).splitlines()[0] == "the state of stack prod could not be read: no stack named prod"
 
 
 def test_a_machine_without_the_command_line_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

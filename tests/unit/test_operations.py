@@ -1,0 +1,129 @@
+"""The commands for a stack of one's own: what they ask Pulumi, what they print, and that they leave nothing."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.places import PROJECT
+from operations.command_line import advised
+
+REVIEWS = PROJECT / "tests/unit/review"
+PULUMI = """#!/bin/sh
+# Stands for the command line: writes down what it was asked, and writes the events of a preview.
+echo "$*" >> asked
+[ -z "$ERROR" ] || { echo "error: $ERROR" >&2; exit 255; }
+while [ $# -gt 0 ]; do
+	[ "$1" != --event-log ] || cat "$EVENTS" > "$2"
+	shift
+done
+echo "all that Pulumi prints"
+exit "$STATUS"
+"""
+PREVIEW = "preview --diff --event-log EVENTS --stack prod"
+UPDATE = "up --yes --skip-preview --continue-on-error --stack prod"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Return a function that runs a command in a folder with a Pulumi that is none."""
+    program = tmp_path / "bin/pulumi"
+    program.parent.mkdir()
+    program.write_text(PULUMI)
+    program.chmod(0o755)
+
+    def run(
+        command: str, *options: str, review: str = "user-added", status: int = 0, error: str = "", answer: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(PROJECT),
+            "TMPDIR": str(tmp_path),
+            "EVENTS": str(REVIEWS / f"{review}.jsonl"),
+            "STATUS": str(status),
+            "ERROR": error,
+        }
+        parent, child = pty.openpty()
+        os.write(parent, f"{answer}\n".encode())
+        try:
+            return subprocess.run(
+                [sys.executable, "-m", f"operations.{command}", "--stack", "prod", *options],
+                cwd=tmp_path,
+                env=environment,
+                stdin=child if answer else subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            os.close(child)
+            os.close(parent)
+
+    return run
+
+
+def asked(folder: Path) -> list[str]:
+    """Return what Pulumi was asked, without where the events went."""
+    words = [line.split() for line in (folder / "asked").read_text().splitlines()]
+    return [
+        " ".join("EVENTS" if before == "--event-log" else word for before, word in zip(["", *line], line, strict=False))
+        for line in words
+    ]
+
+
+def test_a_preview_says_what_follows_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    done = run("preview")
+    assert done.returncode == 0, done.stderr
+    assert "WHAT FOLLOWS" in done.stdout
+    assert "all that Pulumi prints" not in done.stdout
+    assert asked(tmp_path) == [f"{PREVIEW} --non-interactive"]
+    assert {path.name for path in tmp_path.iterdir()} == {"bin", "asked"}, "nothing else is there"
+
+
+def test_a_preview_for_a_pull_request_is_what_review_prints(run: Run) -> None:
+    assert run("preview", "--markdown").stdout.strip() == (REVIEWS / "user-added.md").read_text().strip()
+
+
+def test_a_preview_that_fails_says_why(run: Run) -> None:
+    done = run("preview", review="invalid", status=255)
+    assert done.returncode == 255
+    assert "nothing was changed" in done.stdout
+
+
+def test_a_preview_that_cannot_begin_says_what_to_do(run: Run) -> None:
+    done = run("preview", error="no stack named 'prod' found")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error: no stack named 'prod' found\nThe backend has no stack of this name." in done.stderr
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_an_update_asks_after_the_preview(run: Run, tmp_path: Path, answer: str) -> None:
+    done = run("update", "--diff", answer=answer)
+    said, _, after = done.stdout.partition("Apply this to stack prod?")
+    assert "all that Pulumi prints" in said
+    assert "WHAT FOLLOWS" in said
+    assert asked(tmp_path) == [PREVIEW, *([UPDATE] if answer == "yes" else [])]
+    assert ("Nothing was changed." in after) == (answer == "no")
+    assert done.returncode == (0 if answer == "yes" else 1)
+
+
+def test_an_update_that_may_not_ask_is_not_applied(run: Run, tmp_path: Path) -> None:
+    done = run("update")
+    assert done.returncode == 1
+    assert "YES=1" in done.stderr
+    assert not (tmp_path / "asked").exists()
+
+
+def test_an_update_is_not_applied_after_a_preview_that_failed(run: Run, tmp_path: Path) -> None:
+    assert run("update", "--yes", review="invalid", status=255).returncode == 255
+    assert asked(tmp_path) == [f"{PREVIEW} --non-interactive"]
+
+
+def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
+    assert advised("error: something else\n") == "error: something else"
