@@ -44,7 +44,7 @@ else
 	@CLIENT=$(CLIENT) $(BIN)/python -m lab forget
 endif
 
-down: $(VENV)/ready ## remove the dev stack; PURGE=1: its pushed images too
+down: $(if $(OWN),,$(VENV)/ready) ## remove the dev stack; PURGE=1: its pushed images too
 	$(if $(OWN),$(error `make down` removes the lab alone. For stack $(OWN): docs/decommission.md))
 	@PURGE=$(PURGE) $(BIN)/python -m lab down
 

@@ -28,7 +28,7 @@ def forget(client: str, command_line: CommandLine) -> str:
     exported = json.loads(command_line.run("stack", "export", failure=f"the state of stack {stack} could not be read"))
     kept, forgotten = without(exported["deployment"], client)
     if not forgotten:
-        known = ", ".join(clients(exported["deployment"]))
+        known = ", ".join(clients(exported["deployment"])) or "none"
         raise OperationError(f"stack {stack} has no client {client}; it has {known}")
     written = json.dumps({**exported, "deployment": kept})
     command_line.run("stack", "import", failure=f"the state of stack {stack} could not be written", stdin=written)

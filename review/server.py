@@ -137,7 +137,7 @@ def retention(step: Step, preview: Preview) -> Iterator[Impact]:
 
 def network(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what happens to a network."""
-    network = step.new.text("name") or step.old.text("name")
+    network = step.new.text("name") or step.old.text("name") or "not known yet"
     yield Impact(name(preview), f"network {network}", DONE[step.op])
 
 

@@ -125,5 +125,34 @@ def test_an_update_is_not_applied_after_a_preview_that_failed(run: Run, tmp_path
     assert asked(tmp_path) == [f"{PREVIEW} --non-interactive"]
 
 
+MAKE = {
+    "preview": "operations.preview --stack prod",
+    "preview DIFF=1 FORMAT=markdown": "operations.preview --stack prod --diff --markdown",
+    "up": "operations.update --stack prod",
+    "up YES=1": "operations.update --stack prod --yes",
+    "drift REPAIR=1": "operations.drift --stack prod --repair",
+    "forget CLIENT=10.0.0.7": "operations.forget --stack prod 10.0.0.7",
+}
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_a_command_for_ones_own_stack_needs_nothing_of_the_lab(tmp_path: Path, command: str) -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        (tmp_path / name).touch()
+    make = ["make", "--dry-run", "-f", str(PROJECT / "Makefile"), *command.split(), "STACK=prod"]
+    said = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.split()[-len(MAKE[command].split()) :] == MAKE[command].split()
+    assert "-r requirements.lock" in said
+    assert "requirements-dev" not in said
+    assert "-m lab " not in said
+
+
+def test_a_command_of_the_lab_alone_refuses_ones_own_stack() -> None:
+    done = subprocess.run(["make", "down", "STACK=prod"], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "docs/decommission.md" in done.stderr
+
+
 def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
     assert advised("error: something else\n") == "error: something else"
