@@ -27,7 +27,7 @@ _INTRODUCTION = f"""\
 All keys of `Pulumi.<stack>.yaml`, each with the effect of a change. `python -m components.settings.reference` generates
 this page from `components/settings/`.
 
-- Each key is in `Pulumi.<stack>.yaml` below `config:`, and starts with `{NAMESPACE}:`.
+- Each key is in `Pulumi.<stack>.yaml` below `config:`. It starts with `{NAMESPACE}:`. Examples leave `config:` out.
 - File names are relative to the project.
 - A key and the same key with `File` exclude each other. Two files add to the key instead: `clientsFile`, `imagesFile`.
 - Set a secret with `pulumi config set --secret --path '{NAMESPACE}:KEY'`, or put it into a file that git ignores.
@@ -94,7 +94,8 @@ def _kinds(field: FieldInfo) -> Iterator[str]:
 def _described(section: type[BaseModel]) -> str:
     """Return what a section says of itself, in Markdown."""
     text, rules, example = documented(section)
-    parts = [text.replace("``", "`"), f"```yaml\n{example}\n```" if example else "", rules]
+    parts = [text.replace("``", "`"), f"```yaml\n{example}\n```" if example else ""]
+    parts += ["Rules:", rules] if rules else []
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -1,5 +1,7 @@
 """The documentation of the settings is what the settings say."""
 
+import re
+
 import yaml
 
 from components.settings import Settings
@@ -12,6 +14,12 @@ from lab.places import PROJECT
 def test_the_configuration_reference_is_current() -> None:
     kept = (PROJECT / "docs/configuration.md").read_text()
     assert kept == reference(), "run: .venv/bin/python -m components.settings.reference > docs/configuration.md"
+
+
+def test_every_link_within_the_reference_leads_to_a_heading() -> None:
+    headings = re.findall(r"^#+ (.*)$", reference(), re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#(.*?)\)", reference())) <= anchors
 
 
 def test_every_key_is_explained() -> None:

@@ -91,7 +91,7 @@ class Acme(CertificateSource):
           challenge: dns-01
           dnsProvider: cloudflare
           dnsVariablesFile: keys/dns.yaml
-        # This line is added to those that are there.
+        # Beside the other two images.
         private-registry:images:
           lego: goacme/lego:v4.35.2@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
     """
@@ -102,7 +102,7 @@ class Acme(CertificateSource):
     authority: Certificates | None = None
     """The CA certificates that clients must trust, PEM. Not needed if their systems trust the CA already.
 
-    Change: clients.
+    Change: clients: clients refuse to remove the CA of the certificate in use.
     """
     public: bool = False
     """`true`: the systems of the clients trust the CA already; `authority` is installed in addition, to change from

@@ -28,7 +28,7 @@ class SelfSigned(Signed):
     authority: Certificates | None = None
     """Additional CA certificates that clients also trust, PEM. Needed only to change to another `source` (rotate.md).
 
-    Change: clients.
+    Change: clients: clients refuse to remove the CA of the certificate in use.
     """
     authorities: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)] = ("1",)
     """Names of the CAs. The first one signs, and clients trust all of them.

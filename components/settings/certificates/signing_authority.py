@@ -46,7 +46,7 @@ class SigningAuthority(Signed, ChainAndKey):
     authority: Certificates | None = None
     """The CA certificates that clients must trust, PEM. Without it, the root at the end of the chain.
 
-    Change: clients.
+    Change: clients: clients refuse to remove the CA of the certificate in use.
     """
     chain: Chain | None = None
     """The certificate of the CA that signs, often an intermediate CA, followed by those of its issuers, PEM.

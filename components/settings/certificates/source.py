@@ -34,7 +34,7 @@ class CertificateSource(Section):
     authority: Certificates | None = None
     """The CA certificates that clients must trust, PEM.
 
-    Change: clients.
+    Change: clients: clients refuse to remove the CA of the certificate in use.
     """
     authority_file: CertificatesFile | None = None
     """The file that contains it."""
