@@ -89,6 +89,7 @@ class Picture:
     def svg(self, theme: str) -> str:
         """Draw it for a page of that theme."""
         colours = THEMES[theme]
+        drawn: Sequence[Box | Arrow] = (*self.boxes, *self.arrows)
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
             f'height="{self.height}" role="img" font-family="Helvetica, Arial, sans-serif" font-size="14">',
@@ -96,7 +97,7 @@ class Picture:
             '<defs><marker id="end" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
             f'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="{colours["line"]}"/></marker></defs>',
             f'<rect width="{self.width}" height="{self.height}" rx="8" fill="{colours["page"]}"/>',
-            *(line for part in (*self.boxes, *self.arrows) for line in part.svg(colours)),
+            *(line for part in drawn for line in part.svg(colours)),
             "</svg>",
         ]
         return "\n".join(parts) + "\n"
