@@ -207,7 +207,7 @@ def test_a_third_client_touches_that_host_alone(stack: Stack, client_hosts: Host
     created = {f"registry-trust-{PREFIX}.13", f"registry-verification-{PREFIX}.13"}
     size = len(stack.state())
     assert {(step.op, step.name) for step in stack.up()} == {("create", name) for name in created}
-    assert len(stack.state()) - size < 32_500, "a client is some 32 KB of the state: see docs/internals.md"
+    assert len(stack.state()) - size < 32_500, "a client is some 32 KB of the state: see docs/architecture.md"
     assert f"registry-trust-{PREFIX}.13: /etc/hosts is a mount, and was written in place" in stack.log
     assert stack_containers() == running
     assert {host: client_hosts.fingerprint(host) for host in hosts_before} == hosts_before
