@@ -44,8 +44,9 @@ class PrivateRegistry(Component):
     """Client -> what it trusts the registry by: a file, or several."""
     verification: pulumi.Output[dict[str, str]]
     """Client -> what it has proven."""
-    renewal: pulumi.Output[str]
-    """Who sees to it that there is another server certificate in time."""
+    renewal: pulumi.Output[dict[str, str | int]]
+    """Who sees to it that there is another server certificate in time: ``by`` an ``update`` in its last ``days``, the
+    ``server`` alone, or ``you``."""
     ends: pulumi.Output[dict[str, str]]
     """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
     passwords: pulumi.Output[dict[str, str]] | None
@@ -194,7 +195,7 @@ class PrivateRegistry(Component):
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
-        self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
+        self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(
             {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}

@@ -51,9 +51,9 @@ class Side:
         return str(self.inputs.get("keyType") or "P-256")
 
     @property
-    def renewal(self) -> str:
-        """Who renews it without an update; nothing where nobody does."""
-        return str(self.inputs.get("renewal") or "")
+    def renews_itself(self) -> bool:
+        """Whether it is renewed without an update."""
+        return self._mapping("renewal").get("by") == "server"
 
     @property
     def served(self) -> Mapping[str, str]:

@@ -133,7 +133,7 @@ EXAMPLES: Mapping[str, Example] = {
             "profile": "",
             "keyType": "P-256",
             "rotation": "",
-            "renewal": "the server, by itself",
+            "renewal": {"by": "server"},
         },
         set(),
     ),
@@ -209,7 +209,7 @@ def test_the_outputs_tell_who_renews_and_what_ends_when(kind: str) -> None:
         pulumi.Output.all(**PrivateRegistry("registry", settings).outputs).apply(found.update)
 
     mocked(program)
-    assert found["renewal"] == settings.certificate.renewal
+    assert found["renewal"] == settings.certificate.renewal.told
     assert list(found["ends"]) == ENDS[kind]
     if kind == "Provided":
         assert list(found["ends"].values()) == [known(one)["until"] for one in (LEAF, ROOT, OTHER_ROOT)]

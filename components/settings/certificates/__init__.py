@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from .acme import Acme
 from .provided import Provided
+from .renewal import Renewal
 from .self_signed import SelfSigned
 from .signing_authority import SigningAuthority
 from .source import USUAL_KEY, CertificateSource, Given, KeyType, Signed
@@ -31,6 +32,7 @@ __all__ = [
     "Given",
     "KeyType",
     "Provided",
+    "Renewal",
     "SelfSigned",
     "Signed",
     "SigningAuthority",

@@ -11,9 +11,9 @@ from ...registry_reference import is_ip_address
 from ..chain import authority_mistakes
 from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretText, host_name, secret_yaml
 from ..section import OrOutput, either
+from .renewal import Renewal
 from .source import USUAL_KEY, CertificateSource, KeyType
 
-BY_THE_SERVER = "the server, by itself"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _OURS = re.compile(r"LEGO_|PATH$|HOME$|LD_|SSL_")
@@ -156,9 +156,9 @@ class Acme(CertificateSource):
         return either(self.directory_authority, self.directory_authority_file)
 
     @property
-    def renewal(self) -> str:
+    def renewal(self) -> Renewal:
         """Who sees to it that there is another one in time."""
-        return BY_THE_SERVER
+        return Renewal("server")
 
     @property
     def is_public(self) -> bool:
