@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from components import PrivateRegistry
 from components.certificates import SOURCES
+from components.key_types import KeyType
 from components.settings import Settings
-from components.settings.certificates import KeyType, Source
+from components.settings.certificates import Source
 from tests.unit.authority import Pair, issue
 from tests.unit.conftest import AUTHORITY, BASE, DIGEST, KEY, REQUEST, SERVER, Declare, Recorder, Resource, mocked
 

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
 
+from ...key_types import USUAL_KEY, KeyType
 from ...registry_reference import is_ip_address
 from ..chain import authority_mistakes
 from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretText, host_name, secret_yaml
 from ..section import OrOutput, either
 from .renewal import Renewal
-from .source import USUAL_KEY, CertificateSource, KeyType
+from .source import CertificateSource
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")

@@ -1,18 +1,15 @@
 """What sources of the server certificate have in common; each source is a file beside this one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from ...key_types import USUAL_KEY, KeyType
 from ..chain import mistakes
 from ..fields import Certificates, CertificatesFile, Chain, ChainFile, Name, ServerKey, ServerKeyFile
 from ..section import Section, either
 from .renewal import Renewal
-
-KeyType = Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
-"""Kinds of keys that all clients take."""
-USUAL_KEY: KeyType = "P-256"
 
 
 class CertificateSource(Section):
