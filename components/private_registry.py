@@ -76,6 +76,19 @@ class PrivateRegistry(Component):
 
         self._seed = Seed(f"{name}-seed", settings.protect, opts=self.child())
         owner = started(self._seed.fingerprint("owner"), shell)
+
+        def container(image: str, memory: int) -> ContainerArgs:
+            return ContainerArgs(
+                host=host,
+                prefix=prefix,
+                directory=directory,
+                image=image,
+                user=server.user,
+                memory=memory,
+                seed=self._seed,
+                owner=owner,
+            )
+
         certificate = certificate_from(
             settings.certificate,
             f"{name}-certificate",
@@ -84,16 +97,7 @@ class PrivateRegistry(Component):
                 title=instance.title,
                 protect=settings.protect,
                 delete_data=settings.delete_data,
-                container=ContainerArgs(
-                    host=host,
-                    prefix=prefix,
-                    directory=directory,
-                    image=settings.lego_image,
-                    user=server.user,
-                    memory=settings.limits.lego_memory,
-                    seed=self._seed,
-                    owner=owner,
-                ),
+                container=container(settings.lego_image, settings.limits.lego_memory),
                 nginx_image=settings.nginx_image,
                 bind_addresses=settings.bind_address,
                 reference=settings.reference,
@@ -104,17 +108,10 @@ class PrivateRegistry(Component):
         registry = Registry(
             f"{name}-registry",
             RegistryArgs(
-                host=host,
-                prefix=prefix,
-                directory=directory,
-                image=settings.registry_image,
-                user=server.user,
-                memory=settings.limits.registry_memory,
+                container=container(settings.registry_image, settings.limits.registry_memory),
                 storage=settings.storage,
                 delete_data=settings.delete_data,
                 protect=settings.protect,
-                seed=self._seed,
-                owner=owner,
             ),
             opts=on_server,
         )
@@ -130,12 +127,7 @@ class PrivateRegistry(Component):
         proxy = Proxy(
             f"{name}-proxy",
             ProxyArgs(
-                host=host,
-                prefix=prefix,
-                directory=directory,
-                image=settings.nginx_image,
-                user=server.user,
-                memory=settings.limits.nginx_memory,
+                container=container(settings.nginx_image, settings.limits.nginx_memory),
                 domain=settings.domain,
                 reference=settings.reference,
                 aliases=settings.aliases_known_as,
@@ -150,8 +142,6 @@ class PrivateRegistry(Component):
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
                 before=certificate.before_nginx,
-                seed=self._seed,
-                owner=owner,
             ),
             opts=on_server,
         )
