@@ -44,8 +44,9 @@ class PrivateRegistry(Component):
     """Client -> what it trusts the registry by: a file, or several."""
     verification: pulumi.Output[dict[str, str]]
     """Client -> what it has proven."""
-    renewal: pulumi.Output[str]
-    """Who sees to it that there is another server certificate in time."""
+    renewal: pulumi.Output[dict[str, str | int]]
+    """Who sees to it that there is another server certificate in time: ``by`` an ``update`` in its last ``days``, the
+    ``server`` alone, or ``you``."""
     ends: pulumi.Output[dict[str, str]]
     """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
     passwords: pulumi.Output[dict[str, str]] | None
@@ -75,6 +76,19 @@ class PrivateRegistry(Component):
 
         self._seed = Seed(f"{name}-seed", settings.protect, opts=self.child())
         owner = started(self._seed.fingerprint("owner"), shell)
+
+        def container(image: str, memory: int) -> ContainerArgs:
+            return ContainerArgs(
+                host=host,
+                prefix=prefix,
+                directory=directory,
+                image=image,
+                user=server.user,
+                memory=memory,
+                seed=self._seed,
+                owner=owner,
+            )
+
         certificate = certificate_from(
             settings.certificate,
             f"{name}-certificate",
@@ -83,16 +97,7 @@ class PrivateRegistry(Component):
                 title=instance.title,
                 protect=settings.protect,
                 delete_data=settings.delete_data,
-                container=ContainerArgs(
-                    host=host,
-                    prefix=prefix,
-                    directory=directory,
-                    image=settings.lego_image,
-                    user=server.user,
-                    memory=settings.limits.lego_memory,
-                    seed=self._seed,
-                    owner=owner,
-                ),
+                container=container(settings.lego_image, settings.limits.lego_memory),
                 nginx_image=settings.nginx_image,
                 bind_addresses=settings.bind_address,
                 reference=settings.reference,
@@ -103,17 +108,10 @@ class PrivateRegistry(Component):
         registry = Registry(
             f"{name}-registry",
             RegistryArgs(
-                host=host,
-                prefix=prefix,
-                directory=directory,
-                image=settings.registry_image,
-                user=server.user,
-                memory=settings.limits.registry_memory,
+                container=container(settings.registry_image, settings.limits.registry_memory),
                 storage=settings.storage,
                 delete_data=settings.delete_data,
                 protect=settings.protect,
-                seed=self._seed,
-                owner=owner,
             ),
             opts=on_server,
         )
@@ -129,12 +127,7 @@ class PrivateRegistry(Component):
         proxy = Proxy(
             f"{name}-proxy",
             ProxyArgs(
-                host=host,
-                prefix=prefix,
-                directory=directory,
-                image=settings.nginx_image,
-                user=server.user,
-                memory=settings.limits.nginx_memory,
+                container=container(settings.nginx_image, settings.limits.nginx_memory),
                 domain=settings.domain,
                 reference=settings.reference,
                 aliases=settings.aliases_known_as,
@@ -149,8 +142,6 @@ class PrivateRegistry(Component):
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
                 before=certificate.before_nginx,
-                seed=self._seed,
-                owner=owner,
             ),
             opts=on_server,
         )
@@ -194,7 +185,7 @@ class PrivateRegistry(Component):
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
-        self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
+        self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(
             {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}

@@ -1,5 +1,6 @@
 """The images: pulled where a registry answers, else built from Debian packages and a Go module."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,19 +61,27 @@ def ensure() -> dict[str, str]:
     Returns:
         ``registry``, ``nginx``, ``client`` -> a pinned reference or an image id.
     """
-    kept = _kept()
-    images = {name: _found(name, kept) for name in _OF_EVERY_STACK}
-    if images != kept:
-        file = STATE / "images.yaml"
-        file.parent.mkdir(exist_ok=True)
-        head = "# Written by the lab: what it found or built. Delete it to look again.\n"
-        file.write_text(head + yaml.safe_dump(images))
-    return images | {"client": build("client", _BUILT["client"])}
+    return _kept_or_found(*_OF_EVERY_STACK) | {"client": build("client", _BUILT["client"])}
 
 
 def lego() -> str:
     """Make the image of lego ready, which only a stack with certificates by ACME needs; return it."""
-    return _found("lego", {})
+    return _kept_or_found("lego")["lego"]
+
+
+def _kept_or_found(*names: str) -> dict[str, str]:
+    """Make images ready; what the images file does not have yet is added."""
+    kept = _kept()
+    found = {name: _found(name, kept) for name in names}
+    if (images := kept | found) != kept:
+        file = STATE / "images.yaml"
+        file.parent.mkdir(exist_ok=True)
+        head = "# Written by the lab: what it found or built. Delete it to look again.\n"
+        # Other tests may read it meanwhile.
+        new = file.with_name(f"{file.name}.{os.getpid()}")
+        new.write_text(head + yaml.safe_dump(images))
+        new.replace(file)
+    return found
 
 
 def _found(name: str, kept: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from components.settings.certificates import Renewal
 from lab import stack
 from lab.hosts import DEV, container
-from operations.expiry import time_left
+from operations.expiry import renewed_by, time_left
 
 
 def text() -> str:
@@ -49,7 +50,8 @@ def _client(host: str, file: str, proofs: dict[str, str]) -> str:
 
 
 def _certificates(outputs: Mapping[str, Any]) -> Iterator[str]:
-    yield f"Certificates, how long they last, and who renews the server's: {outputs['renewal']}"
+    who = renewed_by(Renewal.read(outputs["renewal"]))
+    yield f"Certificates, how long they last, and who renews the server's: {who}"
     now = datetime.now(UTC)
     for name, text in outputs["ends"].items():
         end = datetime.fromisoformat(text)

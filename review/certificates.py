@@ -95,7 +95,7 @@ def seed(step: Step, preview: Preview) -> Iterator[Impact]:
 def days_left(preview: Preview) -> str | None:
     """Return a sentence on how long the server certificate lives; None where there is none yet, or none any more."""
     found = certified(preview)
-    if found.old.renewal and found.new.renewal:
+    if found.old.renews_itself and found.new.renews_itself:
         return _BY_ITSELF
     if end := end_of(found.old.served):
         is_replaced = found.moves or found.old.served != found.new.served
@@ -186,7 +186,7 @@ def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
     end = f"{_until(new.served)}, " if new.served else ""
     if not old.inputs and not found.moves:
         # Of one that is asked for more is said.
-        if not new.renewal:
+        if not new.renews_itself:
             yield Impact(_STACK, f"a server certificate is given, {end}signed by {new.signer}", "nginx serves it")
         return
     source = f"from {new.source} instead of {old.source}, " if old.source and found.moves else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from components.key_types import USUAL_KEY
 from review.events import Preview, State, Step
 
 _COMPONENT, _KIND = "private-registry:", "Certificate"
@@ -48,12 +49,12 @@ class Side:
     @property
     def key_type(self) -> str:
         """The kind of the server's key; the usual one is not told."""
-        return str(self.inputs.get("keyType") or "P-256")
+        return str(self.inputs.get("keyType") or USUAL_KEY)
 
     @property
-    def renewal(self) -> str:
-        """Who renews it without an update; nothing where nobody does."""
-        return str(self.inputs.get("renewal") or "")
+    def renews_itself(self) -> bool:
+        """Whether it is renewed without an update."""
+        return self._mapping("renewal").get("by") == "server"
 
     @property
     def served(self) -> Mapping[str, str]:

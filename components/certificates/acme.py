@@ -117,7 +117,7 @@ class AcmeCertificate(Certificate):
             "profile": source.profile or "",
             "keyType": source.key_type,
             "rotation": source.rotation or "",
-            "renewal": source.renewal,
+            "renewal": source.renewal.told,
         }
         super().__init__(name, opts, props)
         self._name, self._args, self._source = name, args, source

@@ -60,7 +60,7 @@ class Certificate(Component):
       says its common name; one that is given has its subject, and says fingerprint and end;
     - ``served``: fingerprint and end of a certificate that is given;
     - ``validityDays``, ``renewalDays`` and ``rotation`` of one that the stack makes, and ``keyType`` of an unusual key;
-    - ``renewal``: what it takes to have another one in time, where the server sees to that by itself.
+    - ``renewal``: who sees to it that there is another one in time, where the server does so by itself.
 
     The output ``authorities`` has fingerprint and end of those that the stack makes too.
     """

@@ -7,8 +7,9 @@ import pulumi
 import pulumi_tls as tls
 
 from ..component import Component
+from ..key_types import USUAL_KEY, KeyType
 from ..registry_reference import is_ip_address
-from ..settings.certificates import USUAL_KEY, KeyType, Signed
+from ..settings.certificates import Signed
 
 HOURS = 24
 

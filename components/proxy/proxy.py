@@ -47,9 +47,10 @@ _GRACE_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProxyArgs(ContainerArgs):
+class ProxyArgs:
     """What a proxy is made of."""
 
+    container: ContainerArgs
     domain: str
     reference: str
     """HOST[:PORT], what image names start with."""
@@ -87,11 +88,12 @@ class Proxy(Component):
 
     def __init__(self, name: str, args: ProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts, _said(args))
-        self._name, self._args = name, args
-        image = pinned_image(f"{name}-image", args.image, self.child())
-        self._where = where = addresses(name, args.host, args.bind_addresses, self.child())
-        network = _frontend(f"{name}-network", args, where, self.child())
-        self.container = f"{args.prefix}-proxy"
+        self._name, self._args, self._own = name, args, args.container
+        own = args.container
+        image = pinned_image(f"{name}-image", own.image, self.child())
+        self._where = where = addresses(name, own.host, args.bind_addresses, self.child())
+        network = _frontend(f"{name}-network", own, where, self.child())
+        self.container = f"{own.prefix}-proxy"
         self._nginx = ReadByNginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
         address = self._check_address(image, where)
         self.address_refused = failed_in_this_update([address], provided=image)
@@ -100,9 +102,9 @@ class Proxy(Component):
         users_file = File(pulumi.Output.secret(args.users), mode="0600")
         users = self._bundle("users", {"htpasswd": users_file}, None, [network])
         later = may_come_later(
-            name, args.host, args.bind_addresses, args.prefix, args.is_root, self.child(depends_on=[address])
+            name, own.host, args.bind_addresses, own.prefix, args.is_root, self.child(depends_on=[address])
         )
-        scripts = login_scripts(args.reference, login_name(args.prefix), args.aliases)
+        scripts = login_scripts(args.reference, login_name(own.prefix), args.aliases)
         config = pulumi.Output.all(args.upstream, _cache(args)).apply(
             lambda parts: nginx_config(
                 args.domain,
@@ -110,7 +112,7 @@ class Proxy(Component):
                 parts[0],
                 PORT,
                 scripts,
-                workers(args.memory),
+                workers(own.memory),
                 args.layers_on_disk,
                 parts[1],
                 args.aliases,
@@ -126,13 +128,13 @@ class Proxy(Component):
         self.site = self._bundle("site", site, self._nginx)
         self._login = Login(
             f"{name}-login",
-            LoginArgs(container=replace(args, memory=args.login_memory), image_id=image, users=users, site=self.site),
+            LoginArgs(container=replace(own, memory=args.login_memory), image_id=image, users=users, site=self.site),
             opts=self.child(),
         )
         config_file = f"{ROOT}/site/current/nginx.conf"
         self._container = hardened_container(
             f"{name}-container",
-            args,
+            own,
             name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
@@ -145,7 +147,7 @@ class Proxy(Component):
                 ]
             ),
             mounts=[
-                docker.ContainerMountArgs(type="bind", source=f"{args.directory}/proxy", target=ROOT, read_only=True),
+                docker.ContainerMountArgs(type="bind", source=f"{own.directory}/proxy", target=ROOT, read_only=True),
                 *_mounts(args),
             ],
             # nginx looks the registry up when it loads; after a restart of Docker the address may be another one.
@@ -161,9 +163,9 @@ class Proxy(Component):
                 delete_before_replace=True,
             ),
         )
-        self.probes = [(login_name(args.prefix), LOGIN_PROBE), (self.container, PROBE)]
+        self.probes = [(login_name(own.prefix), LOGIN_PROBE), (self.container, PROBE)]
         """Its containers, and what asks in each."""
-        self._healthy = wait_until_healthy(f"{name}-healthy", args.host, self._container, PROBE, self.child())
+        self._healthy = wait_until_healthy(f"{name}-healthy", own.host, self._container, PROBE, self.child())
         self.register_outputs({})
 
     def serve(self, pair: Pair, trusted_by: Sequence[Command]) -> pulumi.Output[str]:
@@ -193,14 +195,13 @@ class Proxy(Component):
 
     def _check_address(self, image: pulumi.Output[str], where: Addresses) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
-        args = self._args
         # Clients may ask the registry meanwhile, so it waits until what was stopped is started.
-        create = pulumi.Output.all(image, where.all, args.owner).apply(
+        create = pulumi.Output.all(image, where.all, self._own.owner).apply(
             lambda parts: words(
-                address=",".join(parts[1]), port=str(args.https_port), image=parts[0], container=self.container
+                address=",".join(parts[1]), port=str(self._args.https_port), image=parts[0], container=self.container
             )
         )
-        return args.host.run(
+        return self._own.host.run(
             f"{self._name}-address", with_payload(_PUBLISH, {}), create, opts=self.child(self._args.before)
         )
 
@@ -213,12 +214,12 @@ class Proxy(Component):
     ) -> ReleasedFiles:
         return ReleasedFiles(
             f"{self._name}-{bundle}",
-            self._args.host,
-            f"{self._args.directory}/proxy",
+            self._own.host,
+            f"{self._own.directory}/proxy",
             bundle,
-            self._args.user,
+            self._own.user,
             files,
-            self._args.seed,
+            self._own.seed,
             reader,
             depends_on,
             opts=self.child(),
@@ -228,7 +229,7 @@ class Proxy(Component):
 def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
     """Return what the proxy says of itself, with a configuration that does not name the container of the registry."""
     return {
-        **said_of(args),
+        **said_of(args.container),
         "addresses": list(args.bind_addresses) or ["all"],
         "laterAddresses": later_addresses(args.bind_addresses) if args.is_root else [],
         "httpsPort": args.https_port,
@@ -238,7 +239,7 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
                 args.reference,
                 "registry",
                 PORT,
-                workers(args.memory),
+                workers(args.container.memory),
                 args.layers_on_disk,
                 cache,
                 args.aliases,
@@ -247,13 +248,13 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
     }
 
 
-def _frontend(name: str, args: ContainerArgs, where: Addresses, opts: pulumi.ResourceOptions) -> docker.Network:
+def _frontend(name: str, own: ContainerArgs, where: Addresses, opts: pulumi.ResourceOptions) -> docker.Network:
     """Declare the network by which clients come.
 
     One with IPv6 has another name, so that it can be there before the one without goes, and nginx is not away for long.
     """
     purpose = where.has_own_ipv6.apply(lambda own: "frontend6" if own else "frontend")
-    return stack_network(name, args, purpose, opts, ipv6=where.has_own_ipv6.apply(lambda own: own or None))
+    return stack_network(name, own, purpose, opts, ipv6=where.has_own_ipv6.apply(lambda own: own or None))
 
 
 def _cache(args: ProxyArgs) -> pulumi.Output[CacheConfig | None]:

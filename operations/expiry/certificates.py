@@ -7,7 +7,7 @@ from enum import StrEnum
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from components.settings.certificates.source import days_of
+from components.settings.certificates import Renewal
 
 _SHARE = 5
 """Of its life, one part is left when a certificate is overdue: others are renewed at a half or two thirds."""
@@ -45,14 +45,14 @@ class Certificate:
 
     kind: Kind
     name: str
-    renewal: str
-    """Who sees to it that there is another one in time."""
+    renewal: Renewal | None
+    """Who sees to it that there is another one in time; None where nothing tells."""
     sha256: str
     begin: datetime
     end: datetime
 
     @classmethod
-    def of(cls, kind: Kind, name: str, renewal: str, certificate: x509.Certificate) -> "Certificate":
+    def of(cls, kind: Kind, name: str, renewal: Renewal | None, certificate: x509.Certificate) -> "Certificate":
         """Return what is to be known of a certificate."""
         begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         return cls(kind, name, renewal, certificate.fingerprint(SHA256()).hex(), begin, end)
@@ -74,7 +74,7 @@ class Thresholds:
         """Return what has to be left, or there is a warning."""
         if self.warn is not None:
             return timedelta(days=self.warn)
-        window = days_of(one.renewal)
+        window = one.renewal and one.renewal.days
         days = [_DAYS[one.kind][0], *([window * _WINDOW] if window else [])]
         return min(timedelta(days=min(days)), one.life / _SHARE)
 

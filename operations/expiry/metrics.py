@@ -43,7 +43,7 @@ def metrics(report: Report) -> str:
 
 def _labels(one: Certificate) -> Labels:
     # Two authorities may share a name, and the same labels twice would make the exporter refuse the file.
-    return {"kind": one.kind, "name": one.name, "renewal": one.renewal, "sha256": one.sha256}
+    return {"kind": one.kind, "name": one.name, "renewal": one.renewal.by if one.renewal else "", "sha256": one.sha256}
 
 
 def _lines(name: str, meaning: str, values: Sequence[tuple[Labels, float]]) -> Iterator[str]:

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from components.settings.certificates.acme import BY_THE_SERVER
+from components.settings.certificates import Renewal
 from operations.expiry.certificates import Certificate, Kind, State, Thresholds
 
 _HEADINGS = ("LEFT", "UNTIL", "STATE", "WHAT", "RENEWED BY")
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 FAILED, ERROR, WARNING = 1, 2, 3
 """Exit statuses."""
+_BY_HAND = "you, in three updates"
 _AUTHORITY = "docs/rotate.md tells how another authority takes its place, in three updates."
 _BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
 _BY_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
@@ -52,8 +53,9 @@ class Report:
         return "\n".join([*table, *dict.fromkeys(self._advice())])
 
     def _row(self, one: Certificate) -> tuple[str, ...]:
-        left = time_left(one.end - self.now)
-        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), _plain(one.name), one.renewal or "nobody knows"
+        left, until = time_left(one.end - self.now), f"{one.end:%Y-%m-%d %H:%M} UTC"
+        who = _BY_HAND if one.kind is Kind.AUTHORITY else renewed_by(one.renewal)
+        return left, until, self.state(one), _plain(one.name), who
 
     def _advice(self) -> Iterator[str]:
         return (_advice(one) for one in self.certificates if self.state(one) is not State.OK)
@@ -80,7 +82,7 @@ class Report:
             "until": f"{one.end:%Y-%m-%dT%H:%M:%SZ}",
             "days": (one.end - self.now).days,
             "state": self.state(one),
-            "renewal": one.renewal,
+            "renewal": one.renewal and one.renewal.told,
             "warnBelowDays": self.thresholds.warning(one) / _DAY,
             "errorBelowDays": self.thresholds.failure(one) / _DAY,
         }
@@ -94,7 +96,16 @@ def _plain(text: str) -> str:
 def _advice(one: Certificate) -> str:
     if one.kind is Kind.AUTHORITY:
         return _AUTHORITY
-    return _BY_ITSELF if one.renewal == BY_THE_SERVER else _BY_UPDATE
+    return _BY_ITSELF if one.renewal and one.renewal.by == "server" else _BY_UPDATE
+
+
+def renewed_by(renewal: Renewal | None) -> str:
+    """Return who sees to it that there is another server certificate in time."""
+    if renewal is None:
+        return "unknown"
+    if renewal.by == "update":
+        return f"an update in its last {renewal.days} days"
+    return "the server, by itself" if renewal.by == "server" else "whoever brings it along"
 
 
 def time_left(left: timedelta) -> str:

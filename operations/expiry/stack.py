@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.settings import pem
+from components.settings.certificates import Renewal
 from operations.command_line import CommandLine, OperationError
 from operations.expiry.certificates import Certificate, Kind, Thresholds
 from operations.expiry.report import Report
 from operations.expiry.served import served
 
-_BY_HAND = "you, in three updates"
+_BY_HAND = Renewal("you")
 """Nobody replaces an authority by itself."""
 
 
@@ -30,13 +31,13 @@ def look(outputs: Mapping[str, Any], thresholds: Thresholds | None = None, stack
     url = outputs["url"]
     trusted = list(_trusted(outputs.get("ca_certificate") or ""))
     try:
-        found, failure = [*_served(url, outputs.get("renewal") or "", trusted), *trusted], ""
+        found, failure = [*_served(url, Renewal.read(outputs.get("renewal")), trusted), *trusted], ""
     except OperationError as error:
         found, failure = trusted, str(error)
     return Report(stack, url, datetime.now(UTC), found, thresholds or Thresholds(), failure)
 
 
-def _served(url: str, renewal: str, trusted: list[Certificate]) -> Iterator[Certificate]:
+def _served(url: str, renewal: Renewal | None, trusted: list[Certificate]) -> Iterator[Certificate]:
     own, *more = served(url)
     yield Certificate.of(Kind.SERVER, f"what {url} serves", renewal, own)
     known = {one.sha256 for one in trusted}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 
+from components.settings.certificates import Renewal
 from lab import acme, images
 from lab.run import run
 from operations.expiry import State, look
@@ -98,7 +99,7 @@ def test_it_is_renewed_by_the_server_alone_and_no_request_fails(
     assert known.log().count("Issued certificate") >= RENEWALS
     report = look({"url": f"https://{NETWORK.gateway}", "renewal": stack.outputs()["renewal"]})
     [of_server, *_] = report.certificates
-    assert of_server.renewal == "the server, by itself"
+    assert of_server.renewal == Renewal("server")
     assert report.state(of_server) is State.OK, "its life is short"
 
 

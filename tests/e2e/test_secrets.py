@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import acme, images
 from lab.places import PROJECT
 from lab.run import run
-from tests.e2e.conftest import settings
+from tests.acme import KEY, KEY_ID, authority, dns_provider
+from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import Hosts, containers, logs
 from tests.e2e.stack import A_HASH, PASSPHRASE, SERVER_FILES, Stack, write_secret
 from tests.unit.authority import Pair, issue
@@ -129,12 +131,18 @@ def inspected(prefix: str) -> dict[str, str]:
     return places
 
 
-def places_of(stack: Stack, change: Mapping[str, Any]) -> dict[str, str]:
+def for_all(folder: Path) -> str:
+    """Return what is in the files below a folder that others may read."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.stat().st_mode & 0o077]
+    return "".join(file.read_text(errors="replace") for file in files)
+
+
+def places_of(stack: Stack, change: Callable[[], None]) -> dict[str, str]:
     """Create a stack, change it, and return all that the runs leave and show."""
     with command_lines() as lines:
         preview = stack.preview_json()
         first = stack.verbose_up()
-        stack.configure(**change)
+        change()
         next_preview = stack.preview_json()
         second = stack.verbose_up()
     assert len(lines) > 20, "the sampler saw the processes"
@@ -147,6 +155,7 @@ def places_of(stack: Stack, change: Mapping[str, Any]) -> dict[str, str]:
         "the preview": preview + next_preview,
         "the verbose log of an update": first + second,
         "the command lines": "\n".join(lines),
+        "the server's files for all": for_all(SERVER_FILES / stack.name),
         "git status": run(["git", "-C", PROJECT, "status", "--porcelain"]),
         **inspected(f"private-registry-{stack.name}"),
     }
@@ -160,7 +169,7 @@ def test_a_leaked_marker_is_found(markers: dict[str, str]) -> None:
 
 def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) -> None:
     users = [{"name": "ci", "passwordFile": "next-password"}, *stack.settings["users"][1:]]
-    places = places_of(stack, {"users": users, "certificate": SIGNING})
+    places = places_of(stack, lambda: stack.configure(users=users, certificate=SIGNING))
     assert "signing-authority" in places["the state"], "the change came to the state"
     assert "\n".join(find(markers, places)) == ""
     assert not A_HASH.search("".join(places.values())), "no hash either"
@@ -236,11 +245,22 @@ def test_after_the_failures_an_update_mends_the_rest(stack: Stack) -> None:
 
 
 KEY_PASSPHRASE, LOGIN_PASSWORD = "Marker-Key-Passphrase-c2", "Marker-Login-Password-e8"
+DNS_TOKEN = "Marker-DNS-Token-5a"
+
+
+@pytest.fixture
+def by_acme(client_hosts: Hosts, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The setting of a certificate by ACME, of a bound account, proven by a record."""
+    client_hosts.start("one")
+    with authority(acme.ensure(), tmp_path, NETWORK.gateway) as known, dns_provider(known, DNS_TOKEN) as provider:
+        write_secret(tmp_path / "variables.yaml", yaml.safe_dump(provider.pop("dnsVariables")))
+        given = {**known.settings, **provider, "dnsVariablesFile": "variables.yaml", "profile": "default"}
+        yield {**given, "externalAccountKeyId": KEY_ID, "externalAccountKey": KEY}
 
 
 @pytest.fixture
 def drawn(found_images: dict[str, str], client_hosts: Hosts, tmp_path: Path) -> Iterator[Stack]:
-    """A stack with an authority of its own, and clients that are reached by a passphrase and by a password."""
+    """A stack with authorities of its own, and clients that are reached by a passphrase and by a password."""
     with Stack(tmp_path, "drawn", settings(found_images, client_hosts, "one", "two")) as stack:
         one, two = map(dict, stack.settings["clients"])
         key = tmp_path / "key"
@@ -252,16 +272,44 @@ def drawn(found_images: dict[str, str], client_hosts: Hosts, tmp_path: Path) -> 
         one |= {"privateKeyFile": "key", "privateKeyPasswordFile": "passphrase"}
         two |= {"passwordFile": "login"}
         del two["privateKeyFile"]
-        stack.configure(deleteData=True, clients=[one, two], httpsPort=8443)
+        given = {name: found_images[name] for name in ("registry", "nginx")} | {"lego": images.lego()}
+        certificate = {"authorities": ["next", "1"]}
+        stack.configure(deleteData=True, clients=[one, two], httpsPort=8443, images=given, certificate=certificate)
         yield stack
 
 
-def test_no_secret_that_the_stack_draws_itself_is_anywhere(drawn: Stack) -> None:
-    places = places_of(drawn, {"certificate": {"authorities": ["next", "1"]}})
-    markers = {"the SSH key's passphrase": KEY_PASSPHRASE, "a login's password": LOGIN_PASSWORD}
-    for name, pem in drawn.private_keys().items():
-        markers[f"the key {name}"] = key_line(pem)
-    assert len(markers) == 6, "two authorities, the server, the seed"
+def keys_of_lego() -> dict[str, str]:
+    """Return the keys that lego has made: path in its volume -> PEM. None else may read them."""
+    volume = Path(run(["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", "private-registry-drawn-acme"]))
+    found = {str(file.relative_to(volume)): file for file in volume.rglob("*.key")}
+    assert {path: file.stat().st_mode & 0o077 for path, file in found.items()} == dict.fromkeys(found, 0)
+    return {path: file.read_text() for path, file in found.items()}
+
+
+def test_no_secret_that_the_stack_draws_or_an_authority_gives_is_anywhere(
+    drawn: Stack, by_acme: dict[str, Any]
+) -> None:
+    keys: dict[str, str] = {}
+    # Encrypted here already: the program that does so has it on its command line.
+    drawn.settings["certificate"], own = by_acme, drawn.settings["certificate"]
+    drawn.set_secret("certificate.externalAccountKey", KEY)
+    encrypted, drawn.settings["certificate"] = drawn.settings["certificate"], own
+
+    def change() -> None:
+        keys.update(drawn.private_keys())
+        trusted = encrypted["authority"] + drawn.outputs()["ca_certificate"]
+        drawn.configure(certificate={**encrypted, "authority": trusted})
+
+    places = places_of(drawn, change)
+    assert len(keys) == 4, "two authorities, the server, the seed"
+    keys |= (of_lego := keys_of_lego())
+    assert len(set(of_lego.values())) == 2, "the account, the server"
+    markers = {f"the key {name}": key_line(pem) for name, pem in keys.items()}
+    markers |= {"the SSH key's passphrase": KEY_PASSPHRASE, "a login's password": LOGIN_PASSWORD}
+    markers |= {"the bound key": KEY, "a DNS provider's token": DNS_TOKEN}
+    assert " lego --path " in places["the command lines"], "the sampler saw lego run"
+    secrets = SERVER_FILES / "drawn/acme/renewal/current/secrets"
+    assert find(markers, {"here": secrets.read_text()}) == ["the bound key in here", "a DNS provider's token in here"]
     config = (SERVER_FILES / "drawn/registry/config/current/config.yml").read_text()
     markers["the registry's http.secret"] = str(yaml.safe_load(config)["http"]["secret"])
     assert "\n".join(find(markers, places)) == ""

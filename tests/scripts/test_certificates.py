@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from components.key_types import KeyType
 from components.settings import pem
-from components.settings.certificates import KeyType, SigningAuthority
+from components.settings.certificates import SigningAuthority
 from components.settings.chain import in_order, mistakes
 from lab.engine import go_build
 from lab.places import PROJECT

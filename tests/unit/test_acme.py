@@ -223,12 +223,8 @@ def test_what_would_not_be_proven_otherwise_asks_for_another_pair(declare: Decla
 
 def test_who_renews_is_an_output_of_every_source() -> None:
     sources: list[dict[str, Any]] = [{}, {"validityDays": 90, "renewalDays": 20}, configured()["certificate"]]
-    said = [read({**BASE, "images": IMAGES, "certificate": one}).certificate.renewal for one in sources]
-    assert said == [
-        "an update in its last 30 days",
-        "an update in its last 20 days",
-        "the server, by itself",
-    ]
+    said = [read({**BASE, "images": IMAGES, "certificate": one}).certificate.renewal.told for one in sources]
+    assert said == [{"by": "update", "days": 30}, {"by": "update", "days": 20}, {"by": "server"}]
 
 
 ACME, REGISTRY = (f"private-registry:index:{name}" for name in ("AcmeCertificate", "PrivateRegistry"))
@@ -240,7 +236,7 @@ SAID = {
     "authorities": {},
     "challenge": "http-01",
     "keyType": "P-256",
-    "renewal": "the server, by itself",
+    "renewal": {"by": "server"},
 }
 
 

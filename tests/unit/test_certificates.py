@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from components import PrivateRegistry
 from components.certificates import SOURCES
+from components.key_types import KeyType
 from components.settings import Settings
-from components.settings.certificates import KeyType, Source
+from components.settings.certificates import Source
 from tests.unit.authority import Pair, issue
 from tests.unit.conftest import AUTHORITY, BASE, DIGEST, KEY, REQUEST, SERVER, Declare, Recorder, Resource, mocked
 
@@ -133,7 +134,7 @@ EXAMPLES: Mapping[str, Example] = {
             "profile": "",
             "keyType": "P-256",
             "rotation": "",
-            "renewal": "the server, by itself",
+            "renewal": {"by": "server"},
         },
         set(),
     ),
@@ -209,7 +210,7 @@ def test_the_outputs_tell_who_renews_and_what_ends_when(kind: str) -> None:
         pulumi.Output.all(**PrivateRegistry("registry", settings).outputs).apply(found.update)
 
     mocked(program)
-    assert found["renewal"] == settings.certificate.renewal
+    assert found["renewal"] == settings.certificate.renewal.told
     assert list(found["ends"]) == ENDS[kind]
     if kind == "Provided":
         assert list(found["ends"].values()) == [known(one)["until"] for one in (LEAF, ROOT, OTHER_ROOT)]

@@ -61,7 +61,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operations.expiry.stack.served", fail)
 
 
-def outputs(renewal: str = "", *authorities: Pair) -> dict[str, str]:
+def outputs(renewal: object = None, *authorities: Pair) -> dict[str, object]:
     return {"url": URL, "renewal": renewal, "ca_certificate": "".join(one.pem for one in authorities)}
 
 
@@ -74,25 +74,32 @@ def states(report: Report, days: Sequence[int] = ALL) -> list[str]:
     return [left(report, one).state(report.certificates[0]) for one in days]
 
 
-def renewal_of(kind: str) -> str:
+def renewal_of(kind: str) -> dict[str, str | int]:
     settings = {**BASE, "certificate": EXAMPLES[kind].certificate, "images": IMAGES}
-    return Settings.model_validate(settings).certificate.renewal
+    return Settings.model_validate(settings).certificate.renewal.told
+
+
+def by_update(days: int) -> dict[str, object]:
+    return {"by": "update", "days": days}
+
+
+BY_SERVER: dict[str, object] = {"by": "server"}
 
 
 BY_AN_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
 BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
-OF_EACH_SOURCE = {
-    "SelfSigned": (365, "an update in its last 30 days", BY_AN_UPDATE),
-    "SigningAuthority": (365, "an update in its last 30 days", BY_AN_UPDATE),
-    "Provided": (90, "whoever brings it along", BY_AN_UPDATE),
-    "Acme": (90, "the server, by itself", BY_ITSELF),
+OF_EACH_SOURCE: dict[str, tuple[int, dict[str, object], str, str]] = {
+    "SelfSigned": (365, by_update(30), "an update in its last 30 days", BY_AN_UPDATE),
+    "SigningAuthority": (365, by_update(30), "an update in its last 30 days", BY_AN_UPDATE),
+    "Provided": (90, {"by": "you"}, "whoever brings it along", BY_AN_UPDATE),
+    "Acme": (90, BY_SERVER, "the server, by itself", BY_ITSELF),
 }
-"""The life of a certificate in days, who renews it, and what to do if nobody does."""
+"""The life of a certificate in days, who renews it, in which words, and what to do if nobody does."""
 
 
 @pytest.mark.parametrize("kind", [source.__name__ for source in SOURCES])
 def test_the_table_of_each_source_at_given_moments(serving: Callable[..., None], kind: str) -> None:
-    life, renewal, advice = OF_EACH_SOURCE[kind]
+    life, renewal, who, advice = OF_EACH_SOURCE[kind]
     assert renewal_of(kind) == renewal
     serving(leaf(life))
     report = look(outputs(renewal, ROOT))
@@ -102,33 +109,51 @@ def test_the_table_of_each_source_at_given_moments(serving: Callable[..., None],
         (8, WARNING, "8 days", "warning"),
         (2, ERROR, "2 days", "error"),
         (0, ERROR, "3 hours", "error"),
+        (-1, ERROR, "ended 21 hours ago", "ended"),
         (-2, ERROR, "ended yesterday", "ended"),
     ):
         then = left(report, days)
         heading, first, second, *more = then.text().splitlines()
         assert heading.split() == ["LEFT", "UNTIL", "STATE", "WHAT", "RENEWED", "BY"]
-        assert re.fullmatch(rf"{words} +{end}  {state} +what {URL} serves  {renewal}", first), first
+        assert re.fullmatch(rf"{words} +{end}  {state} +what {URL} serves  {who}", first), first
         assert re.fullmatch(rf"3\d\d\d days +{end}  ok +authority root +you, in three updates", second), second
         assert more == ([] if status == OK else [advice])
         assert then.status == status
+        of_server = json.loads(then.json())["certificates"][0]
+        assert (of_server["days"], of_server["state"], of_server["renewal"]) == (days, state, renewal)
+        assert f'kind="server",name="what {URL} serves",renewal="{renewal["by"]}",' in metrics(then)
 
 
 @pytest.mark.parametrize(
     ("life", "renewal", "days", "expected"),
     [
-        (6, "the server, by itself", (2, 0, -2), ["ok", "error", "ended"]),
-        (45, "the server, by itself", ALL, ["ok", "warning", "error", "error", "ended"]),
-        (45, "the server, by itself", (10, 9, 4), ["ok", "ok", "error"]),
-        (365, "an update in its last 10 days", ALL, ["ok", "ok", "error", "error", "ended"]),
-        (365, "an update in its last 60 days", (21, 20), ["ok", "warning"]),
-        (365, "", (21, 20, 7, 6), ["ok", "warning", "warning", "error"]),
+        (6, BY_SERVER, (2, 0, -2), ["ok", "error", "ended"]),
+        (45, BY_SERVER, ALL, ["ok", "warning", "error", "error", "ended"]),
+        (45, BY_SERVER, (10, 9, 4), ["ok", "ok", "error"]),
+        (365, by_update(10), ALL, ["ok", "ok", "error", "error", "ended"]),
+        (365, by_update(60), (21, 20), ["ok", "warning"]),
+        (365, None, (21, 20, 7, 6), ["ok", "warning", "warning", "error"]),
     ],
 )
 def test_what_lives_shorter_or_is_renewed_later_is_overdue_later(
-    serving: Callable[..., None], life: int, renewal: str, days: Sequence[int], expected: list[str]
+    serving: Callable[..., None], life: int, renewal: object, days: Sequence[int], expected: list[str]
 ) -> None:
     serving(leaf(life))
     assert states(look(outputs(renewal)), days) == expected
+
+
+@pytest.mark.parametrize("renewal", [None, "an update in its last 10 days", {"by": "somebody"}, {"by": "update"}])
+def test_what_outputs_of_another_version_tell_is_unknown_and_no_sentence_is_read(
+    serving: Callable[..., None], renewal: object
+) -> None:
+    serving(leaf(365))
+    then = left(look(outputs(renewal, ROOT)), 8)
+    first, second, advice = then.text().splitlines()[1:]
+    assert first.endswith(f"warning  what {URL} serves  unknown"), "21 days count, and not 7 of the 10"
+    assert second.endswith("you, in three updates")
+    assert advice == BY_AN_UPDATE, "which brings the output"
+    assert json.loads(then.json())["certificates"][0]["renewal"] is None
+    assert f'name="what {URL} serves",renewal="",' in metrics(then)
 
 
 def test_thresholds_that_are_given_count_for_all(serving: Callable[..., None]) -> None:
@@ -141,7 +166,7 @@ def test_an_authority_has_to_be_replaced_earlier(serving: Callable[..., None]) -
     for days, status in ((90, OK), (89, WARNING), (20, ERROR), (-1, ERROR)):
         authority = issue("root", authority=True, starts=-1000, ends=days + 1)
         serving(leaf(365))
-        report = look(outputs("an update in its last 30 days", authority))
+        report = look(outputs(by_update(30), authority))
         report = replace(report, now=report.now + timedelta(hours=20))
         assert report.status == status, days
         assert ("three updates." in report.text()) == (status != OK)
@@ -150,18 +175,18 @@ def test_an_authority_has_to_be_replaced_earlier(serving: Callable[..., None]) -
 def test_what_is_sent_along_ends_too(serving: Callable[..., None]) -> None:
     short = issue("short", ROOT, authority=True, starts=-1000, ends=3)
     serving(leaf(365, short), short, ROOT)
-    report = look(outputs("whoever brings it along", ROOT))
+    report = look(outputs({"by": "you"}, ROOT))
     assert [one.name for one in report.certificates] == [f"what {URL} serves", "sent along: short", "authority root"]
     assert report.status == ERROR
 
 
 @pytest.mark.usefixtures("silent")
 def test_authorities_are_told_of_where_nothing_answers() -> None:
-    report = look(outputs("", ROOT))
+    report = look(outputs(None, ROOT))
     assert report.status == 1
     assert report.text().count("\n") == 1
     gone = issue("root", authority=True, starts=-10, ends=-1)
-    assert look(outputs("", gone)).status == ERROR, "what is known to be over is no question"
+    assert look(outputs(None, gone)).status == ERROR, "what is known to be over is no question"
     assert "private_registry_certificate_check_success{" in metrics(report)
     assert re.search(r"^private_registry_certificate_check_success{.*} 0$", metrics(report), re.M)
 
@@ -169,7 +194,7 @@ def test_authorities_are_told_of_where_nothing_answers() -> None:
 def test_programs_get_all_of_it(serving: Callable[..., None]) -> None:
     server = leaf(365)
     serving(server)
-    said = json.loads(left(look(outputs("an update in its last 30 days", ROOT), stack="prod"), 8).json())
+    said = json.loads(left(look(outputs(by_update(30), ROOT), stack="prod"), 8).json())
     assert (said["stack"], said["url"], said["failure"], said["status"]) == ("prod", URL, "", WARNING)
     first, second = said["certificates"]
     assert first == {
@@ -180,7 +205,7 @@ def test_programs_get_all_of_it(serving: Callable[..., None]) -> None:
         "until": f"{server.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
         "days": 8,
         "state": "warning",
-        "renewal": "an update in its last 30 days",
+        "renewal": {"by": "update", "days": 30},
         "warnBelowDays": 21.0,
         "errorBelowDays": 7.0,
     }
@@ -193,7 +218,7 @@ SAMPLE = re.compile(r'(private_registry_certificate_[a-z_]+){((?:[a-z0-9]+="(?:[
 def test_the_text_file_is_what_node_exporter_reads(serving: Callable[..., None], tmp_path: Path) -> None:
     serving(leaf(90))
     odd = [issue('the "old\\new\n" root', authority=True) for _ in range(2)]
-    report = look(outputs("the server, by itself", *odd), stack="prod")
+    report = look(outputs(BY_SERVER, *odd), stack="prod")
     file = tmp_path / "registry.prom"
     file.write_text("old")
     with file.open() as read_meanwhile:
@@ -262,7 +287,9 @@ def test_the_command_ends_as_it_says(
     status: int,
 ) -> None:
     serving(leaf(90))
-    monkeypatch.setattr("operations.expiry.__main__.outputs_of", lambda stack: outputs(stack.stack, ROOT))
+    monkeypatch.setattr(
+        "operations.expiry.__main__.outputs_of", lambda stack: {**outputs(None, ROOT), "url": f"https://{stack.stack}"}
+    )
     assert _ended(monkeypatch, "--stack", "prod", *words) == status
     if status != 1:
         assert "prod" in capsys.readouterr().out
@@ -276,7 +303,7 @@ def test_a_url_is_enough_and_without_it_a_stack_is_needed(
     serving(leaf(90), BETWEEN)
     file = tmp_path / "registry.prom"
     assert _ended(monkeypatch, "--url", URL, "--prometheus", str(file)) == OK
-    assert re.search(rf"^8\d days .* ok +what {URL} serves +nobody knows$", capsys.readouterr().out, re.M)
+    assert re.search(rf"^8\d days .* ok +what {URL} serves +unknown$", capsys.readouterr().out, re.M)
     assert 'stack="",url=' in file.read_text()
     assert _ended(monkeypatch) == 1
     assert "--stack is needed, or --url" in capsys.readouterr().err
@@ -369,10 +396,10 @@ def test_the_nightly_job_has_an_issue_for_a_warning_too(tmp_path: Path, status: 
 def test_the_summary_of_the_lab_tells_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     now, days_of = datetime.now(UTC), {"server certificate": 364, "CN=authority": 1}
     ends = {name: f"{now + timedelta(days=days, hours=1):%Y-%m-%dT%H:%M:%SZ}" for name, days in days_of.items()}
-    known = {"url": URL, "registry": "registry.test", "renewal": "whoever", "ends": ends, "clients": {}}
+    known = {"url": URL, "registry": "registry.test", "renewal": {"by": "you"}, "ends": ends, "clients": {}}
     monkeypatch.setattr("lab.stack.pulumi", lambda *_: json.dumps({**known, "verification": {}}))
     monkeypatch.setattr("lab.stack.users", lambda: [{"name": "ci", "passwordFile": "file", "access": "push"}])
-    heading = "Certificates, how long they last, and who renews the server's: whoever"
+    heading = "Certificates, how long they last, and who renews the server's: whoever brings it along"
     shown = [re.sub(r"20\d\d-\d\d-\d\d", "DAY", line) for line in summary.text().splitlines()]
     assert shown[shown.index(heading) :][1:4] == [
         "  364 days      until DAY    server certificate",

@@ -7,9 +7,10 @@ from pydantic import BeforeValidator, Field
 
 from .acme import Acme
 from .provided import Provided
+from .renewal import Renewal
 from .self_signed import SelfSigned
 from .signing_authority import SigningAuthority
-from .source import USUAL_KEY, CertificateSource, Given, KeyType, Signed
+from .source import CertificateSource, Given, Signed
 
 
 def _with_source(given: Any) -> Any:
@@ -25,12 +26,11 @@ Source = Annotated[
 """The list of the sources; `source` tells which one it is."""
 
 __all__ = [
-    "USUAL_KEY",
     "Acme",
     "CertificateSource",
     "Given",
-    "KeyType",
     "Provided",
+    "Renewal",
     "SelfSigned",
     "Signed",
     "SigningAuthority",

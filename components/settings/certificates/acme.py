@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationInfo, model_validator
 
+from ...key_types import USUAL_KEY, KeyType
 from ...registry_reference import is_ip_address
 from ..chain import authority_mistakes
 from ..fields import Certificates, CertificatesFile, Name, SecretFile, SecretText, host_name, secret_yaml
 from ..section import OrOutput, either
-from .source import USUAL_KEY, CertificateSource, KeyType
+from .renewal import Renewal
+from .source import CertificateSource
 
-BY_THE_SERVER = "the server, by itself"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _OURS = re.compile(r"LEGO_|PATH$|HOME$|LD_|SSL_")
@@ -225,9 +226,9 @@ class Acme(CertificateSource):
         return either(self.directory_authority, self.directory_authority_file)
 
     @property
-    def renewal(self) -> str:
+    def renewal(self) -> Renewal:
         """Who sees to it that there is another one in time."""
-        return BY_THE_SERVER
+        return Renewal("server")
 
     @property
     def is_public(self) -> bool:

@@ -1,27 +1,15 @@
 """What sources of the server certificate have in common; each source is a file beside this one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from ...key_types import USUAL_KEY, KeyType
 from ..chain import mistakes
 from ..fields import Certificates, CertificatesFile, Chain, ChainFile, Name, ServerKey, ServerKeyFile
 from ..section import Section, either
-
-KeyType = Literal["P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096"]
-"""Kinds of keys that all clients take."""
-USUAL_KEY: KeyType = "P-256"
-
-
-_BY_UPDATE = "an update in its last {} days"
-
-
-def days_of(renewal: str) -> int | None:
-    """Return in how many days before its end an update renews a certificate, of what ``renewal`` says; else None."""
-    before, after = _BY_UPDATE.split("{}")
-    days = renewal.removeprefix(before).removesuffix(after)
-    return int(days) if days.isdecimal() and renewal == _BY_UPDATE.format(days) else None
+from .renewal import Renewal
 
 
 class CertificateSource(Section):
@@ -46,9 +34,9 @@ class CertificateSource(Section):
         return {key: value for key, value in given.items() if key not in cls.idle} if is_section else given
 
     @property
-    def renewal(self) -> str:
+    def renewal(self) -> Renewal:
         """Who sees to it that there is another one in time."""
-        return "whoever brings it along"
+        return Renewal("you")
 
     @property
     def is_public(self) -> bool:
@@ -91,9 +79,9 @@ class Signed(CertificateSource):
     """
 
     @property
-    def renewal(self) -> str:
+    def renewal(self) -> Renewal:
         """Who sees to it that there is another one in time."""
-        return _BY_UPDATE.format(self.renewal_days)
+        return Renewal("update", self.renewal_days)
 
     @model_validator(mode="after")
     def _renewal_is_rare(self) -> Self:

@@ -1,0 +1,28 @@
+"""Which image the lab takes is found once, and kept for all that follow."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import images
+
+
+def test_an_image_is_looked_for_once_and_kept_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pulled: list[str] = []
+
+    def pull(name: str) -> str:
+        pulled.append(name)
+        return f"{images.OFFICIAL[name]}@sha256:{'0' * 64}"
+
+    monkeypatch.setattr(images, "STATE", tmp_path / "state")
+    monkeypatch.setattr(images, "_pulled", pull)
+    monkeypatch.setattr(images, "build", lambda name, _: f"sha256:{name}")
+    for _ in range(2):
+        lego, found = images.lego(), images.ensure()
+    assert pulled == ["lego", "registry", "nginx"]
+    kept = yaml.safe_load((tmp_path / "state/images.yaml").read_text())
+    assert kept == {"lego": lego, "registry": found["registry"], "nginx": found["nginx"]}
+    assert found["client"] == "sha256:client"
