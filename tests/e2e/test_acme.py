@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 
-from lab import acme, images
+from lab import images, servers
 from lab.run import run
 from operations.expiry import State, look
 from tests.acme import Authority, authority
@@ -29,7 +29,7 @@ SECONDS = 40
 @pytest.fixture(scope="module")
 def known(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     client_hosts.start("one")
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway, seconds=SECONDS) as known:
+    with authority(servers.PEBBLE.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway, seconds=SECONDS) as known:
         yield known
 
 

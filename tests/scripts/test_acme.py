@@ -23,7 +23,7 @@ from components.certificates.acme import secrets_text, settings_text
 from components.scripts.script import script_text, with_payload
 from components.settings.certificates import Acme
 from components.troubleshooting import problem_of
-from lab import acme, images
+from lab import images, servers
 from lab.run import LabError, run
 from tests.acme import BLOCKED, KEY, KEY_ID, Authority, authority, dns_provider, strict_authority
 from tests.scripts.conftest import NETWORK, Shell
@@ -48,7 +48,7 @@ def lego(found_images: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def known(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT, seconds=16) as known:
+    with authority(servers.PEBBLE.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT, seconds=16) as known:
         yield known
 
 
