@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.unit.authority import Pair, issue
 
@@ -23,7 +23,7 @@ KEY_ID = "team-key"
 KEY = urlsafe_b64encode(b"marker-of-the-bound-account-0123").decode().rstrip("=")
 """Of an account that the authority knows."""
 BLOCKED = "blocked.test"
-_ACME, _MANAGEMENT, _DNS, _RECORDS = 14000, 15000, 8053, 8055
+_ACME, _MANAGEMENT = 14000, 15000
 _START_SECONDS = 20
 
 
@@ -43,6 +43,10 @@ class Authority(ABC):
     """The authority of the directory's own certificate."""
     issuer: str = ""
     """The root of the certificates that it gives, PEM."""
+    dns: ClassVar[int] = 8053
+    """The port of its name server."""
+    records: ClassVar[int] = 8055
+    """And that by which records are changed."""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -63,7 +67,7 @@ class Authority(ABC):
     @property
     def resolver(self) -> str:
         """The name server: it leads every name to the authority's own address."""
-        return f"{self.address}:{_DNS}"
+        return f"{self.address}:{self.dns}"
 
     @abstractmethod
     def serve(self) -> None:
@@ -83,7 +87,7 @@ class Authority(ABC):
 
     def record(self, verb: str, **values: object) -> None:
         """Change what the name server says (``set-servfail``, ``set-txt``, …)."""
-        connection = http.client.HTTPConnection(self.address, _RECORDS, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.records, timeout=10)
         connection.request("POST", f"/{verb}", json.dumps(values).encode())
         assert connection.getresponse().status == 200
         connection.close()
@@ -92,7 +96,7 @@ class Authority(ABC):
         """Start it, with its name server."""
         here = self.address
         none = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", here]
-        dns = ["-dnsserver", self.resolver, "-management", f"{here}:{_RECORDS}"]
+        dns = ["-dnsserver", self.resolver, "-management", f"{here}:{self.records}"]
         self.run(self.programs / "pebble-challtestsrv", [*none, *dns])
         self.serve()
         deadline = time.monotonic() + _START_SECONDS
@@ -229,7 +233,7 @@ def dns_provider(authority: Authority, password: str) -> Iterator[dict[str, Any]
                 "HTTPREQ_USERNAME": "lego",
                 "HTTPREQ_PASSWORD": password,
             },
-            "dnsResolvers": [f"{authority.address}:{_DNS}"],
+            "dnsResolvers": [authority.resolver],
             "dnsWaitSeconds": 1,
         }
         server.shutdown()

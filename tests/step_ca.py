@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from lab import servers
 from tests.acme import Authority, running
@@ -20,12 +20,14 @@ _PORT = 14100
 
 @dataclass
 class StepCa(Authority):
-    """As ``step ca init`` and ``step ca provisioner add acme --type ACME`` make one; it knows accounts after a start."""
+    """As ``step ca init --acme`` makes one; unlike pebble it knows accounts again after a start."""
 
     _: KW_ONLY
     own: Path
     """The folder with its program."""
     intermediate: Pair = field(init=False)
+    dns: ClassVar[int] = 8153
+    records: ClassVar[int] = 8155
 
     def __post_init__(self) -> None:
         self.root = issue("Team Root CA", authority=True, path_length=1)
@@ -72,6 +74,7 @@ class StepCa(Authority):
             "key": "intermediate.key",
             "address": f"{self.address}:{_PORT}",
             "dnsNames": [self.address],
+            "logger": {"format": "text"},
             "db": {"type": "bbolt", "dataSource": "step-ca.db"},
             # It dates certificates back by a minute, which is longer than they live here.
             "authority": {

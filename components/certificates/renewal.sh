@@ -44,13 +44,31 @@ ask() {
 	# shellcheck disable=SC2086 # several words
 	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" $names \
 		--key-type "$keytype" "$@" > "$said" 2>&1 &
-	asking=$!
+	asking=$! unproven=''
 	# Where it is told to come later, lego would sleep until then: hours, perhaps.
 	while kill -0 "$asking" 2> /dev/null; do
-		! grep -q rateLimited "$said" || kill "$asking" 2> /dev/null || true
+		! is_unproven || unproven=$(tail -n 1 "$said" | sed 's/.*\[INFO\] \[\([^]]*\)\].*/\1/')
+		if [ -n "$unproven" ] || grep -q rateLimited "$said"; then kill "$asking" 2> /dev/null || true; fi
 		sleep 0.2
 	done
-	wait "$asking"
+	wait "$asking" && return 0
+	[ -z "$unproven" ] || give_up
+	return 1
+}
+
+# An authority that did not find the proof may leave it at that, as step-ca does. lego would ask it for eight minutes.
+is_unproven() {
+	case $(tail -n 1 "$said") in
+	*'Trying to solve HTTP-01') [ $(($(now) - $(stat -c %Y "$said"))) -ge "$patience" ] ;;
+	*) false ;;
+	esac
+}
+
+# What lego would have taken away when it had ended by itself goes, too.
+give_up() {
+	rm -rf /srv/challenges/.well-known
+	printf 'the authority has not found the proof for %s within %s seconds, and does not say why: its own log may\n' \
+		"$unproven" "$patience" >> "$said"
 }
 
 # With the key that there is, as nginx reads certificate and key one after the other.
@@ -167,7 +185,7 @@ keep() {
 			failures=$((failures + 1))
 			printf 'no new certificate, attempt %s: ' "$failures"
 		fi
-		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce "$said" || true
+		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce -e 'not advertise a renewal info' "$said" || true
 		(take_turn && publish) 9> "$home/lock" || true
 		measure
 		left=$(pause)
@@ -199,7 +217,7 @@ check() {
 main() {
 	umask 077
 	here=${0%/*}
-	PATH=$PATH:/ aliases=''
+	PATH=$PATH:/ aliases='' patience=90
 	# shellcheck source=/dev/null
 	. "$here/settings"
 	# shellcheck source=/dev/null

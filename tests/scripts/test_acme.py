@@ -4,8 +4,6 @@ What the authority asks for on port 80 is served from a folder here; nginx does 
 """
 
 import http.server
-import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -148,11 +146,6 @@ def place(lego: str, known: Authority, tmp_path: Path) -> Iterator[Place]:
     run(["docker", "volume", "rm", "--force", STORE])
     yield Place(tmp_path, lego, known)
     run(["docker", "volume", "rm", "--force", STORE])
-
-
-@pytest.fixture
-def dash() -> Shell:
-    return Shell((shutil.which("dash") or "dash",), os.environ["PATH"])
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,24 +1,24 @@
-"""The same scripts with a private authority, step-ca: what it gives, how it is renewed, and what its refusals look like."""
+"""The same scripts with a private authority, step-ca: its chain, its renewals without ARI, and its refusals."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from components.certificates.acme import settings_text
+from components.settings.chain import mistakes
 from components.troubleshooting import problem_of
 from lab import images
 from lab.run import run
 from tests.acme import Authority
 from tests.scripts.conftest import Shell
-from tests.scripts.test_acme import DOMAIN, HTTP_PORT, STORE, Place, answering, dash, names_of, until
+from tests.scripts.test_acme import DOMAIN, HTTP_PORT, KEEPER, STORE, Place, answering, names_of, until
 from tests.step_ca import REFUSED, step_ca
-
-__all__ = ["dash"]
 
 
 @pytest.fixture(scope="module")
 def known(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with step_ca(tmp_path_factory.mktemp("step-ca"), gateway, HTTP_PORT, seconds=16) as known:
+    with step_ca(tmp_path_factory.mktemp("step-ca"), gateway, HTTP_PORT, seconds=12) as known:
         yield known
 
 
@@ -30,48 +30,48 @@ def place(known: Authority, tmp_path: Path) -> Iterator[Place]:
     run(["docker", "volume", "rm", "--force", STORE])
 
 
-def test_first(dash: Shell, place: Place) -> None:
+def test_clients_that_trust_the_root_alone_accept_each_certificate(dash: Shell, place: Place) -> None:
+    def judged() -> list[str]:
+        chain = (place.served / f"one/{DOMAIN}.crt").read_text()
+        assert chain.count("BEGIN CERTIFICATE") == 2, "the intermediate comes along"
+        return list(mistakes(DOMAIN, chain, place.key(), place.known.issuer, ["b.test"]))
+
     place.make(dash)
     with answering(place.known.address, place.tokens):
-        assert place.ask(dash, aliases=["b.test"]) == ""
+        assert place.ask(dash, aliases=["b.test"], keyType="P-384") == ""
+        assert judged() == []
         first, key = place.certificate(), place.key()
-        print((place.served / "one" / f"{DOMAIN}.crt").read_text())
-        print(names_of(first), first.issuer, first.subject)
+        # Unlike pebble it knows the account again.
+        place.known.stop()
+        place.known.start()
         with place.kept():
-            for _ in range(2):
-                before = place.certificate().serial_number
-                until("another", lambda before=before: place.certificate().serial_number != before)
-            print(run(["sh", "-c", f"docker logs private-registry-scripts-gw6-lego 2>&1"]))
+            until("another one", lambda: place.certificate() != first)
+            assert judged() == []
+            assert names_of(place.certificate()) == {DOMAIN, "b.test"}
+            assert place.key() == key
             assert place.check() == ""
-    assert place.key() == key
+            assert "renewal info" not in run(["sh", "-c", f"docker logs {KEEPER} 2>&1"])
 
 
-@pytest.mark.parametrize("case", ["name", "profile", "email", "trust", "port", "elsewhere", "record", "eab"])
-def test_refused(dash: Shell, place: Place, case: str) -> None:
-    import time
+def test_a_name_that_its_policy_refuses(dash: Shell, place: Place) -> None:
     place.make(dash)
-    place.known.record("set-servfail", host="nowhere.test")
-    t = time.time()
-    if case == "name":
-        said = place.ask(dash, domain=REFUSED)
-    elif case == "profile":
-        with answering(place.known.address, place.tokens):
-            said = place.ask(dash, profile="long")
-    elif case == "email":
-        with answering(place.known.address, place.tokens):
-            said = place.ask(dash, email="ops@nowhere.test")
-    elif case == "trust":
-        said = place.ask(dash, directoryAuthority=None)
-    elif case == "port":
-        said = place.ask(dash)
-    elif case == "elsewhere":
-        with answering(place.known.address, place.root):
-            said = place.ask(dash)
-    elif case == "record":
-        said = place.ask(dash, domain="nowhere.test")
-    else:
-        from tests.acme import KEY, KEY_ID
-        with answering(place.known.address, place.tokens):
-            said = place.ask(dash, externalAccountKeyId=KEY_ID, externalAccountKey=KEY)
-    print(case, time.time() - t, said, problem_of(said))
-    print(place.known.log()[-1500:])
+    said = place.ask(dash, domain=REFUSED)
+    problem = problem_of(said)
+    assert problem is not None
+    assert problem.key == "acme-name", said
+    assert place.live == ""
+
+
+def test_a_proof_that_it_did_not_find_is_not_waited_for(
+    dash: Shell, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Place.__module__}.settings_text", lambda *given: settings_text(*given) + "patience=2\n")
+    place.make(dash)
+    said = place.ask(dash)
+    assert f"the authority has not found the proof for {DOMAIN} within 2 seconds" in said
+    problem = problem_of(said)
+    assert problem is not None
+    assert problem.key == "acme-refused", said
+    assert place.live == ""
+    assert list(place.tokens.rglob("*")) == [], "no proof is left"
+    assert "could not connect to validation target" in place.known.log(), "where the message sends people"
