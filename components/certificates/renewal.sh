@@ -217,7 +217,7 @@ check() {
 main() {
 	umask 077
 	here=${0%/*}
-	PATH=$PATH:/ aliases='' patience=90
+	PATH=$PATH:/ aliases='' patience=120
 	# shellcheck source=/dev/null
 	. "$here/settings"
 	# shellcheck source=/dev/null
