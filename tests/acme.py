@@ -23,7 +23,7 @@ KEY_ID = "team-key"
 KEY = urlsafe_b64encode(b"marker-of-the-bound-account-0123").decode().rstrip("=")
 """Of an account that the authority knows."""
 BLOCKED = "blocked.test"
-_ACME, _MANAGEMENT = 14000, 15000
+_ACME, _MANAGEMENT, _DNS, _RECORDS = 14000, 15000, 8053, 8055
 _START_SECONDS = 20
 
 
@@ -43,9 +43,9 @@ class Authority(ABC):
     """The authority of the directory's own certificate."""
     issuer: str = ""
     """The root of the certificates that it gives, PEM."""
-    dns: ClassVar[int] = 8053
+    dns: ClassVar[int] = _DNS
     """The port of its name server."""
-    records: ClassVar[int] = 8055
+    records: ClassVar[int] = _RECORDS
     """And that by which records are changed."""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 

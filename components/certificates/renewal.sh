@@ -29,6 +29,7 @@ copy_pair() {
 
 # What lego says is kept, for the one who asks why.
 ask() {
+	last_step='' unproven=''
 	case $challenge in
 	http-01) set -- --http --http.webroot /srv/challenges "$@" ;;
 	dns-01)
@@ -44,31 +45,31 @@ ask() {
 	# shellcheck disable=SC2086 # several words
 	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" $names \
 		--key-type "$keytype" "$@" > "$said" 2>&1 &
-	asking=$! unproven=''
+	asking=$!
 	# Where it is told to come later, lego would sleep until then: hours, perhaps.
 	while kill -0 "$asking" 2> /dev/null; do
-		! is_unproven || unproven=$(tail -n 1 "$said" | sed 's/.*\[INFO\] \[\([^]]*\)\].*/\1/')
-		if [ -n "$unproven" ] || grep -q rateLimited "$said"; then kill "$asking" 2> /dev/null || true; fi
+		! grep -q rateLimited "$said" || kill "$asking" 2> /dev/null || true
 		sleep 0.2
+		! is_unproven || kill "$asking" 2> /dev/null || true
 	done
 	wait "$asking" && return 0
-	[ -z "$unproven" ] || give_up
+	[ -z "$unproven" ] ||
+		printf 'the authority has not found the proof for %s within %s seconds, and does not say why: its own log may\n' \
+			"$unproven" "$patience" >> "$said"
 	return 1
 }
 
 # An authority that did not find the proof may leave it at that, as step-ca does. lego would ask it for eight minutes.
 is_unproven() {
-	case $(tail -n 1 "$said") in
-	*'Trying to solve HTTP-01') [ $(($(now) - $(stat -c %Y "$said"))) -ge "$patience" ] ;;
-	*) false ;;
+	step=$(grep -v ' \[DEBUG\] ' "$said" | tail -n 1) || true
+	[ "$step" = "$last_step" ] || last_step=$step since=$(now)
+	case $step in
+	*'Trying to solve HTTP-01')
+		[ $(($(now) - since)) -ge "$patience" ] || return 1
+		unproven=$(printf %s "$step" | sed 's/.*\[INFO\] \[\([^]]*\)\].*/\1/')
+		;;
+	*) return 1 ;;
 	esac
-}
-
-# What lego would have taken away when it had ended by itself goes, too.
-give_up() {
-	rm -rf /srv/challenges/.well-known
-	printf 'the authority has not found the proof for %s within %s seconds, and does not say why: its own log may\n' \
-		"$unproven" "$patience" >> "$said"
 }
 
 # With the key that there is, as nginx reads certificate and key one after the other.

@@ -73,5 +73,4 @@ def test_a_proof_that_it_did_not_find_is_not_waited_for(
     assert problem is not None
     assert problem.key == "acme-refused", said
     assert place.live == ""
-    assert list(place.tokens.rglob("*")) == [], "no proof is left"
     assert "could not connect to validation target" in place.known.log(), "where the message sends people"
