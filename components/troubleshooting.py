@@ -107,7 +107,8 @@ PROBLEMS = (
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:rejectedIdentifier :: …",
         "The authority gives no certificates for this name.",
         "A public one gives none for names that nobody owns (.test, .local, .internal): take a name of yours, or an "
-        "authority of your own in private-registry:certificate.directory.",
+        "authority of your own in private-registry:certificate.directory. Where it is your own, its policy leaves the "
+        "name out.",
     ),
     Problem(
         "acme-trust",
