@@ -29,7 +29,7 @@ from components.proxy.config import (
 )
 from components.proxy.login.htpasswd import Login, htpasswd
 from components.registry.config import DATA, PORT, registry_config
-from lab import images, s3
+from lab import images, servers
 from lab.docker import gateway
 from lab.run import run
 from tests.e2e.bucket import serving
@@ -96,7 +96,7 @@ def _registry(root: Path, image: str, tls: dict[str, str]) -> None:
 def _bucket(root: Path, image: str) -> Iterator[None]:
     """Serve a bucket on this machine, and a registry that has its images there."""
     (root / "s3").mkdir()
-    with serving(s3.ensure(), root / "s3", gateway(PREFIX)) as bucket:
+    with serving(servers.S3.ensure(), root / "s3", gateway(PREFIX)) as bucket:
         config = yaml.safe_load(registry_config("0" * 64, 1, bucket.driver))
         _serve(root, "registry-bucket", image, config, [])
         for number in range(len(CACHES)):

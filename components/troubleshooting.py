@@ -94,11 +94,12 @@ PROBLEMS = (
     ),
     Problem(
         "acme-refused",
-        _ACME + r"(error:unauthorized|error:incorrectResponse|time limit exceeded)",
+        _ACME + r"(error:unauthorized|error:incorrectResponse|time limit exceeded|status=pending|not found the proof)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:unauthorized :: … Invalid response from http://…: 404",
         "The authority did not find the proof for the name.",
         "With http-01, what answers on port 80 is not this server: the DNS leads elsewhere, or a proxy stands before "
-        "it. With dns-01, the record was not seen yet: set private-registry:certificate.dnsWaitSeconds.",
+        "it. With dns-01, the record was not seen yet: set private-registry:certificate.dnsWaitSeconds. An authority "
+        "of your own has to know the name and to get to the server: its log tells what it saw.",
     ),
     Problem(
         "acme-name",
@@ -106,7 +107,8 @@ PROBLEMS = (
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:rejectedIdentifier :: …",
         "The authority gives no certificates for this name.",
         "A public one gives none for names that nobody owns (.test, .local, .internal): take a name of yours, or an "
-        "authority of your own in private-registry:certificate.directory.",
+        "authority of your own in private-registry:certificate.directory. Where it is your own, its policy leaves the "
+        "name out.",
     ),
     Problem(
         "acme-trust",

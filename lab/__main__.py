@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import review
-from lab import acme, docker, engine, hosts, images, s3, stack, summary
+from lab import docker, engine, hosts, images, servers, stack, summary
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
@@ -29,8 +29,8 @@ def prepare() -> dict[str, str]:
 def prepare_tests() -> int:
     """Make everything ready that the tests need."""
     prepare()
-    s3.ensure()
-    acme.ensure()
+    for server in servers.ALL:
+        server.ensure()
     images.lego()
     for shell, package in (("dash", "dash"), ("busybox", "busybox-static")):
         install(shell, package)

@@ -1,4 +1,4 @@
-"""A real ACME authority, pebble, with the name server that it asks; both listen on a bridge of Docker's."""
+"""Real ACME authorities, with the name server that they ask; all listen on a bridge of Docker's."""
 
 import http.client
 import http.server
@@ -9,12 +9,13 @@ import ssl
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.unit.authority import Pair, issue
 
@@ -27,26 +28,31 @@ _START_SECONDS = 20
 
 
 @dataclass
-class Authority:
+class Authority(ABC):
     """Gives certificates for names that are proven: each is asked for on the address where all of it listens."""
 
     programs: Path
-    """The folder with pebble and its name server."""
+    """The folder with pebble and the name server."""
     folder: Path
     address: str
     http_port: int = 80
     """Where it asks for the proof."""
     seconds: int = 20
-    """How long a certificate of the profile ``shortlived`` lives."""
+    """How long a certificate lives; one of pebble's, where the profile is ``shortlived``."""
     root: Pair = field(default_factory=lambda: issue("directory authority", authority=True))
     """The authority of the directory's own certificate."""
     issuer: str = ""
-    """The root of the certificates that it gives: another one after each start, PEM."""
+    """The root of the certificates that it gives, PEM."""
+    dns: ClassVar[int] = _DNS
+    """The port of its name server."""
+    records: ClassVar[int] = _RECORDS
+    """And that by which records are changed."""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
+    @abstractmethod
     def directory(self) -> str:
-        return f"https://{self.address}:{_ACME}/dir"
+        """The URL at which lego begins."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -56,40 +62,47 @@ class Authority:
             "directory": self.directory,
             "directoryAuthority": self.root.pem,
             "authority": self.issuer,
-            "profile": "shortlived",
         }
 
-    def _issuer(self) -> str:
-        context = ssl.create_default_context(cadata=self.root.pem)
-        connection = http.client.HTTPSConnection(self.address, _MANAGEMENT, timeout=10, context=context)
-        connection.request("GET", "/roots/0")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return text
+    @property
+    def resolver(self) -> str:
+        """The name server: it leads every name to the authority's own address."""
+        return f"{self.address}:{self.dns}"
+
+    @abstractmethod
+    def serve(self) -> None:
+        """Start what gives certificates."""
+
+    @abstractmethod
+    def ready(self) -> None:
+        """Return when that answers.
+
+        Raises:
+            OSError: It does not yet.
+        """
+
+    @abstractmethod
+    def log(self) -> str:
+        """Return what it has said since it was made."""
 
     def record(self, verb: str, **values: object) -> None:
         """Change what the name server says (``set-servfail``, ``set-txt``, …)."""
-        connection = http.client.HTTPConnection(self.address, _RECORDS, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.records, timeout=10)
         connection.request("POST", f"/{verb}", json.dumps(values).encode())
         assert connection.getresponse().status == 200
         connection.close()
 
     def start(self) -> None:
-        """Start it; it knows nobody."""
-        server = issue(self.address, self.root, [self.address])
-        for name, text in (("pebble.crt", server.pem), ("pebble.key", server.key_pem())):
-            (self.folder / name).write_text(text)
-        config = self.folder / "pebble.json"
-        config.write_text(json.dumps({"pebble": self._config()}))
+        """Start it, with its name server."""
         here = self.address
         none = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "", "-defaultIPv4", here]
-        dns = ["-dnsserver", f"{here}:{_DNS}", "-management", f"{here}:{_RECORDS}"]
-        self._start("pebble-challtestsrv", [*none, *dns])
-        self._start("pebble", ["-strict", "-config", str(config), "-dnsserver", f"{here}:{_DNS}"])
+        dns = ["-dnsserver", self.resolver, "-management", f"{here}:{self.records}"]
+        self.run(self.programs / "pebble-challtestsrv", [*none, *dns])
+        self.serve()
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with suppress(OSError):
-                self.issuer = self._issuer()
+                self.ready()
                 self.record("clear-servfail", host="nobody.test")
                 return
             assert time.monotonic() < deadline, self.log()
@@ -102,16 +115,48 @@ class Authority:
             process.wait()
         self._running.clear()
 
-    def log(self) -> str:
-        """Return what it has said since it was made."""
-        return (self.folder / "pebble.log").read_text()
-
-    def _start(self, program: str, options: Sequence[str]) -> None:
-        env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_NONCEREJECT": "20"}
-        with (self.folder / f"{program}.log").open("ab") as log:
-            self._running[program] = subprocess.Popen(
-                [self.programs / program, *options], env=env, stdout=log, stderr=log, cwd=self.folder
+    def run(self, program: Path, options: Sequence[str], **env: str) -> None:
+        """Run one of its programs from here on; what it says goes to a file."""
+        with (self.folder / f"{program.name}.log").open("ab") as log:
+            self._running[program.name] = subprocess.Popen(
+                [program, *options], env={**os.environ, **env}, stdout=log, stderr=log, cwd=self.folder
             )
+
+
+class Pebble(Authority):
+    """As a public authority is, and with one that is another one after each start: it knows nobody then."""
+
+    @property
+    def directory(self) -> str:
+        return f"https://{self.address}:{_ACME}/dir"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings, "profile": "shortlived"}
+
+    def serve(self) -> None:
+        server = issue(self.address, self.root, [self.address])
+        for name, text in (("pebble.crt", server.pem), ("pebble.key", server.key_pem())):
+            (self.folder / name).write_text(text)
+        config = self.folder / "pebble.json"
+        config.write_text(json.dumps({"pebble": self._config()}))
+        self.run(
+            self.programs / "pebble",
+            ["-strict", "-config", str(config), "-dnsserver", self.resolver],
+            PEBBLE_VA_NOSLEEP="1",
+            PEBBLE_AUTHZREUSE="0",
+            PEBBLE_WFE_NONCEREJECT="20",
+        )
+
+    def ready(self) -> None:
+        context = ssl.create_default_context(cadata=self.root.pem)
+        connection = http.client.HTTPSConnection(self.address, _MANAGEMENT, timeout=10, context=context)
+        connection.request("GET", "/roots/0")
+        self.issuer = connection.getresponse().read().decode()
+        connection.close()
+
+    def log(self) -> str:
+        return (self.folder / "pebble.log").read_text()
 
     def _config(self) -> Mapping[str, Any]:
         return {
@@ -136,8 +181,14 @@ class Authority:
 def authority(
     programs: Path, folder: Path, address: str, http_port: int = 80, seconds: int = 20
 ) -> Iterator[Authority]:
+    """Run pebble while the body runs."""
+    with running(Pebble(programs, folder, address, http_port, seconds)) as made:
+        yield made
+
+
+@contextmanager
+def running(made: Authority) -> Iterator[Authority]:
     """Run an authority while the body runs."""
-    made = Authority(programs, folder, address, http_port, seconds)
     made.start()
     try:
         yield made
@@ -182,7 +233,7 @@ def dns_provider(authority: Authority, password: str) -> Iterator[dict[str, Any]
                 "HTTPREQ_USERNAME": "lego",
                 "HTTPREQ_PASSWORD": password,
             },
-            "dnsResolvers": [f"{authority.address}:{_DNS}"],
+            "dnsResolvers": [authority.resolver],
             "dnsWaitSeconds": 1,
         }
         server.shutdown()

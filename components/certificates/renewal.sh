@@ -29,6 +29,7 @@ copy_pair() {
 
 # What lego says is kept, for the one who asks why.
 ask() {
+	last_step='' unproven=''
 	case $challenge in
 	http-01) set -- --http --http.webroot /srv/challenges "$@" ;;
 	dns-01)
@@ -49,8 +50,26 @@ ask() {
 	while kill -0 "$asking" 2> /dev/null; do
 		! grep -q rateLimited "$said" || kill "$asking" 2> /dev/null || true
 		sleep 0.2
+		! is_unproven || kill "$asking" 2> /dev/null || true
 	done
-	wait "$asking"
+	wait "$asking" && return 0
+	[ -z "$unproven" ] ||
+		printf 'the authority has not found the proof for %s within %s seconds, and does not say why: its own log may\n' \
+			"$unproven" "$patience" >> "$said"
+	return 1
+}
+
+# An authority that did not find the proof may leave it at that, as step-ca does. lego would ask it for eight minutes.
+is_unproven() {
+	step=$(grep -v ' \[DEBUG\] ' "$said" | tail -n 1) || true
+	[ "$step" = "$last_step" ] || last_step=$step since=$(now)
+	case $step in
+	*'Trying to solve HTTP-01')
+		[ $(($(now) - since)) -ge "$patience" ] || return 1
+		unproven=$(printf %s "$step" | sed 's/.*\[INFO\] \[\([^]]*\)\].*/\1/')
+		;;
+	*) return 1 ;;
+	esac
 }
 
 # With the key that there is, as nginx reads certificate and key one after the other.
@@ -167,7 +186,7 @@ keep() {
 			failures=$((failures + 1))
 			printf 'no new certificate, attempt %s: ' "$failures"
 		fi
-		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce "$said" || true
+		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce -e 'not advertise a renewal info' "$said" || true
 		(take_turn && publish) 9> "$home/lock" || true
 		measure
 		left=$(pause)
@@ -199,7 +218,7 @@ check() {
 main() {
 	umask 077
 	here=${0%/*}
-	PATH=$PATH:/ aliases=''
+	PATH=$PATH:/ aliases='' patience=120
 	# shellcheck source=/dev/null
 	. "$here/settings"
 	# shellcheck source=/dev/null

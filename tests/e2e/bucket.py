@@ -100,15 +100,16 @@ class Bucket:
 
 
 @contextmanager
-def serving(program: Path, folder: Path, host: str = "127.0.0.1", *options: str) -> Iterator[Bucket]:
+def serving(programs: Path, folder: Path, host: str = "127.0.0.1", *options: str) -> Iterator[Bucket]:
     """Serve a new bucket while the body runs.
 
     Args:
-        program: The server, versitygw.
+        programs: The folder with the server, versitygw.
         folder: For all that the server keeps.
         host: The address on which it listens.
         options: More of its options.
     """
+    program = programs / "versitygw"
     for name in ("buckets", "metadata"):
         (folder / name).mkdir(exist_ok=True)
     access, secret = secrets.token_hex(10), secrets.token_hex(20)

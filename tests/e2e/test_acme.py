@@ -1,6 +1,7 @@
 """A certificate by ACME: the first one, renewals by the server alone, and the ways to another source and back.
 
-The tests are one story and run in this order. They cost three updates, one that is refused, one preview and a removal.
+The tests are one story and run in this order: first with step-ca, from then on with pebble. They cost four updates, one
+that is refused, one preview and a removal.
 """
 
 import time
@@ -11,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from components.settings.certificates import Renewal
-from lab import acme, images
+from lab import images, servers
 from lab.run import run
 from operations.expiry import State, look
 from tests.acme import Authority, authority
@@ -19,6 +20,7 @@ from tests.e2e.conftest import CA, NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import SERVER_FILES, Stack
+from tests.step_ca import step_ca
 
 NAME = "acme"
 PREFIX = f"private-registry-{NAME}"
@@ -30,18 +32,26 @@ SECONDS = 40
 @pytest.fixture(scope="module")
 def known(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     client_hosts.start("one")
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway, seconds=SECONDS) as known:
+    programs = servers.PEBBLE.ensure()
+    with authority(programs, tmp_path_factory.mktemp("pebble"), NETWORK.gateway, seconds=SECONDS) as known:
         yield known
 
 
 @pytest.fixture(scope="module")
+def team(known: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+    """An authority of the team's own."""
+    with step_ca(tmp_path_factory.mktemp("step-ca"), known.address, seconds=24 * 3600) as team:
+        yield team
+
+
+@pytest.fixture(scope="module")
 def stack(
-    found_images: dict[str, str], client_hosts: Hosts, known: Authority, tmp_path_factory: pytest.TempPathFactory
+    found_images: dict[str, str], client_hosts: Hosts, team: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     given = settings(found_images, client_hosts, "one")
     with Stack(tmp_path_factory.mktemp(NAME), NAME, given) as stack:
         of_lego = {"registry": found_images["registry"], "nginx": found_images["nginx"], "lego": images.lego()}
-        stack.configure(deleteData=True, images=of_lego, certificate=known.settings)
+        stack.configure(deleteData=True, images=of_lego, certificate=team.settings)
         yield stack
 
 
@@ -65,13 +75,28 @@ def curl(client_hosts: Hosts, path: str) -> str:
     )
 
 
-def test_the_first_certificate_is_there_before_anybody_is_served(stack: Stack, client_hosts: Hosts) -> None:
+def test_the_first_certificate_is_there_before_anybody_is_served(
+    stack: Stack, client_hosts: Hosts, team: Authority
+) -> None:
     stack.up()
-    assert "Pebble" in issuer(client_hosts)
+    assert issuer(client_hosts) == "CN=Team Intermediate CA"
+    assert client_hosts.inside("one", f"cat {CA}") == team.issuer.strip(), "the root is all that a client was given"
     assert "pulled sha256:" in "".join(stack.outputs()["verification"].values())
     assert curl(client_hosts, "/v2/") == "308 https://registry.test/v2/"
     assert curl(client_hosts, "/.well-known/acme-challenge/none") == "404"
     assert stack.preview() == []
+
+
+def test_another_authority_takes_over_and_no_request_fails(
+    stack: Stack, client_hosts: Hosts, team: Authority, known: Authority
+) -> None:
+    load = Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", "correct horse battery")
+    with load.running() as tally:
+        stack.configure(certificate={**known.settings, "authority": team.issuer + known.issuer})
+        stack.up()
+        assert "Pebble" in issuer(client_hosts)
+    assert tally.failures == []
+    assert tally.images.total() > 20
 
 
 def test_it_is_renewed_by_the_server_alone_and_no_request_fails(

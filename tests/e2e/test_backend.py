@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, s3
+from lab import engine, servers
 from lab.places import PROJECT
 from tests.e2e.bucket import NAME as BUCKET
 from tests.e2e.bucket import Bucket, serving
@@ -41,7 +41,7 @@ def settings(found_images: dict[str, str], port: int) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def bucket(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
-    with serving(s3.ensure(), tmp_path_factory.mktemp("s3")) as bucket:
+    with serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3")) as bucket:
         yield bucket
 
 

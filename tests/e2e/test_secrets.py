@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import acme, images
+from lab import images, servers
 from lab.places import PROJECT
 from lab.run import run
 from tests.acme import KEY, KEY_ID, authority, dns_provider
@@ -252,7 +252,7 @@ DNS_TOKEN = "Marker-DNS-Token-5a"
 def by_acme(client_hosts: Hosts, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The setting of a certificate by ACME, of a bound account, proven by a record."""
     client_hosts.start("one")
-    with authority(acme.ensure(), tmp_path, NETWORK.gateway) as known, dns_provider(known, DNS_TOKEN) as provider:
+    with authority(servers.PEBBLE.ensure(), tmp_path, NETWORK.gateway) as known, dns_provider(known, DNS_TOKEN) as provider:
         write_secret(tmp_path / "variables.yaml", yaml.safe_dump(provider.pop("dnsVariables")))
         given = {**known.settings, **provider, "dnsVariablesFile": "variables.yaml", "profile": "default"}
         yield {**given, "externalAccountKeyId": KEY_ID, "externalAccountKey": KEY}

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from components.troubleshooting import problem_of
-from lab import s3
+from lab import servers
 from lab.debian import install
 from lab.run import succeeds
 from tests.client import PASSWORD, Client
@@ -37,7 +37,7 @@ def relayed(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> It
     """The bridge of the hosts is there, whose gateway the registry's container gets to."""
     client_hosts.host("one")
     with (
-        serving(s3.ensure(), tmp_path_factory.mktemp("s3"), NETWORK.gateway) as bucket,
+        serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), NETWORK.gateway) as bucket,
         relaying(NETWORK.gateway, bucket.place) as relay,
     ):
         yield replace(bucket, endpoint=f"http://{NETWORK.gateway}:{relay.port}"), relay

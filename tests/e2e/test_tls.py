@@ -19,7 +19,7 @@ from components.certificates import SOURCES
 from components.key_types import KeyType
 from components.proxy.config import login_scripts, nginx_config
 from components.registry_reference import registry_reference
-from lab import acme, images
+from lab import images, servers
 from lab.cache import built, digest_of
 from lab.engine import go_build
 from lab.places import PROJECT
@@ -65,7 +65,7 @@ def stack(
 @pytest.fixture(scope="module")
 def known(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     client_hosts.start("one")
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway) as known:
+    with authority(servers.PEBBLE.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway) as known:
         yield known
 
 

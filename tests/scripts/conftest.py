@@ -69,6 +69,12 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
+def dash() -> Shell:
+    """One of the two, where a script was seen under both and what it starts takes long."""
+    return Shell((shutil.which("dash") or "dash",), os.environ["PATH"])
+
+
+@pytest.fixture
 def docker_shell(shell: Shell) -> Shell:
     """The same as on the server: beside BusyBox's own tools there is Docker's command line."""
     if shutil.which("docker", path=shell.path) is None:

@@ -4,8 +4,6 @@ What the authority asks for on port 80 is served from a folder here; nginx does 
 """
 
 import http.server
-import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +21,7 @@ from components.certificates.acme import secrets_text, settings_text
 from components.scripts.script import script_text, with_payload
 from components.settings.certificates import Acme
 from components.troubleshooting import problem_of
-from lab import acme, images
+from lab import images, servers
 from lab.run import LabError, run
 from tests.acme import BLOCKED, KEY, KEY_ID, Authority, authority, dns_provider, strict_authority
 from tests.scripts.conftest import NETWORK, Shell
@@ -48,7 +46,7 @@ def lego(found_images: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def known(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT, seconds=16) as known:
+    with authority(servers.PEBBLE.ensure(), tmp_path_factory.mktemp("pebble"), gateway, HTTP_PORT, seconds=16) as known:
         yield known
 
 
@@ -148,11 +146,6 @@ def place(lego: str, known: Authority, tmp_path: Path) -> Iterator[Place]:
     run(["docker", "volume", "rm", "--force", STORE])
     yield Place(tmp_path, lego, known)
     run(["docker", "volume", "rm", "--force", STORE])
-
-
-@pytest.fixture
-def dash() -> Shell:
-    return Shell((shutil.which("dash") or "dash",), os.environ["PATH"])
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -11,7 +11,7 @@ from components.registry.config import registry_config
 from components.settings.storage import S3
 from components.storage.s3 import driver
 from components.troubleshooting import problem_of
-from lab import s3
+from lab import servers
 from tests.e2e.bucket import Bucket, serving
 from tests.scripts.conftest import NETWORK, Shell
 
@@ -25,7 +25,7 @@ def bucket(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     (folder / "users").mkdir()
     # What a key may do is what the bucket says at this moment.
     users = ("--iam-dir", str(folder / "users"), "--iam-cache-disable")
-    with serving(s3.ensure(), folder, gateway, *users) as bucket:
+    with serving(servers.S3.ensure(), folder, gateway, *users) as bucket:
         yield bucket
 
 

@@ -13,7 +13,7 @@ import pytest
 from components.proxy.config import CACHE, CACHE_FOLDER, CacheConfig
 from components.proxy.login.htpasswd import Login
 from components.registry.config import PORT
-from lab import s3
+from lab import servers
 from lab.run import run
 from tests.client import PASSWORD, Answer, Client, basic, digest_of, layer
 from tests.e2e.bucket import serving
@@ -76,7 +76,7 @@ def started(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest
     folder = tmp_path_factory.mktemp("cached")
     folder.chmod(0o755)
     with (
-        serving(s3.ensure(), tmp_path_factory.mktemp("s3"), gateway) as bucket,
+        serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), gateway) as bucket,
         relaying(gateway, bucket.place) as between,
         relaying(gateway, ("", 0)) as to_registry,
     ):

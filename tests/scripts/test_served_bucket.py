@@ -16,7 +16,7 @@ import pytest
 from components.proxy.config import CacheConfig
 from components.proxy.login.htpasswd import Login
 from components.registry.config import PORT
-from lab import s3
+from lab import servers
 from lab.cache import built, digest_of
 from lab.engine import go_build
 from lab.places import PROJECT
@@ -57,7 +57,7 @@ PULLS = [row[1] for row in ROWS if row[0] == "GET" and row[2] == 200 and "/v2/_"
 def served(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("stored")
     folder.chmod(0o755)
-    with serving(s3.ensure(), tmp_path_factory.mktemp("s3"), gateway) as bucket:
+    with serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), gateway) as bucket:
         served = Served("stored", found_images, folder, bucket.driver)
         served.cache = CacheConfig(1, "aa")
         served.start(LOGINS)
