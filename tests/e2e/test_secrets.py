@@ -252,7 +252,8 @@ DNS_TOKEN = "Marker-DNS-Token-5a"
 def by_acme(client_hosts: Hosts, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The setting of a certificate by ACME, of a bound account, proven by a record."""
     client_hosts.start("one")
-    with authority(servers.PEBBLE.ensure(), tmp_path, NETWORK.gateway) as known, dns_provider(known, DNS_TOKEN) as provider:
+    programs = servers.PEBBLE.ensure()
+    with authority(programs, tmp_path, NETWORK.gateway) as known, dns_provider(known, DNS_TOKEN) as provider:
         write_secret(tmp_path / "variables.yaml", yaml.safe_dump(provider.pop("dnsVariables")))
         given = {**known.settings, **provider, "dnsVariablesFile": "variables.yaml", "profile": "default"}
         yield {**given, "externalAccountKeyId": KEY_ID, "externalAccountKey": KEY}
