@@ -85,7 +85,7 @@ def of_trials(bucket: Bucket) -> list[str]:
 
 def test_nothing_shows_the_keys(stack: Stack, bucket: Bucket) -> None:
     stack.configure(storage=in_bucket(bucket))
-    places = places_of(stack, {"limits": {"registryMemory": 600}})
+    places = places_of(stack, lambda: stack.configure(limits={"registryMemory": 600}))
     markers = {"the key": bucket.env["AWS_ACCESS_KEY_ID"], "its secret": bucket.env["AWS_SECRET_ACCESS_KEY"]}
     assert find(markers, places) == []
     del stack.settings["storage"]["secretAccessKeyFile"]
