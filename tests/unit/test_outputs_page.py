@@ -38,7 +38,7 @@ def test_the_readme_shows_the_summary_of_the_lab(monkeypatch: pytest.MonkeyPatch
         "registry": "registry.test",
         "clients": dict.fromkeys(clients, "/etc/docker/certs.d/registry.test/ca.crt"),
         "verification": dict(zip(clients, proofs, strict=True)),
-        "renewal": "an update in its last 30 days",
+        "renewal": {"by": "update", "days": 30},
         "ends": {name: (now + timedelta(days, hours=1)).isoformat() for name, days in ends.items()},
     }
     monkeypatch.setattr(stack, "pulumi", lambda *_: json.dumps(outputs))
