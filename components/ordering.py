@@ -6,7 +6,7 @@ clients records a dependency only on those that have just failed, and none on wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import pulumi
@@ -34,17 +34,23 @@ def failed_in_this_update(
     return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
 
 
-def keep_all_without(commands: Sequence[Command], others: Sequence[Command], reason: str) -> None:
-    """Fail an update in which one of some commands did not succeed, once the others have ended too.
+def keep_all_without(
+    commands: Sequence[Command],
+    others: Sequence[Command],
+    matters: Callable[[list[Command]], Awaitable[bool]],
+    reason: str,
+) -> None:
+    """Fail an update in which some commands did not succeed, once the others have ended too, where that ``matters``.
 
     Of a program that fails the engine takes nothing away. Else it would delete what is not declared any more, though
     what was to take its place is not there.
     """
-    if not commands or pulumi.runtime.is_dry_run():
+    if pulumi.runtime.is_dry_run():
         return
 
-    def judge(failed: list[Command]) -> None:
-        if any(one in failed for one in commands):
+    async def judge(failed: list[Command]) -> None:
+        missing = [one for one in commands if one in failed]
+        if missing and await matters(missing):
             raise pulumi.RunError(reason)
 
     failed_in_this_update([*commands, *others]).apply(judge)

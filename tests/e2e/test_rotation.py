@@ -4,10 +4,7 @@ Costs 14 updates, 4 previews and a look, and two hosts.
 """
 
 import re
-import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from cryptography import x509
@@ -18,6 +15,7 @@ from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import Stack
+from tests.e2e.watch import watched
 from tests.unit.authority import issue
 
 PASSWORD = "correct horse battery"
@@ -26,30 +24,6 @@ CA = f"{FOLDER}/ca.crt"
 OLD, BOTH, MOVED, NEW = (
     {"authorities": authorities} for authorities in (["2026"], ["2026", "2027"], ["2027", "2026"], ["2027"])
 )
-WATCH = f"""
-cp /usr/bin/curl /tmp/watching-curl
-while [ ! -e /tmp/watch.stop ]; do
-	/tmp/watching-curl -sS --max-time 10 --cacert {CA} https://$0/healthz 2>&1
-	sleep 0.1
-done
-rm /tmp/watch.stop /tmp/watching-curl
-"""
-
-
-@contextmanager
-def watched(client_hosts: Hosts, host: str, name: str = "registry.test") -> Iterator[list[str]]:
-    """Ask the registry from a client, trusting what it trusts, while the body runs; yields the answers."""
-    command = ["docker", "exec", client_hosts.container(host), "timeout", "900", "sh", "-c", WATCH, name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        answers: list[str] = []
-        assert process.stdout
-        reader = threading.Thread(target=lambda stream: answers.extend(map(str.strip, stream)), args=(process.stdout,))
-        reader.start()
-        try:
-            yield answers
-        finally:
-            client_hosts.inside(host, "touch /tmp/watch.stop")
-            reader.join(timeout=60)
 
 
 @pytest.fixture(scope="module")
