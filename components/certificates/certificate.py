@@ -76,14 +76,14 @@ class Certificate(Component):
     """When the server certificate ends; None where the stack does not know."""
     before_nginx: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which nginx can't have its address."""
-    authorities: Sequence[pulumi.Resource] = ()
-    """Those that the stack makes."""
+    made: Sequence[pulumi.Resource] = ()
+    """Authorities that the stack makes."""
 
     async def is_missed_without(self, failed: Sequence[Command]) -> bool:
         """Return whether something of the certificate before would be missed, if it went although commands failed."""
         if any(one in failed for one in self.pair.obtained):
             return True
-        own = {str(await one.urn.future()) for one in self.authorities}
+        own = {str(await one.urn.future()) for one in self.made}
         return gives_up(str(await self.urn.future()), own, await last_update.outputs())
 
 

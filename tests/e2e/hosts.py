@@ -67,7 +67,7 @@ class Hosts:
 
     @contextmanager
     def reading(self, name: str, *files: str) -> Iterator[Callable[[], str]]:
-        """Yield what reads the files that are there on a host at each call: by one process, as one for each costs much."""
+        """Yield what reads a host's files that are there at each call: by one process, as one for each costs much."""
         loop = "while read -r _; do cat \"$@\" 2> /dev/null; printf '\\0'; done"
         command = ["docker", "exec", "-i", self.container(name), "sh", "-c", loop, "reading", *files]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
