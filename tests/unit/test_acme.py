@@ -193,9 +193,7 @@ def test_all_else_on_port_80_is_sent_to_https() -> None:
     [({}, True), ({"protect": True}, True), ({"deleteData": True}, False)],
     ids=["kept", "protected", "deleted"],
 )
-def test_the_account_is_kept_as_the_images_are(
-    declare: Declare, changes: dict[str, Any], retained: bool
-) -> None:
+def test_the_account_is_kept_as_the_images_are(declare: Declare, changes: dict[str, Any], retained: bool) -> None:
     """The engine would not let it go even on the way to another source; so it is not protected."""
     options = declare(**configured(), **changes).options[VOLUME, "registry-certificate-store"]
     assert (options.protect, options.retained) == (False, retained)
