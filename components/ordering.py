@@ -48,10 +48,11 @@ def keep_all_without(
     if pulumi.runtime.is_dry_run():
         return
 
-    async def judge(failed: list[Command]) -> None:
+    async def judge(failed: list[Command]) -> bool:
         missing = [one for one in commands if one in failed]
         if missing and await matters(missing):
             raise pulumi.RunError(reason)
+        return bool(missing)
 
     failed_in_this_update([*commands, *others]).apply(judge)
 

@@ -208,8 +208,8 @@ class PrivateRegistry(Component):
             certificate.is_missed_without,
             "The new certificate is not served, so nothing that the one before needs is taken away.",
         )
-        probes = [(registry.container, REGISTRY_PROBE), *proxy.probes]
-        answering(name, owner, shell, probes, proxy.live.stdout)
+        served = proxy.live.stdout
+        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], served)
         self.register_outputs(self.outputs)
 
     @property

@@ -127,7 +127,8 @@ def moving(
         Stack(tmp_path_factory.mktemp(NAME), NAME, given) as stack,
         authority(acme.ensure(), tmp_path_factory.mktemp("pebble"), NETWORK.gateway) as asked,
     ):
-        of_acme = {key: value for key, value in asked.settings.items() if key not in ("authority", "profile")}
+        of_acme = {**asked.settings, "profile": "default"}
+        del of_acme["authority"]
         found = {"registry": found_images["registry"], "nginx": found_images["nginx"], "lego": images.lego()}
         stack.configure(protect=True, verification=False, images=found, certificate={"authorities": ["2026"]})
         stack.up()
