@@ -39,22 +39,23 @@ def keep_all_without(
     others: Sequence[Command],
     matters: Callable[[list[Command]], Awaitable[bool]],
     reason: str,
-) -> None:
+) -> pulumi.Output[bool]:
     """Fail an update in which some commands did not succeed, once the others have ended too, where that ``matters``.
 
     Of a program that fails the engine takes nothing away. Else it would delete what is not declared any more, though
     what was to take its place is not there.
+
+    Returns:
+        Whether all of them succeeded.
     """
-    if pulumi.runtime.is_dry_run():
-        return
 
     async def judge(failed: list[Command]) -> bool:
         missing = [one for one in commands if one in failed]
-        if missing and await matters(missing):
+        if missing and not pulumi.runtime.is_dry_run() and await matters(missing):
             raise pulumi.RunError(reason)
-        return bool(missing)
+        return not missing
 
-    failed_in_this_update([*commands, *others]).apply(judge)
+    return failed_in_this_update([*commands, *others]).apply(judge)
 
 
 def without_dependencies(value: pulumi.Output[_T]) -> pulumi.Output[_T]:
