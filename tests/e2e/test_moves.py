@@ -1,6 +1,7 @@
 """Every move from one source of the certificate to another, each put back in its middle: nobody is cut off.
 
-The tests are one story and run in this order, under one load and with two clients that ask without a pause.
+The tests are one story and run in this order, under one load and with two clients that ask without a pause. They cost
+28 updates, three of which fail, and 2 previews.
 """
 
 import re
@@ -28,7 +29,7 @@ WALK = (
     *(BROUGHT, OWN, BROUGHT, SIGNING, BROUGHT, SIGNING, ASKED, SIGNING, ASKED, OWN, ASKED, OWN),
     *(SIGNING, OWN, SIGNING, BROUGHT, ASKED, BROUGHT),
 )
-"""Between any two sources to and fro: each move is put back once it is served, and each way back too. The last way, to
+"""Between any two sources to and fro: each move is put back once it is served, and each way back too. The last one, to
 an authority that is asked, has a test of its own."""
 MOVES = list(zip((OWN, *WALK), WALK, strict=False))
 TO_ASKED, TO_OWN = WALK.index(ASKED) + 1, WALK.index(ASKED) + 4
@@ -111,8 +112,10 @@ class Moving:
     def one_is_down(self) -> Iterator[None]:
         reject = "INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset"
         self.hosts.inside("two", f"iptables -I {reject}")
-        yield
-        self.hosts.inside("two", f"iptables -D {reject}")
+        try:
+            yield
+        finally:
+            self.hosts.inside("two", f"iptables -D {reject}")
 
 
 @pytest.fixture(scope="module")
@@ -224,5 +227,6 @@ def test_to_an_authority_that_the_systems_of_clients_trust(moving: Moving) -> No
         moving.stack.up()
         moving.look()
         assert len(list((SERVER_FILES / NAME / "proxy/acme").iterdir())) == 1, "that of before is gone"
+    assert moving.tally.images.total() > 100
     assert moving.hosts.inside("one", "ls /etc/docker/certs.d 2> /dev/null || true") == ""
     assert moving.stack.preview() == []
