@@ -6,7 +6,7 @@ clients records a dependency only on those that have just failed, and none on wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import pulumi
@@ -34,20 +34,28 @@ def failed_in_this_update(
     return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
 
 
-def keep_all_without(commands: Sequence[Command], others: Sequence[Command], reason: str) -> None:
-    """Fail an update in which one of some commands did not succeed, once the others have ended too.
+def keep_all_without(
+    commands: Sequence[Command],
+    others: Sequence[Command],
+    matters: Callable[[list[Command]], Awaitable[bool]],
+    reason: str,
+) -> pulumi.Output[bool]:
+    """Fail an update in which some commands did not succeed, once the others have ended too, where that ``matters``.
 
     Of a program that fails the engine takes nothing away. Else it would delete what is not declared any more, though
     what was to take its place is not there.
+
+    Returns:
+        Whether all of them succeeded.
     """
-    if not commands or pulumi.runtime.is_dry_run():
-        return
 
-    def judge(failed: list[Command]) -> None:
-        if any(one in failed for one in commands):
+    async def judge(failed: list[Command]) -> bool:
+        missing = [one for one in commands if one in failed]
+        if missing and not pulumi.runtime.is_dry_run() and await matters(missing):
             raise pulumi.RunError(reason)
+        return not missing
 
-    failed_in_this_update([*commands, *others]).apply(judge)
+    return failed_in_this_update([*commands, *others]).apply(judge)
 
 
 def without_dependencies(value: pulumi.Output[_T]) -> pulumi.Output[_T]:

@@ -194,11 +194,13 @@ class PrivateRegistry(Component):
         self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
         self.passwords = users.made
         keep_all_without(
-            certificate.pair.obtained,
+            [*certificate.pair.obtained, proxy.live],
             [*placed, *proxy.proven],
-            "There is no certificate from the new source, so nothing of the one before is taken away.",
+            certificate.is_missed_without,
+            "The new certificate is not served, so nothing that the one before needs is taken away.",
         )
-        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], proxy.served)
+        served = proxy.live.stdout
+        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], served)
         self.register_outputs(self.outputs)
 
     @property

@@ -342,6 +342,9 @@ def _data_is_protected(resource: Resource, stack: Stack) -> Iterator[Violation]:
 
 def _may_hold_images(resource: Resource) -> bool:
     if resource.type == VOLUME:
+        # That of an account holds none, and has to let the certificate come from another source.
+        if ACME in resource.above:
+            return False
         # One with the owner's label goes with its state: what it holds are copies.
         labels = resource.inputs.get("labels")
         return labels is not UNKNOWN and all(_part(label, "label") != OWNER for label in _known_list(labels))

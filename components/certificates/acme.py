@@ -136,7 +136,8 @@ class AcmeCertificate(Certificate):
             f"{name}-store",
             name=f"{container.prefix}-acme",
             labels=[docker.VolumeLabelArgs(label=STACK, value=container.prefix)],
-            opts=self.child(depends_on=[network], retain_on_delete=not args.delete_data, protect=args.protect),
+            # Not protected: it stays in Docker where data do, and the way to another source has to be open.
+            opts=self.child(depends_on=[network], retain_on_delete=not args.delete_data),
         )
         owned = give(f"{name}-store-owner", store, _HOME, "pairs", container, image, self)
         answering = self._challenge(network.name, [folders])

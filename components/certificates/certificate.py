@@ -1,7 +1,7 @@
 """What every source of the server certificate gives the stack, and what it says of itself."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,15 +9,18 @@ import pulumi
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from .. import last_update
 from ..component import Component
 from ..containers.container import ContainerArgs
 from ..hosts import File
+from ..ordering import Command
 from ..proxy.pair import Pair
 from ..settings import pem
 from ..settings.certificates import CertificateSource
 from ..settings.chain import issued
 
 Source = TypeVar("Source", bound=CertificateSource)
+_AUTHORITY = "tls:index/selfSignedCert:SelfSignedCert"
 Described = dict[str, dict[str, str]]
 """Name -> what is known of a certificate."""
 
@@ -73,6 +76,37 @@ class Certificate(Component):
     """When the server certificate ends; None where the stack does not know."""
     before_nginx: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which nginx can't have its address."""
+    made: Sequence[pulumi.Resource] = ()
+    """Authorities that the stack makes."""
+
+    async def is_missed_without(self, failed: Sequence[Command]) -> bool:
+        """Return whether something of the certificate before would be missed, if it went although commands failed."""
+        if any(one in failed for one in self.pair.obtained):
+            return True
+        own = {str(await one.urn.future()) for one in self.made}
+        return gives_up(str(await self.urn.future()), own, await last_update.outputs())
+
+
+def gives_up(certificate: str, authorities: Collection[str], state: Iterable[str] | None) -> bool:
+    """Return whether a state has what a certificate needs to be served on, and what is not declared any more.
+
+    That is another source, or an authority of the stack's own. It is so of a state that nobody knows, too.
+
+    Args:
+        certificate: The URN of the component.
+        authorities: Those of the authorities that the stack makes.
+        state: The URNs of the last update.
+    """
+    if state is None:
+        return True
+    kinds, name = certificate.split("::")[2:]
+    above = kinds.rpartition("$")[0]
+    for urn in state:
+        found, called = urn.split("::")[2:]
+        is_source = called == name and found.rpartition("$")[0] == above and urn != certificate
+        if is_source or (found == f"{kinds}${_AUTHORITY}" and urn not in authorities):
+            return True
+    return False
 
 
 def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:

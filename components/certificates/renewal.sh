@@ -111,6 +111,8 @@ take_over() {
 
 # One that is lost in the volume is still where nginx reads it.
 publish() {
+	# With other settings nginx has another pair, and has left this one.
+	[ -d "$served" ] || grep -qx "id=$id" "$here/settings" || return 0
 	mkdir -p "$served" "$pair/certificates" || return 1
 	for kind in key crt; do
 		from=$pair/certificates/$name.$kind to=$served/$server.$kind

@@ -50,6 +50,7 @@ class SelfSignedCertificate(Certificate):
         self.pair = in_bundle(server.cert_pem, server_key)
         self.until = end_of_first(server.cert_pem)
         self.before_nginx = [self]
+        self.made = [certificate for _, certificate in authorities.values()]
         also_trusted = known.apply(lambda given: given.trusted or "")
         certificates = {authority: certificate.cert_pem for authority, (_, certificate) in authorities.items()}
         # By name, so that the clients' files stay as they are when another one of them signs.

@@ -59,11 +59,11 @@ class ClientTrust(Component):
         """What places the files, if there are any to place."""
         entry = {"entry": "/".join(hosts_entry)} if hosts_entry else {}
         for runtime, placed in placements.items():
-            # Docker's files take the entry along, as they did when there was no other runtime.
-            with_entry = entry if runtime == DEFAULT else {}
-            if placed.paths or with_entry:
-                self._place(runtime, suffix_of(runtime), placed, with_entry)
-        if entry and DEFAULT not in placements:
+            if placed.paths:
+                # Docker's files take the entry along, as they did when there was no other runtime.
+                self._place(runtime, suffix_of(runtime), placed, entry if runtime == DEFAULT else {})
+        # Without files it is another command, so that one line is there before the other goes.
+        if entry and not (DEFAULT in placements and placements[DEFAULT].paths):
             self._place("hosts", "~hosts", entry_alone(registry.mark), entry)
         self.files = [path for placed in placements.values() for path in placed.paths.values()]
         """What the client trusts by; nothing where it trusts the issuer already."""

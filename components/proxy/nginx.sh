@@ -28,9 +28,23 @@ try_staged() {
 put_to_use() {
 	old_workers=$(workers)
 	case $(docker container inspect --format '{{.State.Status}}' "$container" 2> /dev/null) in
-	running) reload && proven ;;
+	running) reload && proven && remove_former_pairs ;;
 	restarting) docker container restart --time 1 "$container" > /dev/null && proven ;;
 	esac
+}
+
+# Other settings are another pair in another folder, beside this one.
+remove_former_pairs() {
+	renewed=$(renewed_in)
+	[ -n "$renewed" ] || return 0
+	for pair in "${directory%/*}/${renewed%/*}"/*; do
+		[ "${pair##*/}" = "${renewed##*/}" ] || rm -rf "$pair"
+	done
+}
+
+# The folder in which something renews the certificate, if it is not in the bundle.
+renewed_in() {
+	sed -n 's/^# Renewed in //p' "$directory/current/listen.conf" 2> /dev/null || true
 }
 
 take_back() {
@@ -71,7 +85,7 @@ old_worker() {
 deviation() {
 	case ${directory##*/} in
 	tls)
-		renewed=$(sed -n 's/^# Renewed in //p' "$directory/current/listen.conf" 2> /dev/null) || true
+		renewed=$(renewed_in)
 		# nginx looks again each second.
 		is_served || { [ -n "$renewed" ] && sleep 2 && is_served; } ||
 			say "nginx does not serve the certificate of $directory/current"

@@ -30,7 +30,7 @@ NETWORK = Network(
 )
 
 LONGEST = (
-    *("documentation", "faults", "troubleshooting", "workflows", "changes", "drift", "restarts", "storage"),
+    *("documentation", "faults", "moves", "troubleshooting", "workflows", "changes", "drift", "restarts", "storage"),
     *("private_registry", "secrets", "kills", "system_trust", "backend", "rotation", "failures", "login", "access"),
 )
 """The files that take longest, which are begun first: else one would be left alone at the end."""

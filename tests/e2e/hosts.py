@@ -66,10 +66,10 @@ class Hosts:
         return self.inside(name, f"if {{ {command}; }} 2>&1; then echo SUCCEEDED; exit 1; fi", stdin)
 
     @contextmanager
-    def reading(self, name: str, file: str) -> Iterator[Callable[[], str]]:
-        """Yield what reads a file on a host as it is at each call: by one process, as one for each costs much."""
-        loop = "while read -r _; do cat \"$0\"; printf '\\0'; done"
-        command = ["docker", "exec", "-i", self.container(name), "sh", "-c", loop, file]
+    def reading(self, name: str, *files: str) -> Iterator[Callable[[], str]]:
+        """Yield what reads a host's files that are there at each call: by one process, as one for each costs much."""
+        loop = "while read -r _; do cat \"$@\" 2> /dev/null; printf '\\0'; done"
+        command = ["docker", "exec", "-i", self.container(name), "sh", "-c", loop, "reading", *files]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             to, of = process.stdin, process.stdout
             assert to

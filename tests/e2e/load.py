@@ -22,6 +22,7 @@ from lab.cache import built, digest_of
 from lab.engine import go_build
 from lab.places import PROJECT
 from tests.e2e.hosts import Hosts
+from tests.e2e.watch import BY_THE_SYSTEM
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 LAYER_BYTES = 300_000
@@ -93,7 +94,8 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[Tally]:
         """Keep the workers busy while the body runs; bounded in time and in the number of images."""
-        with self.hosts.reading(self.client, f"/etc/docker/certs.d/{self.name}/ca.crt") as self._authority:
+        files = (f"/etc/docker/certs.d/{self.name}/ca.crt", BY_THE_SYSTEM)
+        with self.hosts.reading(self.client, *files) as self._authority:
             yield from self._run()
 
     def _run(self) -> Iterator[Tally]:

@@ -1,7 +1,7 @@
-"""A certificate by ACME: the first one, renewals by the server alone, and the ways to another source and back.
+"""A certificate by ACME: the first one, and renewals by the server alone. test_moves.py has the ways to other sources.
 
-The tests are one story and run in this order: first with step-ca, from then on with pebble. They cost four updates, one
-that is refused, one preview and a removal.
+The tests are one story and run in this order: first with step-ca, from then on with pebble. They cost two updates, a preview
+and a removal.
 """
 
 import time
@@ -128,34 +128,7 @@ def test_it_is_renewed_by_the_server_alone_and_no_request_fails(
     assert report.state(of_server) is State.OK, "its life is short"
 
 
-def test_ways_to_another_source_and_back_cut_off_nobody(stack: Stack, client_hosts: Hosts, known: Authority) -> None:
-    load = Load("registry.test", NETWORK.gateway, client_hosts, "one", "ci", "correct horse battery")
-    with load.running() as tally:
-        stack.configure(certificate={"authorities": ["2026"], "authority": known.issuer})
-        stack.up()
-        assert "2026" in issuer(client_hosts)
-        assert curl(client_hosts, "/v2/") == "000"
-        assert not [name for name in containers(PREFIX) if name.endswith(("-acme", "-challenge"))]
-        assert not (SERVER_FILES / NAME / "acme").exists()
-
-        own = client_hosts.inside("one", f"cat {CA}") + "\n"
-        known.record("set-servfail", host="registry.test")
-        stack.configure(certificate={**known.settings, "authority": own})
-        said = stack.fails()
-        assert f"no certificate from {NETWORK.gateway}:14000, and what was served before is served on" in said
-        assert "The authority finds no address for private-registry:domain in the DNS" in said
-        assert "2026" in issuer(client_hosts)
-        assert "tls:index/selfSignedCert:SelfSignedCert" in {one["type"] for one in stack.resources()}, "the way back"
-
-        # As with a public authority: the client's system trusts it, and the old one stays in Docker's folder besides.
-        system = "/usr/local/share/ca-certificates/pebble.crt"
-        client_hosts.inside("one", f"cat > {system} && update-ca-certificates", known.issuer)
-        known.record("clear-servfail", host="registry.test")
-        stack.configure(certificate={**known.settings, "public": True, "authority": own})
-        stack.up()
-        assert "Pebble" in issuer(client_hosts)
-    assert tally.failures == []
-    assert tally.images.total() > 20
+def test_a_destroy_takes_all_of_it(stack: Stack) -> None:
     stack.destroy()
     assert containers(PREFIX) == {}
     assert run(["docker", "volume", "ls", "--quiet", "--filter", f"name=^{PREFIX}-"]) == ""

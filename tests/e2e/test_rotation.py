@@ -1,13 +1,10 @@
-"""The authority is rotated in three steps, or gives way to another source, or a name to another: nobody is untrusted.
+"""The authority is rotated in three steps, or a name gives way to another: nobody is untrusted.
 
-Costs 14 updates, 4 previews and a look, and two hosts.
+Costs 11 updates, 3 previews and a look, and two hosts.
 """
 
 import re
-import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from cryptography import x509
@@ -18,6 +15,7 @@ from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.load import Connection, Load, docker_load
 from tests.e2e.stack import Stack
+from tests.e2e.watch import watched
 from tests.unit.authority import issue
 
 PASSWORD = "correct horse battery"
@@ -26,30 +24,6 @@ CA = f"{FOLDER}/ca.crt"
 OLD, BOTH, MOVED, NEW = (
     {"authorities": authorities} for authorities in (["2026"], ["2026", "2027"], ["2027", "2026"], ["2027"])
 )
-WATCH = f"""
-cp /usr/bin/curl /tmp/watching-curl
-while [ ! -e /tmp/watch.stop ]; do
-	/tmp/watching-curl -sS --max-time 10 --cacert {CA} https://$0/healthz 2>&1
-	sleep 0.1
-done
-rm /tmp/watch.stop /tmp/watching-curl
-"""
-
-
-@contextmanager
-def watched(client_hosts: Hosts, host: str, name: str = "registry.test") -> Iterator[list[str]]:
-    """Ask the registry from a client, trusting what it trusts, while the body runs; yields the answers."""
-    command = ["docker", "exec", client_hosts.container(host), "timeout", "900", "sh", "-c", WATCH, name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        answers: list[str] = []
-        assert process.stdout
-        reader = threading.Thread(target=lambda stream: answers.extend(map(str.strip, stream)), args=(process.stdout,))
-        reader.start()
-        try:
-            yield answers
-        finally:
-            client_hosts.inside(host, "touch /tmp/watch.stop")
-            reader.join(timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -128,32 +102,6 @@ def test_a_chain_that_nobody_trusts_is_taken_back_in_one_update(stack: Stack, cl
     assert stack.preview() == []
     assert served(client_hosts) == "2027"
     assert authorities(client_hosts) == [1, 1]
-
-
-def test_an_authority_of_the_teams_own_signs_and_gives_way_again(stack: Stack, client_hosts: Hosts) -> None:
-    root = issue("team root", authority=True, ends=1000)
-    between = issue("team intermediate", root, authority=True, ends=1000, path_length=0)
-    signing = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem()}
-    own = client_hosts.inside("one", f"cat {CA}") + "\n"
-    with watched(client_hosts, "one") as by_one, watched(client_hosts, "two") as by_two:
-        # Each client gets the root before nginx gets what it vouches for, in one update too.
-        stack.configure(certificate={**signing, "authority": own + root.pem})
-        stack.up()
-        assert served(client_hosts) == "intermediate"
-        assert authorities(client_hosts) == [2, 2]
-
-        stack.configure(certificate={"authorities": ["2028"]})
-        assert "what registry.test serves is not signed by any of those that stay" in stack.fails()
-        assert served(client_hosts) == "intermediate"
-
-        stack.configure(certificate={"authorities": ["2028"], "authority": root.pem})
-        stack.up()
-        assert served(client_hosts) == "2028"
-        assert authorities(client_hosts) == [2, 2]
-        assert stack.preview() == []
-    for answers in (by_one, by_two):
-        assert len(answers) > 100
-        assert set(answers) == {"ok"}, "no client was ever without trust"
 
 
 def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Hosts) -> None:

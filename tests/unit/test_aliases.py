@@ -187,8 +187,8 @@ def test_where_clients_trust_the_issuer_there_is_no_folder_and_still_a_proof(dec
     between = issue("between", ROOT, authority=True, ends=1000)
     public = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem(), "public": True}
     recorder = declare(certificate=public, aliases=["b.test"])
-    assert "aliases" not in words_of(recorder, TRUST)
-    assert words_of(recorder, TRUST)["entry"] == "10.0.0.2/registry.test b.test"
+    assert "aliases" not in words_of(recorder, f"{TRUST}~hosts")
+    assert words_of(recorder, f"{TRUST}~hosts")["entry"] == "10.0.0.2/registry.test b.test"
     assert words_of(recorder, PROOF)["aliases"] == "b.test"
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from components import PrivateRegistry
 from components.certificates import SOURCES
+from components.certificates.certificate import gives_up
 from components.key_types import KeyType
 from components.settings import Settings
 from components.settings.certificates import Source
@@ -269,3 +270,30 @@ def test_the_usual_kind_of_key_changes_nothing(declare: Declare, certificate: di
 def test_a_kind_of_key_that_nobody_offers_is_refused(source: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="'P-256', 'P-384', 'RSA-2048', 'RSA-3072' or 'RSA-4096'"):
         Settings.model_validate({**BASE, "images": IMAGES, "certificate": {**source, "keyType": "RSA-1024"}})
+
+
+STATE = "urn:pulumi:dev::private-registry::private-registry:index:PrivateRegistry$private-registry:index:"
+AT = "::registry-certificate"
+OWN = f"{STATE}SelfSignedCertificate{AT}"
+FIRST, SECOND = (
+    f"{STATE}SelfSignedCertificate$tls:index/selfSignedCert:SelfSignedCert{AT}-authority-{name}" for name in "12"
+)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "authorities", "state", "missed"),
+    [
+        (OWN, [FIRST], [OWN, FIRST], False),
+        (OWN, [FIRST, SECOND], [OWN, FIRST], False),
+        (OWN, [SECOND], [OWN, FIRST, SECOND], True),
+        (f"{STATE}AcmeCertificate{AT}", [], [OWN, FIRST], True),
+        (OWN, [FIRST], [OWN, FIRST, f"{STATE}AcmeCertificate{AT}"], True),
+        (OWN, [FIRST], [OWN, FIRST, f"{STATE}AcmeCertificate::other-certificate"], False),
+        (OWN, [FIRST], None, True),
+    ],
+    ids=["same", "more", "another authority", "to a source", "from a source", "other registry", "unknown"],
+)
+def test_what_is_served_needs_its_source_and_its_authority(
+    certificate: str, authorities: list[str], state: list[str] | None, missed: bool
+) -> None:
+    assert gives_up(certificate, authorities, state) is missed

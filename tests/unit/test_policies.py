@@ -378,6 +378,12 @@ def test_the_data_of_a_stack_for_production_has_to_be_protected(declare: Declare
     assert judged(judgeable(declare(protect=True)), Stack("prod")) == {}
 
 
+def test_the_volume_of_an_account_may_go() -> None:
+    volume = Resource(VOLUME, "registry-certificate-store", {"labels": []}, (REGISTRY_TYPE, ACME))
+    assert rule("protected-data").judge(volume, Stack("prod")) == []
+    assert rule("protected-data").judge(replace(volume, above=(REGISTRY_TYPE,)), Stack("prod")) != []
+
+
 def test_what_nobody_knows_may_hold_images_below_the_registry() -> None:
     """A storage may declare what no rule has heard of."""
     unheard = Resource("nfs:index/share:Share", "share", {}, (REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))

@@ -190,7 +190,7 @@ def test_what_the_stacks_own_certificate_had_may_stay_beside_it() -> None:
 
 def test_nothing_is_distributed_for_a_public_certificate(declare: Declare) -> None:
     recorder = declare(certificate=configured((SERVER, BETWEEN), SERVER.key_pem(), public=True))
-    with_entry = recorder.named(REMOTE, "registry-trust-10.0.0.7")
+    with_entry = recorder.named(REMOTE, "registry-trust-10.0.0.7~hosts")
     assert "BEGIN CERTIFICATE" not in with_entry.plain("stdin"), "the hosts entry alone"
     assert not [found for found in recorder.of(LOCAL) if "trust-build" in found.name], "there is nothing to do there"
     assert "authority=" not in recorder.named(REMOTE, "registry-verification-10.0.0.7").plain("create")

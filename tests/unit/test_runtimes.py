@@ -111,7 +111,7 @@ def test_without_a_hosts_entry_there_is_none_to_write(declare: Declare) -> None:
 
 def test_nothing_is_placed_where_clients_trust_the_issuer(declare: Declare) -> None:
     recorder = with_runtimes(declare, "docker", "system", certificate=PUBLIC)
-    assert below(recorder, "trust").keys() == {NAME}, "the hosts entry alone"
+    assert below(recorder, "trust").keys() == {f"{NAME}~hosts"}, "the hosts entry alone"
     recorder = with_runtimes(declare, "system", certificate=PUBLIC, client={"hostsEntry": None})
     assert below(recorder, "trust").keys() == set()
     assert below(recorder, "verification").keys() == {f"registry-verification-{HOST}~system"}

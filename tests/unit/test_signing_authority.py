@@ -152,4 +152,4 @@ def test_nginx_gets_the_chain_clients_the_root_and_nobody_the_key(declare: Decla
 
 def test_nothing_is_distributed_where_clients_trust_the_root_already(declare: Declare) -> None:
     recorder = declare(certificate=configured(BETWEEN, authority=None, public=True))
-    assert "BEGIN CERTIFICATE" not in recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
+    assert "BEGIN CERTIFICATE" not in recorder.named(REMOTE, "registry-trust-10.0.0.7~hosts").plain("stdin")

@@ -14,6 +14,7 @@ import pulumi
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from ... import last_update
 from ...component import Component
 from ...seed import Derive, Seed, keyed_digest
 from ...settings import User
@@ -26,9 +27,6 @@ _RANDOM_PASSWORD_COST = 4
 _FEW = 4
 _SEAL_BYTES = 64
 _DIGEST_DIGITS = 32
-
-_READ_STATE = "pulumi:pulumi:readStackResourceOutputs"
-"""The engine's own function by which a program learns what its last update left."""
 
 
 @dataclass(frozen=True)
@@ -182,13 +180,8 @@ async def _hashed(wanted: Sequence[_Wanted], key: bytes, kept: Mapping[str, str]
 
 async def _kept(urn: str) -> Any:
     """Return what the last update left of this component's hashes; nothing if it can't be told."""
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    try:
-        found = await pulumi.runtime.invoke_async(_READ_STATE, {"stackName": stack})
-        return found["outputs"][urn]["outputs"]["hashes"]
-    except Exception:
-        # A first update has none, and without them all is computed as it was then.
-        return ""
+    # Without them all is computed as it was in the first update.
+    return (await last_update.outputs() or {}).get(urn, {}).get("hashes", "")
 
 
 def _sealed(seal: AESSIV, hashes: Mapping[str, str]) -> str:
