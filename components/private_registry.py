@@ -176,6 +176,7 @@ class PrivateRegistry(Component):
             "-",
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
+        certificate.keep_renewed(proxy.serving)
         verifications = {
             client.host: Verification(
                 f"{name}-verification-{client.host}",

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from ..component import Component
 from ..containers.container import ContainerArgs
 from ..hosts import File
+from ..ordering import Command
 from ..proxy.pair import Pair
 from ..settings import pem
 from ..settings.certificates import CertificateSource
@@ -73,6 +74,9 @@ class Certificate(Component):
     """When the server certificate ends; None where the stack does not know."""
     before_nginx: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which nginx can't have its address."""
+
+    def keep_renewed(self, served: Command) -> None:
+        """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
 
 
 def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:

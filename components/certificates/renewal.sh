@@ -109,11 +109,13 @@ renew() {
 	ask "$@"
 }
 
-# By a clock that is behind, a certificate is there before it begins, and lego would let it run out.
+# By a clock that is behind, a certificate is there before it begins, and by one that was set back, it came later than now:
+# lego would let it run out.
 is_due() {
 	measure
 	came=$(stat -c %Y "$work/certificates/$name.crt")
-	[ $((came + life / 4)) -lt $((end - life)) ] && [ $(($(now) - came)) -gt $((life / 2)) ]
+	age=$(($(now) - came))
+	[ "$age" -lt $((-life / 4)) ] || { [ $((end - life - came)) -gt $((life / 4)) ] && [ "$age" -gt $((life / 2)) ]; }
 }
 
 obtain() {

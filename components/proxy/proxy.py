@@ -185,7 +185,7 @@ class Proxy(Component):
         }
         awaited = failed_in_this_update([*trusted_by, *pair.obtained]).apply(lambda found: [self._healthy, *found])
         tls = self._bundle("tls", files, self._nginx, awaited)
-        self.served = tls.command.stdout
+        self.serving, self.served = tls.command, tls.command.stdout
         self.proven = [tls.command, self._login.healthy]
         return pulumi.Output.all(
             self._container.id, tls.release, self.site.release, self._healthy.stdout, self._login.healthy.stdout
