@@ -420,6 +420,7 @@ def test_a_kill_at_any_moment_leaves_a_pair_that_works(dash: Shell, place: Place
             run(["docker", "start", KEEPER])
             until("another one", lambda: place.certificate() != first)
             assert issued(place.known) == orders + 1, "nothing came of the order before"
+            assert list(place.tokens.rglob("*/*/*")) == [], "nor is its proof left"
             for tenths in (3, 6, 9, 12, 15):
                 time.sleep(tenths / 10)
                 run(["docker", "kill", KEEPER])
