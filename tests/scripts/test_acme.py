@@ -149,8 +149,8 @@ class Place:
 
     def pause(self) -> float:
         """Return how many seconds what renews will wait; 0 before its first attempt has ended."""
-        due = self.inside("cat /tmp/note").partition(" ")[0].removeprefix("due=")
-        return max(0, int(due) - time.clock_gettime(time.CLOCK_BOOTTIME))
+        due = self.inside("cat /tmp/note || true").partition(" ")[0].removeprefix("due=")
+        return max(0, int(due or 0) - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 @pytest.fixture
@@ -353,15 +353,16 @@ def test_what_was_lost_is_made_again(dash: Shell, place: Place) -> None:
 def test_it_asks_no_more_often_than_it_has_to(dash: Shell, place: Place) -> None:
     place.make(dash)
     with answering(place.known.address, place.tokens):
-        # The authority sorts the names.
-        assert place.ask(dash, profile="default", aliases=["b.test"]) == ""
+        assert place.ask(dash, profile="default", aliases=["c.test", "b.test"]) == ""
     orders = issued(place.known)
+    settings = place.root / "acme/renewal/current/settings"
+    # As of an authority that sorts the names in what it gives, which most do.
+    settings.write_text(settings.read_text().replace("c.test b.test", "b.test c.test"))
     with place.kept(), strict_authority(place.known) as directory:
         for _ in ("from the start", "after a boot, which takes the notes in /tmp away"):
             until("it has nothing to do", lambda: place.pause() > 10_000)
             assert issued(place.known) == orders
             run(["docker", "restart", "--time", "0", KEEPER])
-        settings = place.root / "acme/renewal/current/settings"
         settings.write_text(settings.read_text().replace(place.known.directory, directory))
         run(["docker", "restart", "--time", "0", KEEPER])
         until("it is refused", lambda: "rateLimited" in run(["docker", "logs", KEEPER]))
@@ -416,7 +417,8 @@ def test_a_kill_at_any_moment_leaves_a_pair_that_works(dash: Shell, place: Place
             assert asked.wait(40), "there is an order, and the proof is asked for"
             run(["docker", "kill", KEEPER])
             go_on.set()
-            assert (place.certificate(), place.key()) == (first, key)
+            assert place.key() == key
+            assert place.certificate() == first, run(["docker", "logs", KEEPER])
             run(["docker", "start", KEEPER])
             until("another one", lambda: place.certificate() != first)
             assert issued(place.known) == orders + 1, "nothing came of the order before"
