@@ -167,6 +167,7 @@ class PrivateRegistry(Component):
             "-",
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
+        certificate.keep_renewed(proxy.live)
         verifications = {
             client.host: Verification(
                 f"{name}-verification-{client.host}",

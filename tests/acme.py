@@ -23,6 +23,8 @@ KEY_ID = "team-key"
 KEY = urlsafe_b64encode(b"marker-of-the-bound-account-0123").decode().rstrip("=")
 """Of an account that the authority knows."""
 BLOCKED = "blocked.test"
+RETRY_AFTER = 7200
+"""Seconds that the strict authority wants to be left alone."""
 _ACME, _MANAGEMENT, _DNS, _RECORDS = 14000, 15000, 8053, 8055
 _START_SECONDS = 20
 
@@ -240,7 +242,7 @@ def dns_provider(authority: Authority, password: str) -> Iterator[dict[str, Any]
 
 
 class _Strict(http.server.BaseHTTPRequestHandler):
-    """An authority that refuses each account, since there were too many: pebble knows no limits."""
+    """An authority that refuses each order, since there were too many: pebble knows no limits."""
 
     protocol_version = "HTTP/1.1"
 
@@ -254,18 +256,23 @@ class _Strict(http.server.BaseHTTPRequestHandler):
         self._answer(200, None)
 
     def do_POST(self) -> None:
-        """Refuse."""
+        """Take any account, and refuse all else."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        detail = "too many new registrations from this address, retry after 2030-01-01 00:00:00 UTC"
+        if self.path.endswith("newAccount"):
+            self._answer(201, {"status": "valid"})
+            return
+        detail = "too many certificates (5) already issued, retry after 2030-01-01 00:00:00 UTC"
         self._answer(429, {"type": "urn:ietf:params:acme:error:rateLimited", "detail": detail, "status": 429})
 
     def _answer(self, status: int, body: Mapping[str, object] | None) -> None:
         content = json.dumps(body).encode() if body else b""
         self.send_response(status)
-        if status != 200:
-            self.send_header("Retry-After", "3600")
+        if status == 429:
+            self.send_header("Retry-After", str(RETRY_AFTER))
+        if status == 201:
+            self.send_header("Location", f"https://{self.headers['Host']}/account")
         self.send_header("Replay-Nonce", urlsafe_b64encode(os.urandom(16)).decode().rstrip("="))
-        self.send_header("Content-Type", "application/json" if status == 200 else "application/problem+json")
+        self.send_header("Content-Type", "application/problem+json" if status == 429 else "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -15,7 +15,7 @@ from ..containers.container import ContainerArgs, hardened_container, said_of, s
 from ..containers.images import pinned_image
 from ..containers.orphans import STACK
 from ..hosts import File, Reader, ReleasedFiles
-from ..ordering import without_dependencies
+from ..ordering import Command, failed_in_this_update, without_dependencies
 from ..proxy.pair import Pair
 from ..registry_reference import as_host
 from ..scripts.script import script_text, with_payload, words
@@ -72,22 +72,25 @@ class Renewal(Component):
         network: pulumi.Input[str],
         mounts: Sequence[docker.ContainerMountArgs],
         config: ReleasedFiles,
+        awaited: pulumi.Output[list[Command]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(name, opts, said_of(args))
+        script = pulumi.Output.concat(_ROOT, "/releases/", config.release, "/renewal.sh")
         container = hardened_container(
             f"{name}-container",
             args,
             name=f"{args.prefix}-acme",
             image=image,
-            command=["sh", f"{_ROOT}/current/renewal.sh", "keep"],
+            # With these settings, also if it is started again after others were placed.
+            command=["sh", script, "keep"],
             networks=[network],
             mounts=mounts,
             labels={"private-registry.config": config.release},
             health=["CMD", *_CHECK],
             # What it does not finish, the next one begins anew.
             grace_seconds=2,
-            opts=self.child(depends_on=[config], delete_before_replace=True),
+            opts=self.child(awaited.apply(lambda found: [config, *found]), delete_before_replace=True),
         )
         wait_until_healthy(f"{name}-healthy", args.host, container, _CHECK, self.child())
         self.register_outputs({})
@@ -154,7 +157,8 @@ class AcmeCertificate(Certificate):
             depends_on=[network, owned, folders, *answering],
             opts=self.child(),
         )
-        mounts = [
+        self._image, self._network, self._config = image, network.name, config
+        self._mounts = [
             docker.ContainerMountArgs(type="volume", source=store.name, target=_HOME),
             docker.ContainerMountArgs(type="bind", source=self._served, target="/srv/served"),
             docker.ContainerMountArgs(type="bind", source=self._challenges, target="/srv/challenges"),
@@ -162,7 +166,6 @@ class AcmeCertificate(Certificate):
                 type="bind", source=f"{container.directory}/acme/renewal", target=_ROOT, read_only=True
             ),
         ]
-        Renewal(f"{name}-lego", container, image, network.name, mounts, config, self.child())
         self.ca_certificate = public.apply(lambda one: one.trusted or "") if source.trusted is not None else None
         self.pair = Pair(
             renewed=without_dependencies(identity).apply(lambda one: f"{_SERVED}/{one}"), obtained=[config.command]
@@ -170,6 +173,19 @@ class AcmeCertificate(Certificate):
         # What asks others for something may fail, and what waits for it would be skipped.
         self.before_nginx = []
         self.register_outputs({"ca_certificate": self.ca_certificate})
+
+    def keep_renewed(self, served: Command) -> None:
+        """Declare it after that: until nginx serves another pair, the container before renews that one."""
+        Renewal(
+            f"{self._name}-lego",
+            self._args.container,
+            self._image,
+            self._network,
+            self._mounts,
+            self._config,
+            failed_in_this_update([served]),
+            self.child(),
+        )
 
     @property
     def _served(self) -> str:

@@ -108,6 +108,9 @@ def gives_up(certificate: str, authorities: Collection[str], state: Iterable[str
             return True
     return False
 
+    def keep_renewed(self, served: Command) -> None:
+        """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
+
 
 def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:
     """Return a certificate (PEM, with its chain) and its key (PEM, secret) as files that nginx loads."""

@@ -14,6 +14,22 @@ now() {
 	date +%s
 }
 
+# Seconds since the machine was started, which nobody changes.
+uptime() {
+	read -r seconds _ < /proc/uptime
+	printf '%s\n' "${seconds%.*}"
+}
+
+# A file of lego's ends so, unless the machine went down, or the volume was full, while it was written.
+whole() {
+	tail -c 40 "$1" 2> /dev/null | grep -q -e '^-----END .*-----$' -e '^}$'
+}
+
+# Puts a copy in the place of a file, and never a half one.
+put() {
+	cp -p "$1" "$2.new" && sync "$2.new" && mv -f "$2.new" "$2"
+}
+
 # One at a time: an update may ask while the container before it renews.
 take_turn() {
 	flock -w 900 9
@@ -21,10 +37,29 @@ take_turn() {
 
 # lego writes its files in place. So it works on a copy, and what it made takes their place by a rename.
 copy_pair() {
-	rm -rf "$home"/work.*
+	: > "$said"
+	# What was killed has left it.
+	rm -rf "$home"/work.* /srv/challenges/.well-known
 	mkdir -p "$home/accounts" "$pair/certificates" "$work" &&
 		ln -s ../accounts "$work/accounts" &&
-		cp -Rp "$pair/certificates" "$work/"
+		cp -Rp "$pair/certificates" "$work/" &&
+		has_room &&
+		drop_halves
+}
+
+# A certificate that can't be kept would be asked for again and again.
+has_room() {
+	if head -c 65536 /dev/zero > "$work/room"; then room=0; else room=1; fi
+	rm -f "$work/room"
+	return "$room"
+}
+
+# By its key, lego finds what an account was. An account without its key is nobody's.
+drop_halves() {
+	for account in "$home"/accounts/*/*; do
+		for file in "$account"/keys/*; do whole "$file" || rm -rf "$account"; done
+		whole "$account/account.json" || rm -f "$account/account.json"
+	done
 }
 
 # What lego says is kept, for the one who asks why.
@@ -43,12 +78,12 @@ ask() {
 	names="--domains $domain"
 	for alias in $aliases; do names="$names --domains $alias"; done
 	# shellcheck disable=SC2086 # several words
-	timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" $names \
+	LEGO_DEBUG_ACME_HTTP_CLIENT=1 timeout 600 lego --path "$work" --server "$directory" --accept-tos --email "$email" $names \
 		--key-type "$keytype" "$@" > "$said" 2>&1 &
 	asking=$!
 	# Where it is told to come later, lego would sleep until then: hours, perhaps.
 	while kill -0 "$asking" 2> /dev/null; do
-		! grep -q rateLimited "$said" || kill "$asking" 2> /dev/null || true
+		[ "$(told_to_wait)" = 0 ] || kill "$asking" 2> /dev/null || true
 		sleep 0.2
 		! is_unproven || kill "$asking" 2> /dev/null || true
 	done
@@ -72,31 +107,46 @@ is_unproven() {
 	esac
 }
 
+# Prints for how many seconds the authority wants to be left alone, where that is a minute or more: lego says 1h0m0s.
+told_to_wait() {
+	text=$(sed -n 's/.* retrying in \([0-9hm]*m[0-9][0-9]*\)[.0-9]*s .*/\1/p' "$said" | tail -n 1)
+	printf '%s\n' "$(($(printf %s "${text:-0}" | sed 's/h/*3600+/;s/m/*60+/')))"
+}
+
 # With the key that there is, as nginx reads certificate and key one after the other.
 ask_anew() {
 	set -- run
-	[ ! -s "$work/certificates/$name.key" ] || set -- run --private-key "$work/certificates/$name.key"
+	! whole "$work/certificates/$name.key" || set -- run --private-key "$work/certificates/$name.key"
 	ask "$@"
-}
-
-# An authority may have lost an account, and the volume may have been lost with it.
-has_no_account() {
-	grep -q -e accountDoesNotExist -e 'is not registered. Use' "$said"
 }
 
 # Without the information on renewal (ARI) an authority can't take offence at what it says that is replaced.
 renew() {
-	set -- renew --dynamic --no-random-sleep --reuse-key --force-cert-domains
+	set -- renew --no-random-sleep --reuse-key
+	if is_due; then set -- "$@" --days 36500; else set -- "$@" --dynamic; fi
 	[ "$failures" = 0 ] || set -- "$@" --ari-disable
 	ask "$@"
 }
 
+# By a clock that is behind, a certificate is there before it begins, and by one that was set back, it came later than now:
+# lego would let it run out.
+is_due() {
+	measure
+	came=$(stat -c %Y "$work/certificates/$name.crt")
+	age=$(($(now) - came))
+	[ "$age" -lt $((-life / 4)) ] || { [ $((end - life - came)) -gt $((life / 4)) ] && [ "$age" -gt $((life / 2)) ]; }
+}
+
 obtain() {
-	if [ -s "$work/certificates/$name.crt" ]; then renew; else ask_anew; fi && return 0
-	has_no_account || return 1
-	rm -rf "$home/accounts.lost"
-	mv "$home/accounts" "$home/accounts.lost"
-	mkdir "$home/accounts"
+	if whole "$work/certificates/$name.crt" && whole "$work/certificates/$name.key"; then renew; else ask_anew; fi && return 0
+	# The volume was lost, or an authority has lost the account.
+	if grep -q accountDoesNotExist "$said"; then
+		rm -rf "$home/accounts.lost"
+		mv "$home/accounts" "$home/accounts.lost"
+		mkdir "$home/accounts"
+	else
+		grep -q 'is not registered. Use' "$said" || return 1
+	fi
 	ask_anew
 }
 
@@ -104,31 +154,37 @@ obtain() {
 take_over() {
 	for kind in key crt; do
 		file=certificates/$name.$kind
-		[ -s "$work/$file" ] || return 1
-		cmp -s "$work/$file" "$pair/$file" || mv -f "$work/$file" "$pair/$file" || return 1
+		whole "$work/$file" || return 1
+		cmp -s "$work/$file" "$pair/$file" || { sync "$work/$file" && mv -f "$work/$file" "$pair/$file"; } || return 1
 	done
 }
 
 # One that is lost in the volume is still where nginx reads it.
 publish() {
 	# With other settings nginx has another pair, and has left this one.
-	[ -d "$served" ] || grep -qx "id=$id" "$here/settings" || return 0
+	[ -d "$served" ] || grep -qx "id=$id" /etc/private-registry/current/settings || return 0
 	mkdir -p "$served" "$pair/certificates" || return 1
 	for kind in key crt; do
 		from=$pair/certificates/$name.$kind to=$served/$server.$kind
-		[ -s "$from" ] || [ ! -s "$to" ] || cp "$to" "$from" || return 1
-		[ -s "$from" ] || return 1
-		cmp -s "$from" "$to" || { cp "$from" "$to.new" && mv -f "$to.new" "$to"; } || return 1
+		whole "$from" || ! whole "$to" || put "$to" "$from" || return 1
+		whole "$from" || return 1
+		cmp -s "$from" "$to" || put "$from" "$to" || return 1
 	done
 }
 
-# Sets `end` and `life` of the certificate, in seconds; 0 where there is none.
+# Sets `end` and `life`, in seconds, of the certificate that nginx reads; without one, as if one that lives as most do had ended.
 measure() {
-	end=0 life=0
-	[ -s "$pair/certificates/$name.crt" ] || return 0
-	text=$(lego --path "$pair" list 2> /dev/null | sed -n 's/^ *Expiry Date: \([0-9-]* [0-9:]*\) .*/\1/p')
-	end=$(date -u -d "$text" +%s 2> /dev/null) || end=0
-	[ "$end" = 0 ] || life=$((end - $(stat -c %Y "$pair/certificates/$name.crt")))
+	end=0 life=7776000
+	# shellcheck disable=SC2046 # two numbers
+	set -- $(dates "$served/$server.crt")
+	[ "$#" -lt 2 ] || { end=$2 life=$(($2 - $1)); }
+}
+
+# Prints the first two dates in a certificate, those between which it is valid.
+dates() {
+	sed -n '1,/^-----END/p' "$1" 2> /dev/null | grep -v -e ----- | base64 -d 2> /dev/null | LC_ALL=C tr -c 0-9Z '\n' |
+		sed -n 's/^\([0-9][0-9]\)\([0-9][0-9]\)\([0-9][0-9]\)\([0-9][0-9]\)\([0-9][0-9]\)\([0-9][0-9]\)Z.*/20\1-\2-\3 \4:\5:\6/p' |
+		head -n 2 | while read -r text; do date -u -d "$text" +%s; done
 }
 
 # An update asks for nothing that is there: whether it is time for another one, the container decides.
@@ -156,15 +212,24 @@ between() {
 pause() {
 	if [ "$failures" = 0 ]; then
 		seconds=$(between 5 21600 $((life / 200)))
+		# By a clock that is ahead, it is due again as soon as it is there.
+		[ "$end" = "$before" ] || [ $((end - $(now))) -ge $((life / 2)) ] || seconds=$((life / 4))
 	else
 		most=$(between 10 43200 $((life / 20)))
+		[ "$end" -gt "$(now)" ] || most=$(between 10 3600 "$most")
 		seconds=$(between 5 600 $((life / 1000)))
 		doubled=1
 		while [ "$doubled" -lt "$failures" ] && [ "$seconds" -lt "$most" ]; do
 			seconds=$((seconds * 2)) doubled=$((doubled + 1))
 		done
+		[ "$seconds" -lt "$most" ] || seconds=$most
 		# Who asks too often is told to come later.
-		if [ "$seconds" -gt "$most" ] || grep -q rateLimited "$said"; then seconds=$most; fi
+		told=$(told_to_wait)
+		if [ "$told" != 0 ]; then
+			seconds=$(between 5 $((life / 5)) "$told")
+		elif grep -q rateLimited "$said"; then
+			seconds=$most
+		fi
 	fi
 	# Up to a quarter more or less, as others ask too.
 	chance=$(od -An -N1 -tu1 /dev/urandom)
@@ -180,19 +245,21 @@ take_note() {
 keep() {
 	trap 'exit 0' HUP INT TERM
 	measure
-	take_note "$(now)"
+	take_note "$(uptime)"
 	while :; do
+		before=$end
 		if (take_turn && round) 9> "$home/lock"; then
 			failures=0
 		else
 			failures=$((failures + 1))
-			printf 'no new certificate, attempt %s: ' "$failures"
+			printf 'no new certificate, attempt %s:\n' "$failures"
 		fi
-		grep -v -e ' \[INFO\] \[.*\] acme: ' -e badNonce -e 'not advertise a renewal info' "$said" || true
+		grep -v -e ' \[INFO\] \[.*\] acme: ' -e ' \[DEBUG\] ' -e ' \[ERR\] ' -e badNonce -e 'not advertise a renewal info' \
+			"$said" || true
 		(take_turn && publish) 9> "$home/lock" || true
 		measure
 		left=$(pause)
-		take_note $(($(now) + left))
+		take_note $(($(uptime) + left))
 		while [ "$left" -gt 0 ]; do
 			slice=$(between 1 5 "$left")
 			left=$((left - slice))
@@ -207,7 +274,7 @@ check() {
 	due=0 end=0 life=0 failures=0
 	[ ! -e /tmp/note ] || read -r due end life failures < /tmp/note
 	due=${due#*=} end=${end#*=} life=${life#*=} failures=${failures#*=}
-	if [ $(($(now) - due)) -gt 900 ]; then
+	if [ $(($(uptime) - due)) -gt 900 ]; then
 		printf 'the renewal does not go on\n'
 	elif [ $((end - $(now))) -lt $((life / 5)) ]; then
 		printf 'less than a fifth of the life is left, after %s attempts to renew it\n' "$failures"

@@ -73,7 +73,7 @@ def hardened_container(
     args: ContainerArgs,
     *,
     image: pulumi.Input[str],
-    command: Sequence[str],
+    command: Sequence[pulumi.Input[str]],
     networks: Sequence[pulumi.Input[str]],
     mounts: Sequence[docker.ContainerMountArgs],
     health: Sequence[str],

@@ -23,7 +23,7 @@ from components.settings.certificates import Acme
 from components.troubleshooting import problem_of
 from lab import images, servers
 from lab.run import LabError, run
-from tests.acme import BLOCKED, KEY, KEY_ID, Authority, authority, dns_provider, strict_authority
+from tests.acme import BLOCKED, KEY, KEY_ID, RETRY_AFTER, Authority, authority, dns_provider, strict_authority
 from tests.scripts.conftest import NETWORK, Shell
 from tests.scripts.served import WORKER
 
@@ -114,19 +114,22 @@ class Place:
         return (self.served / identity / f"{DOMAIN}.key").read_text()
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Run what renews while the body runs."""
+    def kept(self, programs: Path | None = None) -> Iterator[None]:
+        """Run what renews while the body runs, with other programs than it has."""
         binds = {
             self.served: "/srv/served",
             self.tokens: "/srv/challenges",
             self.root / "acme/renewal": "/etc/private-registry",
         }
+        if programs:
+            binds[programs] = "/srv/programs"
         options = [word for source, target in binds.items() for word in ("--volume", f"{source}:{target}")]
         run(["docker", "rm", "--force", KEEPER])
         hardened = ["--user", USER, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108
         # As the official image has it: with the tools of BusyBox, but for flock, which Debian's lacks.
-        tools = "mkdir /tmp/bin && busybox --install -s /tmp/bin && PATH=/tmp/bin:$PATH && exec busybox sh $0 keep"
-        command = ["--entrypoint", "sh", self.image, "-c", tools, "/etc/private-registry/current/renewal.sh"]
+        tools = "mkdir /tmp/bin && busybox --install -s /tmp/bin && PATH=/srv/programs:/tmp/bin:$PATH"
+        script = f"{tools} && exec busybox sh $0 keep"
+        command = ["--entrypoint", "sh", self.image, "-c", script, "/etc/private-registry/current/renewal.sh"]
         options += ["--volume", f"{STORE}:/var/lib/acme", "--name", KEEPER, "--network", NETWORK]
         run(["docker", "run", "--detach", *hardened, *options, *command])
         try:
@@ -134,10 +137,18 @@ class Place:
         finally:
             run(["docker", "rm", "--force", "--volumes", KEEPER])
 
+    def inside(self, script: str) -> str:
+        """Run a script where the certificate is renewed."""
+        return run(["docker", "exec", KEEPER, "sh", "-c", script])
+
     def check(self) -> str:
         """Ask what renews whether all goes well; return what it said."""
-        script = "sh /etc/private-registry/current/renewal.sh check || true"
-        return run(["docker", "exec", KEEPER, "sh", "-c", script])
+        return self.inside("sh /etc/private-registry/current/renewal.sh check || true")
+
+    def pause(self) -> float:
+        """Return how many seconds what renews will wait; 0 before its first attempt has ended."""
+        due = self.inside("cat /tmp/note || true").partition(" ")[0].removeprefix("due=")
+        return max(0, int(due or 0) - time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 @pytest.fixture
@@ -153,14 +164,29 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Held(_Quiet):
+    asked: threading.Event
+    go_on: threading.Event
+
+    def do_GET(self) -> None:
+        """Let who asks wait."""
+        self.asked.set()
+        self.go_on.wait(60)
+        super().do_GET()
+
+
 @contextmanager
-def answering(address: str, folder: Path) -> Iterator[None]:
+def answering(address: str, folder: Path, kind: type[_Quiet] = _Quiet) -> Iterator[None]:
     """Serve the proofs of a folder while the body runs."""
-    handler = partial(_Quiet, directory=str(folder))
+    handler = partial(kind, directory=str(folder))
     with http.server.ThreadingHTTPServer((address, HTTP_PORT), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()
+
+
+def issued(known: Authority) -> int:
+    return known.log().count("Issued certificate")
 
 
 def names_of(certificate: x509.Certificate) -> set[str]:
@@ -294,26 +320,102 @@ def test_it_is_renewed_until_nobody_answers_and_again_from_then_on(dash: Shell, 
 
 
 def test_what_was_lost_is_made_again(dash: Shell, place: Place) -> None:
+    # It is empty whenever no container has it.
+    run(["docker", "volume", "create", STORE, "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=256k"])
     place.make(dash)
     with answering(place.known.address, place.tokens):
-        assert place.ask(dash, profile=None) == ""
+        assert place.ask(dash) == ""
         before, key = place.certificate(), place.key()
-        run(["docker", "volume", "rm", STORE])
-        place.make(dash)
         with place.kept():
             until("another account", lambda: place.certificate() != before)
-            kept = place.certificate()
+            kept, orders = place.certificate(), issued(place.known)
+            files = "pairs/one/certificates/registry.test.* accounts/*/*/account.json"
+            halves = f"for file in {files}; do head -c 150 $file > /tmp/half; cat /tmp/half > $file; done"
+            place.inside(f"cd /var/lib/acme; {halves}; head -c 1M /dev/zero > full || true")
+            until("it is full", lambda: "attempt 1" in run(["docker", "logs", KEEPER]))
+            assert issued(place.known) == orders, "what can't be kept is not asked for"
+            assert (place.certificate(), place.key()) == (kept, key), "and no half of it is served"
+            place.inside("rm /var/lib/acme/full")
+            until("another one", lambda: place.certificate() != kept)
+            assert place.check() == ""
             (place.served / f"one/{DOMAIN}.crt").unlink()
             (place.served / f"one/{DOMAIN}.key").write_text("rubbish\n")
-            until("both are back", lambda: place.certificate() == kept and place.key() == key)
+            until("both are back", lambda: place.certificate() != kept and place.key() == key)
+
+
+def test_it_asks_no_more_often_than_it_has_to(dash: Shell, place: Place) -> None:
+    place.make(dash)
+    with answering(place.known.address, place.tokens):
+        assert place.ask(dash, profile="default", aliases=["c.test", "b.test"]) == ""
+    orders = issued(place.known)
+    settings = place.root / "acme/renewal/current/settings"
+    # As of an authority that sorts the names in what it gives, which most do.
+    settings.write_text(settings.read_text().replace("c.test b.test", "b.test c.test"))
+    with place.kept(), strict_authority(place.known) as directory:
+        for _ in ("from the start", "after a boot, which takes the notes in /tmp away"):
+            until("it has nothing to do", lambda: place.pause() > 10_000)
+            assert issued(place.known) == orders
+            run(["docker", "restart", "--time", "0", KEEPER])
+        settings.write_text(settings.read_text().replace(place.known.directory, directory))
+        run(["docker", "restart", "--time", "0", KEEPER])
+        until("it is refused", lambda: "rateLimited" in run(["docker", "logs", KEEPER]))
+        until("it waits as it is told", lambda: 0.7 < place.pause() / RETRY_AFTER < 1.3)
+        assert place.check() == "", "there is time enough"
+
+
+# lego's clock is the machine's: what it would do by another one, it is told to do.
+CLOCKS = {"ahead": (100 * 86400, 'set -- "$@" --days 36500'), "behind": (-86400, "exit 0")}
+"""Clock of the server -> seconds, and what a lego with it does with a certificate that is new."""
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_clock_that_is_wrong_ends_in_neither_a_gap_nor_a_storm(dash: Shell, place: Place, clock: str) -> None:
+    seconds, dynamic = CLOCKS[clock]
+    programs = place.root / "programs"
+    programs.mkdir()
+    shift = f"$(($(busybox date +%s) + {seconds}))"
+    (programs / "date").write_text(f'#!/bin/sh\n[ "$1" != +%s ] || {{ echo {shift}; exit; }}\nexec busybox date "$@"\n')
+    (programs / "lego").write_text(f"""#!/bin/sh
+for word; do shift; case $word in --dynamic) {dynamic} ;; *) set -- "$@" "$word" ;; esac; done
+/lego "$@" || exit
+find /var/lib/acme/work.* -name '*.crt' -mmin -1 -exec touch -d @{shift} {{}} +
+""")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    place.make(dash)
+    with answering(place.known.address, place.tokens):
+        assert place.ask(dash, profile="default" if clock == "ahead" else "shortlived") == ""
+        first, orders = place.certificate(), issued(place.known)
+        with place.kept(programs):
+            until("another one", lambda: place.certificate() != first)
+            if clock == "ahead":
+                until("it waits", lambda: place.pause() > 20 * 86400 * 0.7)
+                assert issued(place.known) == orders + 1
+            else:
+                second = place.certificate()
+                until("and another one", lambda: place.certificate() != second)
 
 
 def test_a_kill_at_any_moment_leaves_a_pair_that_works(dash: Shell, place: Place) -> None:
     place.make(dash)
-    with answering(place.known.address, place.tokens):
+    asked, go_on = threading.Event(), threading.Event()
+    go_on.set()
+    held = type("Held", (_Held,), {"asked": asked, "go_on": go_on})
+    with answering(place.known.address, place.tokens, held):
         assert place.ask(dash) == ""
-        key = place.key()
+        first, key, orders = place.certificate(), place.key(), issued(place.known)
+        asked.clear()
+        go_on.clear()
         with place.kept():
+            assert asked.wait(40), "there is an order, and the proof is asked for"
+            run(["docker", "kill", KEEPER])
+            go_on.set()
+            assert place.key() == key
+            assert place.certificate() == first, run(["docker", "logs", KEEPER])
+            run(["docker", "start", KEEPER])
+            until("another one", lambda: place.certificate() != first)
+            assert issued(place.known) == orders + 1, "nothing came of the order before"
+            assert list(place.tokens.rglob("*/*/*")) == [], "nor is its proof left"
             for tenths in (3, 6, 9, 12, 15):
                 time.sleep(tenths / 10)
                 run(["docker", "kill", KEEPER])

@@ -157,6 +157,15 @@ def test_the_container_that_renews_is_locked_down_and_reached_by_nobody(declare:
     assert recorder.named(NETWORK, "registry-certificate-network").inputs.get("internal") is None
 
 
+def test_the_pair_that_nginx_serves_is_renewed_until_it_serves_another_one(declare: Declare) -> None:
+    recorder = declare(**configured())
+    declared = [one.name for one in recorder.resources]
+    assert declared.index("registry-proxy-tls") < declared.index("registry-certificate-lego-container")
+    lego = recorder.named(CONTAINER, "registry-certificate-lego-container").inputs
+    [release] = [label["value"] for label in lego["labels"] if label["label"] == "private-registry.config"]
+    assert f"/etc/private-registry/releases/{release}/renewal.sh" in lego["command"], "also after a boot"
+
+
 def test_port_80_is_published_for_its_challenge_alone(declare: Declare) -> None:
     recorder = declare(
         printed={"registry-certificate-challenge-families": "own"}, **configured(), bindAddress=["10.0.0.2", "::1"]
