@@ -1,7 +1,8 @@
 """Every command of the documentation is run, in the order in which a reader meets it, on a copy of the project.
 
 What differs from the text: the lab's and the stack's names and addresses, so that nothing of a reader's own is touched;
-hosts are test hosts; images are what the lab found; and a key or a password is there where a reader brings one.
+hosts are test hosts; images are what the lab found; and a key or a password is there where a reader brings one. Where
+a page shows the output of its commands, they have to print it.
 
 Costs some 45 runs of the engine, by the pages' own commands, and five hosts, two of which are the lab's.
 """
@@ -23,6 +24,7 @@ from lab import engine, hosts
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.hosts import Hosts
+from tests.e2e.pages import Block, blocks, fits
 from tests.e2e.stack import clear, kill_once_locked, write_secret
 from tests.unit.authority import issue
 
@@ -30,10 +32,22 @@ LAB = ["docs/first-registry.md", "docs/drift.md"]
 # In this order: each page goes on where the one before left the stack.
 OWN = [
     f"docs/{name}.md"
-    for name in ("your-own-server", "clients", "users", "garbage", "rotate", "troubleshooting", "decommission")
+    for name in (
+        "your-own-server",
+        "clients",
+        "users",
+        "monitoring",
+        "garbage",
+        "rotate",
+        "troubleshooting",
+        "decommission",
+    )
 ]
-BLOCK = re.compile(r"^```(sh|yaml|diff)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PASSWORD = "correct horse battery"
+PREVIEW = (
+    "PULUMI_DEBUG_COMMANDS=true pulumi preview --diff --event-log events.json\n"
+    "python -m review events.json\nrm events.json"
+)
 HOST_KEY = re.compile(r"ssh-ed25519 AAAA…(\s+# (\S+):/etc/ssh/ssh_host_ed25519_key\.pub)?")
 THEIR_HOSTS = {"registry.example.com": "server", "build-1.example.com": "one", "build-2.example.com": "two"}
 
@@ -63,22 +77,30 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Do all that a page says; return what was printed."""
-        printed = ""
-        for kind, where, text in BLOCK.findall((PROJECT / page).read_text()):
-            if kind == "yaml":
-                file = self._here(where)
-                self.write(file, self.config(file) | yaml.safe_load(self._here(text))["config"])
-            elif kind == "diff":
-                file = self._here(where)
-                self.write(
-                    file, changed(self.config(file), *(yaml.safe_load(self._here(side)) for side in sides(text)))
-                )
-            elif where:
-                assert self.on
-                printed += self.on(where, self._here(text))
-            else:
-                printed += self._run(self._here(text))
+        return "".join(map(self._do, filter(is_followed, blocks((PROJECT / page).read_text()))))
+
+    def _do(self, block: Block) -> str:
+        """Do what a block says, see that it prints what the page shows, and return that."""
+        text = self._here(block.text)
+        if block.kind != "sh":
+            self._change(self._here(block.where), block.kind, text)
+            return ""
+        if block.where:
+            assert self.on
+            printed = self.on(block.where, text)
+        else:
+            printed = self._run(text)
+        if block.shown is not None:
+            shown = self._here(block.shown)
+            assert fits(shown, printed), f"{text}\nshows\n{shown}\nand prints\n{printed}"
         return printed
+
+    def _change(self, file: str, kind: str, text: str) -> None:
+        config = self.config(file)
+        if kind == "yaml":
+            self.write(file, config | yaml.safe_load(text)["config"])
+        else:
+            self.write(file, changed(config, *map(yaml.safe_load, sides(text))))
 
     def _here(self, text: str) -> str:
         text = HOST_KEY.sub(lambda found: self.host_key(found[2]) if found[2] else found[0], text)
@@ -107,6 +129,11 @@ class Reader:
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+
+def is_followed(block: Block) -> bool:
+    """Return whether a reader does what a block says: a command, or a change of a file that it names."""
+    return block.kind == "sh" or (block.kind in ("yaml", "diff") and bool(block.where))
 
 
 def sides(diff: str) -> list[str]:
@@ -156,7 +183,9 @@ def create_the_stack(folder: Path) -> None:
 
 def test_every_command_stands_on_a_page_that_is_followed() -> None:
     pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
-    with_commands = {str(page.relative_to(PROJECT)) for page in pages if BLOCK.search(page.read_text())}
+    with_commands = {
+        str(page.relative_to(PROJECT)) for page in pages if any(map(is_followed, blocks(page.read_text())))
+    }
     assert with_commands == {*LAB, *OWN}
 
 
@@ -223,8 +252,10 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
         # Each user that a page adds comes after the reader's own one.
         "users[1]": "users[2]",
         '"2026"': '"1"',
+        "authority 2026": "authority 1",
         # A reader reads what it would do; pages that are about that say so by a preview of their own.
         "pulumi up --continue-on-error": "pulumi up --continue-on-error --skip-preview",
+        "make preview STACK=prod": PREVIEW,
     }
     (folder / "keys").mkdir(mode=0o700)
     shutil.copy(client_hosts.clients["one"]["privateKeyFile"], folder / "keys/ops")
@@ -247,7 +278,8 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
     }
 
     def on(host: str, script: str) -> str:
-        return client_hosts.inside(THEIR_HOSTS.get(f"{host}.example.com", host), f"set -e\n{script}")
+        # Where a command asks for a password, a reader types it.
+        return client_hosts.inside(THEIR_HOSTS.get(f"{host}.example.com", host), f"set -e\n{script}", PASSWORD)
 
     def host_key(name: str) -> str:
         return hosts.host_key(client_hosts.network, client_hosts.host(THEIR_HOSTS[name]))
@@ -264,6 +296,7 @@ def make_it_the_readers(owner: Reader) -> None:
     config["private-registry:certificate"] |= OF_THE_READER["certificate"]
     config["private-registry:clients"][0] |= OF_THE_READER["clients"][0]
     owner.write("Pulumi.prod.yaml", config)
+    owner._run("pulumi up --continue-on-error --skip-preview")
 
 
 def assert_it_is_the_readers(owner: Reader) -> None:
@@ -278,10 +311,10 @@ def assert_a_place_that_is_anothers_is_left_alone(owner: Reader) -> None:
     """Do literally what the page says of a place in the list: here it is the reader's own user's."""
     before = owner.config("Pulumi.prod.yaml")
     literal = replace(owner, replacements={})
-    for kind, _, text in BLOCK.findall((PROJECT / "docs/users.md").read_text()):
-        if kind == "sh" and "users[" in text:
+    for block in blocks((PROJECT / "docs/users.md").read_text()):
+        if block.kind == "sh" and "users[" in block.text:
             with pytest.raises(AssertionError):
-                literal._run(text)
+                literal._run(block.text)
     assert owner.config("Pulumi.prod.yaml") == before
 
 

@@ -12,12 +12,55 @@ PAGES = {
     for page in (PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").glob("*.md"))
 }
 COMMANDS = re.compile(r"^```(?:sh|console)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAMPLE = re.compile(r"\(\.\./tests/unit/review/(\S+\.md)\)[^\n]*\n(?:[^|\n]*\n)*((?:\|.*\n)+)")
+TASKS = (
+    "acme",
+    "backup",
+    "clients",
+    "decommission",
+    "drift",
+    "expiry",
+    "garbage",
+    "monitoring",
+    "names",
+    "package",
+    "policies",
+    "preview",
+    "pull-requests",
+    "rotate",
+    "signing-authority",
+    "storage",
+    "teams",
+    "unit-tests",
+    "upgrade",
+    "users",
+)
+NOT_UNDONE = {"monitoring", "expiry"}
+"""What these pages do changes nothing."""
 BEGINS = "docs/your-own-server.md"
 """The page that begins a stack's file: nothing of the reader's is in it yet."""
 
 
 def sections(page: str) -> list[str]:
     return re.split(r"^## ", PAGES[page], flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", TASKS)
+def test_a_page_of_a_task_says_what_comes_before_and_how_to_check_and_undo_it(page: str) -> None:
+    text = PAGES[f"docs/{page}.md"]
+    assert "## Before you start\n" in text
+    assert re.search(r"^(#+ Check|\*\*Check)", text, re.MULTILINE)
+    assert page in NOT_UNDONE or re.search(r"^(#+ Undo|\*\*Undo)", text, re.MULTILINE)
+    assert "(troubleshooting.md)" in text
+
+
+@pytest.mark.parametrize("page", ["preview", "upgrade"])
+def test_a_preview_on_a_page_is_one_that_was_recorded(page: str) -> None:
+    samples = SAMPLE.findall(PAGES[f"docs/{page}.md"])
+    assert samples
+    for name, table in samples:
+        recorded = (PROJECT / "tests/unit/review" / name).read_text().splitlines()
+        assert set(table.splitlines()) <= set(recorded), name
 
 
 @pytest.mark.parametrize("page", sorted(set(PAGES) - {BEGINS}))
