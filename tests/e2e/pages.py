@@ -1,7 +1,7 @@
 """The blocks of a page, and the output that a page shows compared with what a command prints.
 
-What differs from run to run is replaced on both sides: digests, ids, hosts, times and durations. In what a page shows,
-`…` stands for any text of a line, and a line with nothing but `…` for any lines.
+What differs from run to run is replaced on both sides: digests, ids, hosts, sizes, times and durations. In what a page
+shows, `…` stands for any text of a line, and a line with nothing but `…` for any lines.
 """
 
 import re
@@ -15,6 +15,7 @@ _VARIABLE = [
     (re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?: ?UTC|Z|[+-]\d\d:\d\d)?)?"), "TIME"),
     (re.compile(r"[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4}"), "TIME"),
     (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ms|[hms]))+\b|\b\d+ (?:day|hour|minute|second)s?\b"), "DURATION"),
+    (re.compile(r"\b\d+(?:\.\d+)?[KMGT]\b"), "SIZE"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b[\w-]+\.example\.com\b"), "HOST"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,}\b"), "ID"),
 ]
@@ -64,4 +65,4 @@ def _lines(text: str) -> list[str]:
 def _pattern(line: str) -> str:
     if line == _ANY:
         return r"(?:.*\n)*"
-    return ".*".join(map(re.escape, line.split(_ANY))) + "\n"
+    return ".*".join(re.escape(part.strip()) for part in line.split(_ANY)) + "\n"

@@ -4,7 +4,7 @@ What differs from the text: the lab's and the stack's names and addresses, so th
 hosts are test hosts; images are what the lab found; and a key or a password is there where a reader brings one. Where
 a page shows the output of its commands, they have to print it.
 
-Costs some 45 runs of the engine, by the pages' own commands, and five hosts, two of which are the lab's.
+Costs some 60 runs of the engine, by the pages' own commands, and five hosts, two of which are the lab's.
 """
 
 import hashlib
@@ -38,6 +38,7 @@ OWN = [
         "users",
         "monitoring",
         "garbage",
+        "backup",
         "rotate",
         "troubleshooting",
         "decommission",
@@ -45,7 +46,7 @@ OWN = [
 ]
 PASSWORD = "correct horse battery"
 PREVIEW = (
-    "PULUMI_DEBUG_COMMANDS=true pulumi preview --diff --event-log events.json\n"
+    "PULUMI_DEBUG_COMMANDS=true pulumi preview --diff --event-log events.json > /dev/null\n"
     "python -m review events.json\nrm events.json"
 )
 HOST_KEY = re.compile(r"ssh-ed25519 AAAA…(\s+# (\S+):/etc/ssh/ssh_host_ed25519_key\.pub)?")
@@ -77,7 +78,11 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Do all that a page says; return what was printed."""
-        return "".join(map(self._do, filter(is_followed, blocks((PROJECT / page).read_text()))))
+        return self.follow_text((PROJECT / page).read_text())
+
+    def follow_text(self, text: str) -> str:
+        """Do all that a part of a page says; return what was printed."""
+        return "".join(map(self._do, filter(is_followed, blocks(text))))
 
     def _do(self, block: Block) -> str:
         """Do what a block says, see that it prints what the page shows, and return that."""
@@ -318,11 +323,13 @@ def assert_a_place_that_is_anothers_is_left_alone(owner: Reader) -> None:
     assert owner.config("Pulumi.prod.yaml") == before
 
 
+KEPT = "registry.example.com/team/kept:1"
+
+
 def push_garbage(client_hosts: Hosts) -> str:
     """Push an image, and a layer that no image has; return the layer's digest."""
     login = f"echo '{PASSWORD}' | docker login -u ci --password-stdin registry.example.com"
-    image = "registry.example.com/team/kept:1"
-    client_hosts.inside("one", f"{login}; tar -c -C /etc hostname | docker import - {image}; docker push {image}")
+    client_hosts.inside("one", f"{login}; tar -c -C /etc hostname | docker import - {KEPT}; docker push {KEPT}")
     digest = f"sha256:{hashlib.sha256(b'garbage').hexdigest()}"
     curl = f"curl -sS --fail -u 'ci:{PASSWORD}' --cacert /etc/docker/certs.d/registry.example.com/ca.crt"
     started = f"{curl} -X POST -D - https://registry.example.com/v2/team/kept/blobs/uploads/"
@@ -338,8 +345,8 @@ def push_garbage(client_hosts: Hosts) -> str:
 
 def assert_it_is_collected(client_hosts: Hosts, digest: str) -> None:
     """See that the layer is gone and can be pushed anew, and that the image is as it was."""
-    client_hosts.inside("one", "docker image rm registry.example.com/team/kept:1")
-    client_hosts.inside("one", "docker pull registry.example.com/team/kept:1")
+    client_hosts.inside("one", f"docker image rm {KEPT}")
+    client_hosts.inside("one", f"docker pull {KEPT}")
     data = f"/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
     volume = "/var/lib/docker/volumes/private-registry-prod-data/_data/docker/registry"
     assert "gone" in client_hosts.inside("server", f"test -e {volume}{data} || echo gone")
@@ -348,11 +355,29 @@ def assert_it_is_collected(client_hosts: Hosts, digest: str) -> None:
     client_hosts.inside("one", "docker logout registry.example.com")
 
 
+def follow_the_page_of_backups(owner: Reader, client_hosts: Hosts) -> str:
+    """Lose all of the server but the archive before the restore; see that an image is there again."""
+    backup, restore, rest = (PROJECT / "docs/backup.md").read_text().partition("\n## Restore on a new server\n")
+    printed = owner.follow_text(backup)
+    client_hosts.inside(
+        "server",
+        "docker rm --force $(docker ps --all --quiet); docker volume rm $(docker volume ls --quiet)\n"
+        "docker network prune --force; rm -r /var/lib/private-registry",
+    )
+    printed += owner.follow_text(restore + rest)
+    client_hosts.inside(
+        "one",
+        f"docker image rm {KEPT}; echo '{PASSWORD}' | docker login -u ci --password-stdin registry.example.com\n"
+        f"docker pull {KEPT}; docker logout registry.example.com",
+    )
+    return printed
+
+
 @pytest.mark.parametrize("page", OWN)
 def test_a_page_of_ones_own_registry(owner: Reader, client_hosts: Hosts, page: str) -> None:
     name = Path(page).stem
     garbage = push_garbage(client_hosts) if name == "garbage" else ""
-    printed = owner.follow(page)
+    printed = follow_the_page_of_backups(owner, client_hosts) if name == "backup" else owner.follow(page)
     if name == "your-own-server":
         login = "docker login -u ci --password-stdin registry.example.com"
         client_hosts.inside("one", login, PASSWORD)

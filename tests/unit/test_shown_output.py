@@ -48,6 +48,8 @@ def test_a_block_of_text_is_the_output_of_the_commands_before_it_in_the_same_sec
         ("a\n…\nd\n", "a\nb\nc\nd\n"),
         ("a\n…\nd\n", "a\nd\n"),
         ("one … three\n", "one two three\n"),
+        ("one: …   two\n", "one:   two\n"),
+        ("41G  /data\n", "208K  /data\n"),
         ("a\nb\n", "\na\n\nb  \n"),
     ],
 )
