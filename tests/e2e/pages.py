@@ -35,12 +35,12 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    """Return the blocks of a page; one of `text` is the output of the commands that it follows in the same section."""
+    """Return the blocks of a page; the first `text` after commands in a section is their output."""
     found: list[Block] = []
     end = 0
     for fence in _FENCE.finditer(page):
         block = Block(fence[1], fence[2] or "", fence[3])
-        is_output = block.kind == "text" and found and found[-1].kind == "sh"
+        is_output = block.kind == "text" and found and found[-1].kind == "sh" and found[-1].shown is None
         if is_output and not _OTHER_HEADING.search(page, end, fence.start()):
             found[-1] = replace(found[-1], shown=block.text)
         else:

@@ -63,6 +63,14 @@ def test_a_preview_on_a_page_is_one_that_was_recorded(page: Path) -> None:
     assert text == with_samples(text), "run: .venv/bin/python -m tests.unit.samples"
 
 
+def test_the_words_of_a_preview_that_are_explained_are_those_that_it_uses() -> None:
+    recorded = "\n".join(file.read_text() for file in (PROJECT / "tests/unit/review").glob("*.md"))
+    cells = re.findall(r"^\| (`.*?) \|", PAGES["docs/preview.md"], re.MULTILINE)
+    explained = [words for cell in cells for words in re.findall(r"`([^`]+)`", cell)]
+    assert explained
+    assert [words for words in explained if words.strip(" …") not in recorded] == []
+
+
 @pytest.mark.parametrize("page", sorted(set(PAGES) - {BEGINS}))
 def test_a_change_of_a_readers_file_shows_what_stays(page: str) -> None:
     assert not re.search(r"^```yaml \S+", PAGES[page], re.MULTILINE), "a difference, not the whole of a section or list"

@@ -17,6 +17,10 @@ first
 1
 ```
 
+```text
+not the output of first
+```
+
 ```sh HOST
 second
 ```
@@ -29,10 +33,11 @@ not the output of second
 """
 
 
-def test_a_block_of_text_is_the_output_of_the_commands_before_it_in_the_same_section() -> None:
+def test_the_first_text_after_commands_in_a_section_is_their_output() -> None:
     seen = [(block.kind, block.where, block.text, block.shown) for block in blocks(PAGE)]
     assert seen == [
         ("sh", "", "first\n", "1\n"),
+        ("text", "", "not the output of first\n", None),
         ("sh", "HOST", "second\n", None),
         ("text", "", "not the output of second\n", None),
     ]
