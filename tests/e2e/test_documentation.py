@@ -222,7 +222,7 @@ def test_the_lab(client_hosts: Hosts, tmp_path: Path) -> None:
     clear("docs")
     copy_of_the_project(tmp_path, replacements)
     (tmp_path / "Pulumi.dev.yaml").rename(tmp_path / "Pulumi.docs.yaml")
-    reader = Reader(tmp_path, {}, replacements)
+    reader = Reader(tmp_path, {}, {**replacements, "Stack dev ": "Stack docs "})
     # Creating it takes a lock too: a run killed there has none to leave.
     create_the_stack(tmp_path)
     kill_once_locked(["make", "up"], tmp_path, tmp_path / ".lab/backend/.pulumi/locks")
