@@ -5,11 +5,11 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 PAGES = [PROJECT / "docs/preview.md", PROJECT / "docs/upgrade.md"]
-_SAMPLE = re.compile(r"(\(\.\./tests/unit/review/(\S+\.md)\)[^\n]*\n(?:[^|\n]*\n)*)(?:\|.*\n)+")
+_SAMPLE = re.compile(r"(\(\.\./tests/unit/review/(\S+\.md)\)[^\n]*\n(?:[^|\n]+\n)*\n)(?:\|.*\n)+")
 
 
 def with_samples(page: str) -> str:
-    """Return the text of a page with each table as it was recorded in the file that the page names before it."""
+    """Return the text of a page with each table as it was recorded in the file that the paragraph before it names."""
     return _SAMPLE.sub(lambda found: found[1] + _table(found[2]), page)
 
 
