@@ -79,6 +79,9 @@ class Certificate(Component):
     made: Sequence[pulumi.Resource] = ()
     """Authorities that the stack makes."""
 
+    def keep_renewed(self, served: Command) -> None:
+        """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
+
     async def is_missed_without(self, failed: Sequence[Command]) -> bool:
         """Return whether something of the certificate before would be missed, if it went although commands failed."""
         if any(one in failed for one in self.pair.obtained):
@@ -107,9 +110,6 @@ def gives_up(certificate: str, authorities: Collection[str], state: Iterable[str
         if is_source or (found == f"{kinds}${_AUTHORITY}" and urn not in authorities):
             return True
     return False
-
-    def keep_renewed(self, served: Command) -> None:
-        """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
 
 
 def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:

@@ -1,7 +1,7 @@
-"""A certificate by ACME for two names: the first one, and renewals by the server alone. test_moves.py has other sources.
+"""A certificate by ACME for two names: the first one, and renewals by the server alone.
 
-The tests are one story and run in this order: first with step-ca, from then on with pebble. They cost three updates, two
-previews and a removal.
+The tests are one story and run in this order: first with step-ca, from then on with pebble. They cost three updates,
+two previews and a removal. test_moves.py has the ways to other sources.
 """
 
 import os

@@ -1,9 +1,10 @@
 """Every command of the documentation is run, in the order in which a reader meets it, on a copy of the project.
 
 What differs from the text: the lab's and the stack's names and addresses, so that nothing of a reader's own is touched;
-hosts are test hosts; images are what the lab found; and a key or a password is there where a reader brings one.
+hosts are test hosts; images are what the lab found; and a key or a password is there where a reader brings one. Where
+a page shows the output of its commands, they have to print it.
 
-Costs some 45 runs of the engine, by the pages' own commands, and five hosts, two of which are the lab's.
+Costs some 60 runs of the engine, by the pages' own commands, and five hosts, two of which are the lab's.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from lab import engine, hosts
 from lab.places import PROJECT
 from lab.run import run
 from tests.e2e.hosts import Hosts
+from tests.e2e.pages import Block, blocks, fits
 from tests.e2e.stack import clear, kill_once_locked, write_secret
 from tests.unit.authority import issue
 
@@ -30,9 +32,18 @@ LAB = ["docs/first-registry.md", "docs/drift.md"]
 # In this order: each page goes on where the one before left the stack.
 OWN = [
     f"docs/{name}.md"
-    for name in ("your-own-server", "clients", "users", "garbage", "rotate", "troubleshooting", "decommission")
+    for name in (
+        "your-own-server",
+        "clients",
+        "users",
+        "monitoring",
+        "garbage",
+        "backup",
+        "rotate",
+        "troubleshooting",
+        "decommission",
+    )
 ]
-BLOCK = re.compile(r"^```(sh|yaml|diff)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PASSWORD = "correct horse battery"
 HOST_KEY = re.compile(r"ssh-ed25519 AAAA…(\s+# (\S+):/etc/ssh/ssh_host_ed25519_key\.pub)?")
 THEIR_HOSTS = {"registry.example.com": "server", "build-1.example.com": "one", "build-2.example.com": "two"}
@@ -63,22 +74,34 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Do all that a page says; return what was printed."""
-        printed = ""
-        for kind, where, text in BLOCK.findall((PROJECT / page).read_text()):
-            if kind == "yaml":
-                file = self._here(where)
-                self.write(file, self.config(file) | yaml.safe_load(self._here(text))["config"])
-            elif kind == "diff":
-                file = self._here(where)
-                self.write(
-                    file, changed(self.config(file), *(yaml.safe_load(self._here(side)) for side in sides(text)))
-                )
-            elif where:
-                assert self.on
-                printed += self.on(where, self._here(text))
-            else:
-                printed += self._run(self._here(text))
+        return self.follow_text((PROJECT / page).read_text())
+
+    def follow_text(self, text: str) -> str:
+        """Do all that a part of a page says; return what was printed."""
+        return "".join(map(self._do, filter(is_followed, blocks(text))))
+
+    def _do(self, block: Block) -> str:
+        """Do what a block says, see that it prints what the page shows, and return that."""
+        text = self._here(block.text)
+        if block.kind != "sh":
+            self._change(self._here(block.where), block.kind, text)
+            return ""
+        if block.where:
+            assert self.on
+            printed = self.on(block.where, text)
+        else:
+            printed = self._run(text)
+        if block.shown is not None:
+            shown = self._here(block.shown)
+            assert fits(shown, printed), f"{text}\nshows\n{shown}\nand prints\n{printed}"
         return printed
+
+    def _change(self, file: str, kind: str, text: str) -> None:
+        config = self.config(file)
+        if kind == "yaml":
+            self.write(file, config | yaml.safe_load(text)["config"])
+        else:
+            self.write(file, changed(config, *map(yaml.safe_load, sides(text))))
 
     def _here(self, text: str) -> str:
         text = HOST_KEY.sub(lambda found: self.host_key(found[2]) if found[2] else found[0], text)
@@ -107,6 +130,11 @@ class Reader:
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+
+def is_followed(block: Block) -> bool:
+    """Return whether a reader does what a block says: a command, or a change of a file that it names."""
+    return block.kind == "sh" or (block.kind in ("yaml", "diff") and bool(block.where))
 
 
 def sides(diff: str) -> list[str]:
@@ -156,7 +184,9 @@ def create_the_stack(folder: Path) -> None:
 
 def test_every_command_stands_on_a_page_that_is_followed() -> None:
     pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
-    with_commands = {str(page.relative_to(PROJECT)) for page in pages if BLOCK.search(page.read_text())}
+    with_commands = {
+        str(page.relative_to(PROJECT)) for page in pages if any(map(is_followed, blocks(page.read_text())))
+    }
     assert with_commands == {*LAB, *OWN}
 
 
@@ -188,7 +218,7 @@ def test_the_lab(client_hosts: Hosts, tmp_path: Path) -> None:
     clear("docs")
     copy_of_the_project(tmp_path, replacements)
     (tmp_path / "Pulumi.dev.yaml").rename(tmp_path / "Pulumi.docs.yaml")
-    reader = Reader(tmp_path, {}, replacements)
+    reader = Reader(tmp_path, {}, {**replacements, "Stack dev ": "Stack docs "})
     # Creating it takes a lock too: a run killed there has none to leave.
     create_the_stack(tmp_path)
     kill_once_locked(["make", "up"], tmp_path, tmp_path / ".lab/backend/.pulumi/locks")
@@ -223,6 +253,7 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
         # Each user that a page adds comes after the reader's own one.
         "users[1]": "users[2]",
         '"2026"': '"1"',
+        "authority 2026": "authority 1",
         # A reader reads what it would do; pages that are about that say so by a preview of their own.
         "pulumi up --continue-on-error": "pulumi up --continue-on-error --skip-preview",
     }
@@ -247,7 +278,8 @@ def owner(found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: p
     }
 
     def on(host: str, script: str) -> str:
-        return client_hosts.inside(THEIR_HOSTS.get(f"{host}.example.com", host), f"set -e\n{script}")
+        # Where a command asks for a password, a reader types it.
+        return client_hosts.inside(THEIR_HOSTS.get(f"{host}.example.com", host), f"set -e\n{script}", PASSWORD)
 
     def host_key(name: str) -> str:
         return hosts.host_key(client_hosts.network, client_hosts.host(THEIR_HOSTS[name]))
@@ -264,6 +296,7 @@ def make_it_the_readers(owner: Reader) -> None:
     config["private-registry:certificate"] |= OF_THE_READER["certificate"]
     config["private-registry:clients"][0] |= OF_THE_READER["clients"][0]
     owner.write("Pulumi.prod.yaml", config)
+    owner._run("pulumi up --continue-on-error --skip-preview")
 
 
 def assert_it_is_the_readers(owner: Reader) -> None:
@@ -278,18 +311,20 @@ def assert_a_place_that_is_anothers_is_left_alone(owner: Reader) -> None:
     """Do literally what the page says of a place in the list: here it is the reader's own user's."""
     before = owner.config("Pulumi.prod.yaml")
     literal = replace(owner, replacements={})
-    for kind, _, text in BLOCK.findall((PROJECT / "docs/users.md").read_text()):
-        if kind == "sh" and "users[" in text:
+    for block in blocks((PROJECT / "docs/users.md").read_text()):
+        if block.kind == "sh" and "users[" in block.text:
             with pytest.raises(AssertionError):
-                literal._run(text)
+                literal._run(block.text)
     assert owner.config("Pulumi.prod.yaml") == before
+
+
+KEPT = "registry.example.com/team/kept:1"
 
 
 def push_garbage(client_hosts: Hosts) -> str:
     """Push an image, and a layer that no image has; return the layer's digest."""
     login = f"echo '{PASSWORD}' | docker login -u ci --password-stdin registry.example.com"
-    image = "registry.example.com/team/kept:1"
-    client_hosts.inside("one", f"{login}; tar -c -C /etc hostname | docker import - {image}; docker push {image}")
+    client_hosts.inside("one", f"{login}; tar -c -C /etc hostname | docker import - {KEPT}; docker push {KEPT}")
     digest = f"sha256:{hashlib.sha256(b'garbage').hexdigest()}"
     curl = f"curl -sS --fail -u 'ci:{PASSWORD}' --cacert /etc/docker/certs.d/registry.example.com/ca.crt"
     started = f"{curl} -X POST -D - https://registry.example.com/v2/team/kept/blobs/uploads/"
@@ -305,8 +340,8 @@ def push_garbage(client_hosts: Hosts) -> str:
 
 def assert_it_is_collected(client_hosts: Hosts, digest: str) -> None:
     """See that the layer is gone and can be pushed anew, and that the image is as it was."""
-    client_hosts.inside("one", "docker image rm registry.example.com/team/kept:1")
-    client_hosts.inside("one", "docker pull registry.example.com/team/kept:1")
+    client_hosts.inside("one", f"docker image rm {KEPT}")
+    client_hosts.inside("one", f"docker pull {KEPT}")
     data = f"/v2/blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
     volume = "/var/lib/docker/volumes/private-registry-prod-data/_data/docker/registry"
     assert "gone" in client_hosts.inside("server", f"test -e {volume}{data} || echo gone")
@@ -315,11 +350,29 @@ def assert_it_is_collected(client_hosts: Hosts, digest: str) -> None:
     client_hosts.inside("one", "docker logout registry.example.com")
 
 
+def follow_the_page_of_backups(owner: Reader, client_hosts: Hosts) -> str:
+    """Lose all of the server but the archive before the restore; see that an image is there again."""
+    backup, restore, rest = (PROJECT / "docs/backup.md").read_text().partition("\n## Restore on a new server\n")
+    printed = owner.follow_text(backup)
+    client_hosts.inside(
+        "server",
+        "docker rm --force $(docker ps --all --quiet); docker volume rm $(docker volume ls --quiet)\n"
+        "docker network prune --force; rm -r /var/lib/private-registry",
+    )
+    printed += owner.follow_text(restore + rest)
+    client_hosts.inside(
+        "one",
+        f"docker image rm {KEPT}; echo '{PASSWORD}' | docker login -u ci --password-stdin registry.example.com\n"
+        f"docker pull {KEPT}; docker logout registry.example.com",
+    )
+    return printed
+
+
 @pytest.mark.parametrize("page", OWN)
 def test_a_page_of_ones_own_registry(owner: Reader, client_hosts: Hosts, page: str) -> None:
     name = Path(page).stem
     garbage = push_garbage(client_hosts) if name == "garbage" else ""
-    printed = owner.follow(page)
+    printed = follow_the_page_of_backups(owner, client_hosts) if name == "backup" else owner.follow(page)
     if name == "your-own-server":
         login = "docker login -u ci --password-stdin registry.example.com"
         client_hosts.inside("one", login, PASSWORD)

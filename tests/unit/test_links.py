@@ -18,9 +18,6 @@ HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#+)?$", re.MULTILINE)
 NAMED = re.compile(r"\b(?:docs/)[a-z0-9-]+\.(?:md|svg)\b")
 """A page as code, a message or a comment names it."""
 
-AWAITED = {"upgrade.md", "backup.md", "preview.md", "monitoring.md"}
-"""Pages that are being written: take each out once it is there."""
-
 EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -61,8 +58,6 @@ def dead(page: str, text: str) -> list[str]:
             continue
         path, _, anchor = unquote(link).partition("#")
         target = (PROJECT / page).parent / path if path else PROJECT / page
-        if target.name in AWAITED:
-            continue
         if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
             found.append(link)
     return found

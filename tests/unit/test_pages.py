@@ -1,23 +1,75 @@
 """No page does harm to a reader who follows it on a stack that has more than the page speaks of."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from components.troubleshooting import PROBLEMS
 from lab.places import PROJECT
+from tests.unit.samples import PAGES as SAMPLED
+from tests.unit.samples import with_samples
 
 PAGES = {
     str(page.relative_to(PROJECT)): page.read_text()
     for page in (PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").glob("*.md"))
 }
 COMMANDS = re.compile(r"^```(?:sh|console)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TASKS = (
+    "acme",
+    "backup",
+    "change-source",
+    "clients",
+    "decommission",
+    "drift",
+    "expiry",
+    "garbage",
+    "monitoring",
+    "names",
+    "package",
+    "policies",
+    "preview",
+    "pull-requests",
+    "rotate",
+    "signing-authority",
+    "storage",
+    "teams",
+    "unit-tests",
+    "upgrade",
+    "users",
+)
+NOT_UNDONE = {"monitoring", "expiry"}
+"""What these pages do changes nothing."""
 BEGINS = "docs/your-own-server.md"
 """The page that begins a stack's file: nothing of the reader's is in it yet."""
 
 
 def sections(page: str) -> list[str]:
     return re.split(r"^## ", PAGES[page], flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", TASKS)
+def test_a_page_of_a_task_says_what_comes_before_and_how_to_check_and_undo_it(page: str) -> None:
+    text = PAGES[f"docs/{page}.md"]
+    assert "## Before you start\n" in text
+    assert re.search(r"^(#+ Check|\*\*Check)", text, re.MULTILINE)
+    assert page in NOT_UNDONE or re.search(r"^(#+ Undo|\*\*Undo)", text, re.MULTILINE)
+    assert "(troubleshooting.md)" in text
+
+
+@pytest.mark.parametrize("page", SAMPLED, ids=lambda page: page.name)
+def test_a_preview_on_a_page_is_one_that_was_recorded(page: Path) -> None:
+    text = page.read_text()
+    assert "(../tests/unit/review/" in text
+    assert text == with_samples(text), "run: .venv/bin/python -m tests.unit.samples"
+
+
+def test_the_words_of_a_preview_that_are_explained_are_those_that_it_uses() -> None:
+    recorded = "\n".join(file.read_text() for file in (PROJECT / "tests/unit/review").glob("*.md"))
+    cells = re.findall(r"^\| (`.*?) \|", PAGES["docs/preview.md"], re.MULTILINE)
+    explained = [words for cell in cells for words in re.findall(r"`([^`]+)`", cell)]
+    assert explained
+    assert [words for words in explained if words.strip(" …") not in recorded] == []
 
 
 @pytest.mark.parametrize("page", sorted(set(PAGES) - {BEGINS}))
