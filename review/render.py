@@ -91,7 +91,7 @@ def _violations(preview: Preview) -> Iterator[str]:
 
 def _advice(preview: Preview) -> str:
     problems = filter(None, map(problem_of, preview.errors))
-    return next((problem.advice for problem in problems), _UNFORESEEN)
+    return next((problem.advice() for problem in problems), _UNFORESEEN)
 
 
 def _text_table(rows: Sequence[Row], width: int) -> Iterator[str]:

@@ -139,7 +139,7 @@ def test_the_proof_fails_where_the_store_has_no_authority(client_hosts: Hosts) -
     [file] = anchors(client_hosts, "one")
     client_hosts.inside("one", f"mv {ANCHORS}/{file} {ANCHORS}/company.crt")
     said = client_hosts.fails("one", start, text)
-    assert 'failed at "no TLS without the distributed authority"' in said
+    assert 'failed at "TLS is refused without ca.crt"' in said
     client_hosts.inside("one", f"mv {ANCHORS}/company.crt {ANCHORS}/{file}")
 
 
@@ -154,7 +154,7 @@ def test_what_is_changed_by_hand_is_found_and_repaired(stack: Stack, client_host
     }
     assert stack.drifted("--repair") == []
     client_hosts.inside("two", f"head -n 30 {BUNDLE} > /tmp/b && cp /tmp/b {BUNDLE} && rm /tmp/b")
-    assert stack.drifted() == [(TWO, f"{BUNDLE} has lost what is in {ANCHORS}/{two}")]
+    assert stack.drifted() == [(TWO, f"{BUNDLE} does not contain the certificate in {ANCHORS}/{two}")]
     assert stack.drifted("--repair") == []
     assert {host: store(client_hosts, host) for host in ("one", "two")} == kept
 

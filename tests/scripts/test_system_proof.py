@@ -59,7 +59,7 @@ def test_who_asks_for_no_login_is_not_the_registry(shell: Shell, tools: Path, re
     (tmp_path / "root.pem").write_text(ROOT.pem)
     curl(tools, f"--cacert {shlex.quote(str(tmp_path / 'root.pem'))}")
     done = proven(shell, tools, registry)
-    assert 'verification failed at "401 without a login": status 200 instead of 401' in done.stderr
+    assert 'verification failed at "401 without a login": HTTP status 200 instead of 401' in done.stderr
 
 
 def test_a_client_without_curl_is_told_of(tools: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_failure_that_is_known_says_what_to_do() -> None:
     shown = text(recorded([failed, {"summaryEvent": {"result": "failed"}}]))
     assert shown.startswith("The preview failed")
     assert f"  {problem.message}\n" in shown
-    assert shown.endswith(problem.advice)
+    assert shown.endswith(problem.advice())
 
 
 @pytest.mark.parametrize("written", ["", '{"preludeEvent": {}}\n{"resourcePreEv'])
