@@ -54,12 +54,12 @@ def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, s
         ({"aliases": ["https://b.test"]}, "aliases[0]", "without a scheme or a port"),
         ({"aliases": ["b.test:443"]}, "aliases[0]", "without a scheme or a port"),
         ({"aliases": ["c.test", "localhost"]}, "aliases[1]", "loopback"),
-        ({"aliases": ["registry"]}, "", "aliases: registry is no name of a registry to Docker"),
+        ({"aliases": ["registry"]}, "", "aliases: Docker does not accept registry as the name of a registry"),
         ({"aliases": ["docker.io"]}, "", "Docker Hub"),
         ({"aliases": ["registry.test"]}, "", "aliases: registry.test is the domain"),
-        ({"aliases": ["b.test", "b.test"]}, "", "aliases: b.test stands more than once"),
+        ({"aliases": ["b.test", "b.test"]}, "", "aliases: b.test is listed more than once"),
         ({"aliases": "b.test"}, "aliases", "tuple"),
-        ({"aliases": TWO, "certificate": PROVIDED}, "", "the server certificate is not for 10.0.0.2 of aliases: "),
+        ({"aliases": TWO, "certificate": PROVIDED}, "", "the server certificate is not for the alias 10.0.0.2: "),
         (
             {
                 "aliases": ["10.0.0.2"],
@@ -67,7 +67,7 @@ def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, s
                 "images": ACME["images"],
             },
             "",
-            "an IP address has no record in DNS",
+            "dns-01 cannot be used for an IP address",
         ),
     ],
 )

@@ -54,18 +54,18 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "an authority of Amazon's": (
         {"storage": bucket(endpoint=None, authority=AUTHORITY.pem)},
         "storage",
-        "authority makes no sense without endpoint",
+        "authority cannot be used without endpoint",
     ),
     "a key of another type": (
         {"storage": {"type": "volume", "bucket": "our-images"}},
         "storage.bucket",
-        "makes no sense with type: volume, but with s3",
+        "cannot be used with type: volume, only with s3",
     ),
     "no room for a layer": ({"storage": bucket(cacheSize=0)}, "storage.cacheSize", "greater than or equal to 1"),
     "deleting a bucket": (
         {"storage": bucket(), "deleteData": True},
         "",
-        "deleteData makes no sense with storage.type: s3",
+        "deleteData cannot be used with storage.type: s3",
     ),
 }
 
