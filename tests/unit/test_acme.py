@@ -261,22 +261,25 @@ def test_a_preview_says_who_is_asked_and_who_renews() -> None:
     [row] = rows(event("create", ACME, "registry-certificate", None, SAID))
     assert row == (
         "acme.example.com is asked in the update for a certificate of registry.test, "
-        "which asks this server on port 80 for the proof",
-        "if it refuses, nothing that serves changes; the server renews it by itself from then on",
+        "which checks the domain on port 80 of this server",
+        "if it refuses, nginx keeps what it has; the server renews it by itself from then on",
         False,
     )
     by_record = {**SAID, "challenge": "dns-01", "dnsProvider": "route53"}
     [(change, effect, _)] = rows(event("update", ACME, "registry-certificate", SAID, by_record))
-    assert change.endswith("which looks into the DNS for the proof (route53)")
-    assert effect == "another challenge, another DNS provider; if it is refused, the one before is served on"
+    assert change.endswith("which checks the domain by a record in DNS (route53)")
+    assert effect == "another challenge, another DNS provider; if it is refused, the current certificate stays in use"
     assert rows(event("update", ACME, "registry-certificate", SAID, {**SAID, "authorities": {}})) == []
     [gone] = rows(event("delete", ACME, "registry-certificate", SAID, None))
-    assert gone[:2] == ("acme.example.com is asked for no certificate any more", "nobody renews the one that it gave")
+    assert gone[:2] == (
+        "acme.example.com is asked for no certificate any more",
+        "the certificate that it issued is not renewed any more",
+    )
 
 
 def test_a_preview_says_that_nobody_has_to_run_an_update() -> None:
     said = text(preview(event("same", ACME, "registry-certificate", SAID, SAID)))
-    assert "The server renews its certificate by itself; 'python -m operations.expiry' asks it" in said
+    assert "The server renews its certificate by itself. To see how long" in said
     moved = event("create", ACME, "registry-certificate", None, SAID)
     assert "by itself; 'python" not in text(preview(moved))
 

@@ -246,7 +246,7 @@ def shown(op: str, old: list[str], new: list[str], **more: Any) -> list[tuple[st
     return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*events))]
 
 
-KEPT = "clients keep trusting what is served: they trust its authority"
+KEPT = "clients keep trusting the registry: they have its CA"
 
 
 def test_a_preview_says_that_a_name_comes() -> None:
@@ -254,7 +254,7 @@ def test_a_preview_says_that_a_name_comes() -> None:
         ("b.test is another name of the registry", "clients log in, push and pull by it too", False),
         ("a new server certificate: for a.test, b.test instead of a.test", KEPT, False),
         (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
-        ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry is found there", False),
+        ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry's name resolves to it", False),
     ]
 
 
@@ -265,14 +265,14 @@ def test_a_preview_says_nothing_else_where_a_folder_is_all_that_comes() -> None:
 
 def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
     assert shown("update", ["a.test", "b.test"], ["a.test"]) == [
-        ("b.test is no name of the registry any more", "who still uses it gets x509, or no such host", True),
+        ("b.test is no longer a name of the registry", "clients that still use it get x509, or no such host", True),
         (
             "a new server certificate: for a.test instead of a.test, b.test",
-            "nobody is served as b.test any more",
+            "clients can no longer use b.test",
             True,
         ),
         (f"removed: {CERTS_D}/b.test/ca.crt", "trust lost as b.test", True),
-        ("hosts entry: 10.0.0.2 a.test b.test → 10.0.0.2 a.test", "the registry is found there", False),
+        ("hosts entry: 10.0.0.2 a.test b.test → 10.0.0.2 a.test", "the registry's name resolves to it", False),
     ]
 
 
