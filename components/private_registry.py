@@ -197,7 +197,7 @@ class PrivateRegistry(Component):
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(
-            {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}
+            {host: "; ".join(trust.files) or "the CAs of its system" for host, trust in trusts.items()}
         )
         results = {host: proof.result for host, proof in verifications.items()}
         self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
@@ -205,7 +205,7 @@ class PrivateRegistry(Component):
         keep_all_without(
             certificate.pair.obtained,
             [*placed, *proxy.proven],
-            "There is no certificate from the new source, so nothing of the one before is taken away.",
+            "There is no certificate from the new source yet, so nothing of the previous one is removed.",
         )
         answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], proxy.served)
         self.register_outputs(self.outputs)

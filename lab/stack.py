@@ -46,7 +46,7 @@ def environment_of(name: str) -> dict[str, str]:
     if name != STACK:
         return environment()
     if not exists():
-        raise LabError(f"there is no {STACK} stack here yet; 'make up' creates it")
+        raise LabError(f"there is no {STACK} stack yet; to create it: 'make up'")
     return pulumi_environment()
 
 
@@ -91,7 +91,7 @@ def _unlock() -> None:
     for lock in (STATE / "backend/.pulumi/locks").rglob("*.json"):
         if not _alive(json.loads(lock.read_text())["pid"]):
             pulumi("cancel", "--yes")
-            say("The run before this one was killed; its lock is taken away.")
+            say("The previous run was killed. Its lock was removed.")
 
 
 def _alive(pid: int) -> bool:

@@ -32,7 +32,7 @@ class CommandLine:
         env = {**os.environ, **self.env}
         program = shutil.which("pulumi", path=env.get("PATH"))
         if program is None:
-            raise OperationError("the Pulumi CLI is not on the PATH; in the lab 'make up' brings it")
+            raise OperationError("the Pulumi CLI is not on the PATH; in the lab 'make up' installs it")
         command = [program, *words, "--stack", self.stack, "--non-interactive"]
         done = subprocess.run(
             command, cwd=self.folder, env=env, input=stdin, capture_output=True, text=True, check=False
@@ -46,6 +46,4 @@ def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> Non
     """Let a command be told the stack; by default it is the one that the environment names."""
     known = os.environ.get("PULUMI_STACK")
     is_required = is_needed and not known
-    parser.add_argument(
-        "--stack", default=known, required=is_required, help="the stack; by default that of PULUMI_STACK"
-    )
+    parser.add_argument("--stack", default=known, required=is_required, help="the stack; default: PULUMI_STACK")

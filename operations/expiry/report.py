@@ -12,9 +12,9 @@ _HEADINGS = ("LEFT", "UNTIL", "STATE", "WHAT", "RENEWED BY")
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 FAILED, ERROR, WARNING = 1, 2, 3
 """Exit statuses."""
-_AUTHORITY = "docs/rotate.md tells how another authority takes its place, in three updates."
-_BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
-_BY_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
+_AUTHORITY = "Rotate the CA in three updates. See docs/rotate.md."
+_BY_ITSELF = "The server does not renew its certificate. To find the reason: see docs/acme.md."
+_BY_UPDATE = "Run an update. If you provide the certificate: configure a new chain and key before."
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Report:
 
     def _row(self, one: Certificate) -> tuple[str, ...]:
         left = time_left(one.end - self.now)
-        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), _plain(one.name), one.renewal or "nobody knows"
+        return left, f"{one.end:%Y-%m-%d %H:%M} UTC", self.state(one), _plain(one.name), one.renewal or "unknown"
 
     def _advice(self) -> Iterator[str]:
         return (_advice(one) for one in self.certificates if self.state(one) is not State.OK)
 
     def json(self) -> str:
-        """Return the report for programs."""
+        """Return the report as JSON."""
         return json.dumps(
             {
                 "stack": self.stack,

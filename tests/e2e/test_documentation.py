@@ -196,11 +196,11 @@ def test_the_lab(client_hosts: Hosts, tmp_path: Path) -> None:
         printed = "".join(map(reader.follow, LAB))
     finally:
         subprocess.run(["make", "down", "PURGE=1"], cwd=tmp_path, capture_output=True, check=False)
-    assert "its lock is taken away" in printed
+    assert "Its lock was removed" in printed
     assert printed.count("Login Succeeded") == 2
     assert "file=htpasswd:0600:" in printed
     # Three times when asked, and once when a repair has looked again.
-    assert printed.count("is as it was left") == 4
+    assert printed.count("is unchanged since the last update") == 4
     assert "container private-registry-docs-proxy is stopped" in printed
     assert "container private-registry-docs-proxy is gone" in printed
 

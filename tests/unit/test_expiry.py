@@ -79,12 +79,12 @@ def renewal_of(kind: str) -> str:
     return Settings.model_validate(settings).certificate.renewal
 
 
-BY_AN_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
-BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
+BY_AN_UPDATE = "Run an update. If you provide the certificate: configure a new chain and key before."
+BY_ITSELF = "The server does not renew its certificate. To find the reason: see docs/acme.md."
 OF_EACH_SOURCE = {
     "SelfSigned": (365, "an update in its last 30 days", BY_AN_UPDATE),
     "SigningAuthority": (365, "an update in its last 30 days", BY_AN_UPDATE),
-    "Provided": (90, "whoever brings it along", BY_AN_UPDATE),
+    "Provided": (90, "you, with a new chain and key", BY_AN_UPDATE),
     "Acme": (90, "the server, by itself", BY_ITSELF),
 }
 """The life of a certificate in days, who renews it, and what to do if nobody does."""
@@ -150,7 +150,7 @@ def test_an_authority_has_to_be_replaced_earlier(serving: Callable[..., None]) -
 def test_what_is_sent_along_ends_too(serving: Callable[..., None]) -> None:
     short = issue("short", ROOT, authority=True, starts=-1000, ends=3)
     serving(leaf(365, short), short, ROOT)
-    report = look(outputs("whoever brings it along", ROOT))
+    report = look(outputs("you, with a new chain and key", ROOT))
     assert [one.name for one in report.certificates] == [f"what {URL} serves", "sent along: short", "authority root"]
     assert report.status == ERROR
 
@@ -276,7 +276,7 @@ def test_a_url_is_enough_and_without_it_a_stack_is_needed(
     serving(leaf(90), BETWEEN)
     file = tmp_path / "registry.prom"
     assert _ended(monkeypatch, "--url", URL, "--prometheus", str(file)) == OK
-    assert re.search(rf"^8\d days .* ok +what {URL} serves +nobody knows$", capsys.readouterr().out, re.M)
+    assert re.search(rf"^8\d days .* ok +what {URL} serves +unknown$", capsys.readouterr().out, re.M)
     assert 'stack="",url=' in file.read_text()
     assert _ended(monkeypatch) == 1
     assert "--stack is needed, or --url" in capsys.readouterr().err
@@ -335,11 +335,11 @@ def test_what_does_not_answer_as_a_registry_does_is_said(tmp_path: Path) -> None
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         place = f"https://127.0.0.1:{listening.getsockname()[1]}"
         for answer, why in (
-            (b"", "it hung up"),
-            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no handshake of TLS, .*packet length.*"),
+            (b"", "the connection was closed"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the TLS handshake failed: .*packet length.*"),
         ):
             threading.Thread(target=_answer, args=(listening, answer), daemon=True).start()
-            with pytest.raises(OperationError, match=rf"^{place} does not answer: {why}; does this machine know its"):
+            with pytest.raises(OperationError, match=rf"^{place} does not answer: {why}\. Check that this machine"):
                 served(place)
     with pytest.raises(OperationError, match="refused"):
         served(place)
@@ -372,7 +372,7 @@ def test_the_summary_of_the_lab_tells_it_too(monkeypatch: pytest.MonkeyPatch) ->
     known = {"url": URL, "registry": "registry.test", "renewal": "whoever", "ends": ends, "clients": {}}
     monkeypatch.setattr("lab.stack.pulumi", lambda *_: json.dumps({**known, "verification": {}}))
     monkeypatch.setattr("lab.stack.users", lambda: [{"name": "ci", "passwordFile": "file", "access": "push"}])
-    heading = "Certificates, how long they last, and who renews the server's: whoever"
+    heading = "Certificates, days left, and who renews the server certificate: whoever"
     shown = [re.sub(r"20\d\d-\d\d-\d\d", "DAY", line) for line in summary.text().splitlines()]
     assert shown[shown.index(heading) :][1:4] == [
         "  364 days      until DAY    server certificate",

@@ -45,7 +45,7 @@ class CertificateSource(Section):
     @property
     def renewal(self) -> str:
         """Who sees to it that there is another one in time."""
-        return "whoever brings it along"
+        return "you, with a new chain and key"
 
     @property
     def is_public(self) -> bool:
