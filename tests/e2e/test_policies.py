@@ -22,10 +22,10 @@ ASKED = "✅ private-registry@"
 PRODUCTION = {"protected-data": {"stacks": [NAME]}}
 
 REFUSED_FILES = (
-    "server-is-one-host|registry-proxy-users: a command of the server runs on 10.255.255.1, but most others run on this",
+    "server-is-one-host|registry-proxy-users: a command of the server runs on 10.255.255.1, but most others run",
     "no-secret-on-clients|registry-trust-10.255.255.1: the file a.key is sent to a client. Send only certificates",
     "no-secret-on-clients|registry-trust-10.255.255.1: a private key or a password hash is sent to a client. Remove",
-    "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ without access control. Add 'auth_request /access;' there",
+    "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ without access control. Add 'auth_request /access;'",
     "registry-asks-who|registry-proxy-users: everything can be pulled without a login. Add it to private-registry",
     "modern-tls|registry-proxy-site: nginx.conf offers TLSv1.1. Render 'ssl_protocols TLSv1.2 TLSv1.3;'",
     "pinned-host-keys|registry-trust-10.255.255.1: the host 10.255.255.1 can present any key. Set its hostKey",

@@ -138,7 +138,7 @@ def test_delete_leaves_a_changed_file_and_a_strangers_file(shell: Shell, host: P
     (folder / "ca.crt").write_text("edited by hand\n")
     done = shell.run(SCRIPT, "delete", *place(host), payload=OLD)
     assert done.returncode == 0
-    assert "was left" in done.stdout
+    assert "was not removed" in done.stdout
     assert {file.name for file in folder.iterdir()} == {".private-registry", "other.crt", "ca.crt"}
 
 
