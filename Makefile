@@ -41,6 +41,7 @@ lint: $(VENV)/ready ## check code, scripts, workflows and the wording of texts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.wording
 	@$(BIN)/lint-imports --no-logo --no-cache > $(VENV)/imports 2>&1 || { cat $(VENV)/imports >&2; exit 1; }
 	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host bench/start-host policies/run .ci/run .ci/preview .ci/watch
 	@$(BIN)/oxlint --deny-warnings components/proxy/login tests/scripts/units.js

@@ -52,7 +52,9 @@ def authority(step: Step, preview: Preview) -> Iterator[Impact]:
         yield Impact(_STACK, f"{name} is created, {_lifetime(step)}", _GAINED)
     elif step.op == "delete" and _is_given_now(step, preview):
         yield Impact(
-            _STACK, f"{name} is removed", "clients keep trusting what it signed: they have it from authority too"
+            _STACK,
+            f"{name} is removed",
+            "clients keep trusting what it signed: they have it by the setting 'authority' too",
         )
     elif step.op == "delete":
         yield Impact(_STACK, f"{name} is removed", _LOST, disruptive=True)

@@ -83,5 +83,6 @@ case $url in *c.test*) echo "curl: (6) Could not resolve host: c.test" && exit 6
     names = ("a.test", "b.test:8443", "[fd00::2]")
     assert asked.read_text().split() == [f"https://{name}/v2/" for name in names for _ in ("trust", "refusal")]
     done = proven(shell, tools, "a.test", "aliases=b.test,c.test")
-    assert 'failed at "TLS with the system\'s trust store": curl: (6) Could not resolve host: c.test (as c.test)' in done.stderr
+    assert "TLS with the system's trust store" in done.stderr
+    assert "curl: (6) Could not resolve host: c.test (as c.test)" in done.stderr
     assert proven(shell, tools, "a.test").stdout == "trusted by the system, 401 without a login\n"

@@ -128,7 +128,11 @@ def test_an_authority_of_the_teams_own_takes_over_in_steps_and_nothing_alarms_bu
             KEPT,
             False,
         ),
-        ("CA 2027 is removed", "clients keep trusting what it signed: they have it from authority too", False),
+        (
+            "CA 2027 is removed",
+            "clients keep trusting what it signed: they have it by the setting 'authority' too",
+            False,
+        ),
     ]
     assert "(until 2027-11-25); this update replaces it." in text(preview(*signs, *below))
     alone = component("update", "signing-authority", signing(**given_too("2027")), signing())
