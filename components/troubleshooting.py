@@ -75,106 +75,127 @@ _NEW_HOST_KEY = (
 _AS_BEFORE = "everything that ran before this update. Nothing on the server was changed."
 _OLD_REGISTRY = "the registry, with its previous image and configuration."
 _OLD_NGINX = "nginx, with its previous configuration and certificate."
-_DOWN = "nothing. The registry is unavailable until this is fixed. The images are kept."
+_RENEWED = "nginx, with its current certificate, if it has one."
+_DOWN = "nothing, the registry is unavailable until this is fixed. The images are kept."
 
 # A client that proves itself was reached: what its own Docker says of the network is something else.
 _NO_PROOF = r"\A(?!.*verification failed at).*"
 _BUCKET = r"the bucket can't be used.*"
-_ACME = r"no certificate from \S+, and what was served.*"
-_NO_CERTIFICATE = "no certificate from acme.example.com, and what was served before is served on: "
+_ACME = r"no certificate from \S+, the current one stays in use.*"
+_NO_CERTIFICATE = "no certificate from acme.example.com, the current one stays in use: "
 
 ACME = (
-    # What an ACME authority said comes from the server, which was reached.
     Problem(
         "acme-limit",
         _ACME + r"error:rateLimited",
         _NO_CERTIFICATE + "acme: error: 429 :: urn:ietf:params:acme:error:rateLimited :: …",
-        "The authority has given too many certificates for the name, or was asked in vain too often.",
-        "Its words name the limit, and when to try again. Until then leave the settings of the certificate as they "
-        "were: what is served is renewed on. To try things out, set private-registry:certificate.directory to the "
-        "authority's for tests.",
+        "The CA has issued too many certificates for this name, or refused too many requests.",
+        "Read the error after the colon: it names the limit, and when to try again. Until then do not change "
+        "`private-registry:certificate`.\n"
+        "To test settings: set `private-registry:certificate.directory` to the test directory of the CA.",
+        works=_RENEWED,
     ),
     Problem(
         "acme-record",
         _ACME + r"(error:dns|could not resolve|NXDOMAIN|SERVFAIL|error:caa)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:dns :: DNS problem: NXDOMAIN looking up A for …",
-        "The authority finds no address for private-registry:domain in the DNS, or a record (CAA) that forbids it.",
-        "Make an A or AAAA record that leads to the server, and wait until others see it: dig +short DOMAIN @1.1.1.1. "
-        "For a name that only your network knows take challenge: dns-01.",
+        "The CA finds no address for private-registry:domain in the DNS, or a CAA record forbids the certificate.",
+        "If the name is public: create an A or AAAA record with the address of the server. Wait until "
+        "`dig +short DOMAIN @1.1.1.1` prints it.\n"
+        "If only your own network knows the name: set `challenge: dns-01`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-port",
         _ACME + r"error:connection",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:connection :: …: Timeout during connect",
-        "The authority does not get to port 80 of the address that private-registry:domain has in the DNS.",
-        "The address has to be the server's, and port 80 open to everybody, in the firewall of the provider too. Where "
-        "that can't be, take challenge: dns-01.",
+        "The CA cannot connect to port 80 of the address that private-registry:domain has in the DNS.",
+        "Check that the DNS has the address of the server.\n"
+        "Open port 80 for all addresses, also in the firewall of the provider. If that is not possible: set "
+        "`challenge: dns-01`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-account",
         _ACME + r"(xternal ?[Aa]ccount|Could not complete registration|[cC]ontact|userActionRequired|illegal base64)",
         _NO_CERTIFICATE + "Server requires External Account Binding …",
-        "The authority refuses the account.",
-        "Its words tell why. Where it wants one that is bound to yours there, set "
-        "private-registry:certificate.externalAccountKeyId and externalAccountKey to what it shows for ACME; some "
-        "authorities let each be used once.",
+        "The CA refuses the account. The error after the colon shows the reason.",
+        "If the CA requires External Account Binding: set `private-registry:certificate.externalAccountKeyId` and "
+        "`externalAccountKey` to the values that the CA shows for ACME. Some CAs accept each pair only once.\n"
+        + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-profile",
         _ACME + r"(invalidProfile|profile)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:invalidProfile :: …",
-        "The authority does not offer this profile.",
-        "Its directory lists those that it has (curl DIRECTORY, at meta.profiles); change "
-        "private-registry:certificate.profile, or take it out.",
+        "The CA does not offer this profile.",
+        "Run `curl DIRECTORY`: meta.profiles lists the profiles of the CA.\n"
+        "Change or remove `private-registry:certificate.profile`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-provider",
         _ACME + r"(unrecognized DNS provider|credentials information are missing|error presenting token)",
         _NO_CERTIFICATE + "cloudflare: some credentials information are missing: …",
-        "The record that proves the name could not be made.",
-        "Its words tell why. private-registry:certificate.dnsProvider is one of lego's names, and dnsVariables has "
-        "what that one wants: docker run --rm IMAGE dnshelp --code NAME, of lego's image.",
+        "lego could not create the record in the DNS. The error after the colon shows the reason.",
+        "Check `private-registry:certificate.dnsProvider`: it must be a name that lego knows.\n"
+        "Check `dnsVariables`. `docker run --rm IMAGE dnshelp --code NAME` with the lego image lists the variables of "
+        "a "
+        "provider.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-refused",
         _ACME + r"(error:unauthorized|error:incorrectResponse|time limit exceeded)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:unauthorized :: … Invalid response from http://…: 404",
-        "The authority did not find the proof for the name.",
-        "With http-01, what answers on port 80 is not this server: the DNS leads elsewhere, or a proxy stands before "
-        "it. With dns-01, the record was not seen yet: set private-registry:certificate.dnsWaitSeconds.",
+        "The CA could not verify that the name is yours.",
+        "If challenge is http-01: another machine answers on port 80. Check the DNS record, and proxies before the "
+        "server.\n"
+        "If challenge is dns-01: the record was not visible yet. Set `private-registry:certificate.dnsWaitSeconds`.\n"
+        + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-name",
         _ACME + r"error:rejectedIdentifier",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:rejectedIdentifier :: …",
-        "The authority gives no certificates for this name.",
-        "A public one gives none for names that nobody owns (.test, .local, .internal): take a name of yours, or an "
-        "authority of your own in private-registry:certificate.directory.",
+        "The CA does not issue certificates for this name. A public CA refuses names that are not in the public DNS "
+        "(.test, .local, .internal).",
+        "Set `private-registry:domain` to a name that you own, or `private-registry:certificate.directory` to a CA of "
+        "your own.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-trust",
         _ACME + r"(x509:|tls: )",
         _NO_CERTIFICATE + "… get directory at …: x509: certificate signed by unknown authority",
-        "The server does not trust the certificate of the directory.",
-        "For an authority of your own set private-registry:certificate.directoryAuthorityFile to the root by which the "
-        "directory itself is known.",
+        "The server does not trust the certificate of the ACME directory.",
+        "If it is a CA of your own: set `private-registry:certificate.directoryAuthorityFile` to the root certificate "
+        "of "
+        "the directory.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-down",
         _ACME,
         _NO_CERTIFICATE + "… get directory at …: connection refused",
-        "The server does not get to the authority, or that does not work.",
-        "Its words tell why. Check private-registry:certificate.directory, and the server's way there: curl DIRECTORY. "
-        "Nothing is lost: what is served is renewed on, and the next update tries again.",
+        "The server cannot reach the CA, or the CA has a failure. The error after the colon shows the reason.",
+        "Check `private-registry:certificate.directory`.\n"
+        "Run `curl DIRECTORY` on the server, and fix its network access.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-port-taken",
         r"-challenge\b.*(address already in use|port is already allocated)|:80: bind: address already in use",
         "driver failed programming external connectivity on endpoint private-registry-prod-challenge …: bind host port "
         "for 0.0.0.0:80: address already in use",
-        "Another program on the server has port 80, on which challenge: http-01 proves the name.",
-        "See who (ss -ltnp 'sport = :80') and end it, or take challenge: dns-01, which needs no port. One stack of a "
-        "server can have it.",
+        "Another program on the server uses port 80, which challenge: http-01 needs. Only one stack of a server can "
+        "use "
+        "it.",
+        "Run `ss -ltnp sport = :80` on the server to see which program.\n"
+        "Stop that program, or set `challenge: dns-01`, which needs no port.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
 )
 
@@ -518,7 +539,7 @@ TRUST = (
         r"CA not removed: the certificate of \S+ is not signed",
         "CA not removed: the certificate of registry.example.com is not signed by any of the remaining CAs",
         "Without this CA the client would no longer trust the registry. The client keeps all its CAs.",
-        "Set private-registry:certificate.authorities to what it was before.\n"
+        "Set `private-registry:certificate.authorities` to what it was before.\n"
         "Rotate the CA in three updates (docs/rotate.md): add the new CA after the old one, move it to the first "
         "place, "
         "then remove the old one.",
@@ -565,7 +586,8 @@ VERIFICATION = (
         r"(curl|docker) is not installed on this client",
         "curl is not installed on this client",
         "The verification on a client needs its Docker and curl.",
-        "Install it on the client. If the client has no Docker: set runtimes: [system] for it. If the verification is "
+        "Install it on the client. If the client has no Docker: set `runtimes: [system]` for it. If the verification "
+        "is "
         "not wanted: set private-registry:verification to false.\n" + _RUN_AGAIN,
     ),
     Problem(
@@ -615,7 +637,7 @@ VERIFICATION = (
         "Debian: remove the file in /usr/local/share/ca-certificates, and run `update-ca-certificates --fresh`.\n"
         "Only if the certificate is not signed by a CA of this stack, and the system of every client trusts its "
         "issuer: "
-        "set public: true instead of authority or authorityFile.\n" + _RUN_AGAIN,
+        "set `public: true` instead of `authority` or `authorityFile`.\n" + _RUN_AGAIN,
     ),
 )
 
