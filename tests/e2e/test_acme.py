@@ -117,7 +117,7 @@ def test_ways_to_another_source_and_back_cut_off_nobody(stack: Stack, client_hos
         stack.configure(certificate={**known.settings, "authority": own})
         said = stack.fails()
         assert f"no certificate from {NETWORK.gateway}:14000, the current one stays in use" in said
-        assert "The authority finds no address for private-registry:domain in the DNS" in said
+        assert "The CA finds no address for private-registry:domain in the DNS" in said
         assert "2026" in issuer(client_hosts)
         assert "tls:index/selfSignedCert:SelfSignedCert" in {one["type"] for one in stack.resources()}, "the way back"
 
