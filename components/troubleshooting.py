@@ -72,7 +72,7 @@ _NEW_HOST_KEY = (
     "that "
     "is known already, and set hostKey to the first two fields.\n" + _RUN_AGAIN
 )
-_AS_BEFORE = "everything that ran before this update. Nothing on the server was changed."
+_AS_BEFORE = "everything that ran before this update."
 _OLD_REGISTRY = "the registry, with its previous image and configuration."
 _OLD_NGINX = "nginx, with its previous configuration and certificate."
 _RENEWED = "nginx, with its current certificate, if it has one."
@@ -654,7 +654,7 @@ PULUMI = (
         "Run `pulumi up`.\n"
         "Make the change, and run `pulumi up` again.",
         by_engine=True,
-        works="everything that ran before this update. Nothing was changed.",
+        works=_AS_BEFORE,
     ),
     Problem(
         "locked",
@@ -666,7 +666,7 @@ PULUMI = (
         "Only if the process is gone: run `pulumi cancel`. It removes every lock, also that of a running update.\n"
         "Run `pulumi up --continue-on-error`. It completes the update that was killed.",
         by_engine=True,
-        works="everything that ran before this update. Nothing was changed.",
+        works=_AS_BEFORE,
     ),
     Problem(
         "state-description",
@@ -679,7 +679,7 @@ PULUMI = (
         "Run `pulumi up --continue-on-error`.\n"
         "To avoid the descriptions: add `?metadata=skip` to the folder in the backend's URL.",
         by_engine=True,
-        works="everything that ran before this update.",
+        works=_AS_BEFORE,
     ),
     Problem(
         "passphrase",
@@ -688,15 +688,15 @@ PULUMI = (
         "The secrets in the stack's file are encrypted with another passphrase.",
         "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase of this stack.\n" + _RUN_AGAIN,
         by_engine=True,
-        works="everything that ran before this update. Nothing was changed.",
+        works=_AS_BEFORE,
     ),
 )
 
 _ONE_HOST = "The message starts with the name of the host. The update continues on all other hosts."
 
 PHASES = (
-    Phase("Pulumi stops the update", "Nothing is changed.", PULUMI),
-    Phase("Connecting to the server", "The update ends before it changes the server.", SERVER),
+    Phase("Pulumi stops the update", "Pulumi refuses it, and changes nothing.", PULUMI),
+    Phase("Connecting to the server", "The update needs Docker on the server.", SERVER),
     Phase(
         "Images and containers on the server",
         "New images and configurations are tested before they replace anything.",
