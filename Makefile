@@ -48,22 +48,23 @@ down: $(if $(OWN),,$(VENV)/ready) ## remove the dev stack; PURGE=1: its pushed i
 	$(if $(OWN),$(error `make down` removes the lab alone. For stack $(OWN): docs/decommission.md))
 	@PURGE=$(PURGE) $(BIN)/python -m lab down
 
-test: $(VENV)/ready ## run all the tests, on the real engine, Docker and SSH
+test: $(VENV)/ready ## run all tests, on real Pulumi, Docker and SSH hosts
 	@$(MAKE) --no-print-directory --jobs=2 lint unit
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
 
-unit: $(VENV)/ready ## run the unit tests alone: seconds, no CLI, no Docker
+unit: $(VENV)/ready ## run only the unit tests: no CLI, no Docker, about a minute
 	@$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
-bench: $(VENV)/ready ## measure beside what you would use instead: [ROUNDS=5] [LARGE=1] [CLIENTS=100]
+bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=100]
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/python -m bench
 
-lint: $(VENV)/ready ## ruff, mypy, shellcheck, oxlint, and what reads workflows
+lint: $(VENV)/ready ## check code, scripts, workflows and the wording of texts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.wording
 	@$(BIN)/lint-imports --no-logo --no-cache > $(VENV)/imports 2>&1 || { cat $(VENV)/imports >&2; exit 1; }
 	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host bench/start-host policies/run .ci/run .ci/preview .ci/watch
 	@$(BIN)/oxlint --deny-warnings components/proxy/login tests/scripts/units.js
@@ -72,7 +73,7 @@ lint: $(VENV)/ready ## ruff, mypy, shellcheck, oxlint, and what reads workflows
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
-lock: $(VENV)/ready ## fix all packages by their hashes, after a change of a requirements file
+lock: $(VENV)/ready ## write the lock files again, after a change of a requirements file
 	@for name in requirements requirements-forge requirements-dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" $$name.txt --output-file $$name.lock; done
 
@@ -80,7 +81,7 @@ $(VENV)/ready: requirements-dev.lock
 $(VENV)/operations: requirements.lock
 $(VENV)/ready $(VENV)/operations:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+		{ echo "Python 3.11 or newer is needed. To use another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "  Python packages: installing into $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m lab.run "Python packages" $(BIN)/pip install --progress-bar off --disable-pip-version-check \

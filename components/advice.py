@@ -1,14 +1,18 @@
-"""What is said of a resource: after a failure what to do, and what a client's host noted when its files were placed."""
+"""What is said of a resource: after a failure what to do, and what a client's host reported about its files."""
 
 from typing import Any
 
 import pulumi
 
 from .instance import Instance
-from .troubleshooting import problem_of
+from .troubleshooting import problem_of, still_works
 
-_TRUST = "-trust-"
-_HELD_BACK = "Until this host trusts what is to be trusted, nginx keeps its certificate; all else goes on."
+_TRUST, _VERIFICATION = "-trust-", "-verification-"
+_STILL_WORKS = {
+    _TRUST: "the registry. nginx keeps the current certificate until this client has the new CA. All other changes of "
+    "this update continue.",
+    _VERIFICATION: "the registry and all other clients. Only the test from this client failed.",
+}
 
 
 def advising(opts: pulumi.ResourceOptions | None, instance: Instance) -> pulumi.ResourceOptions:
@@ -27,11 +31,16 @@ def advising(opts: pulumi.ResourceOptions | None, instance: Instance) -> pulumi.
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[add]))
 
 
+def advice_of(name: str, error: str) -> str:
+    """Return what to say of the failure of a resource: its cause, what still works, and what to do."""
+    works = next((works for part, works in _STILL_WORKS.items() if part in name), "")
+    problem = problem_of(error)
+    return problem.advice(works) if problem else still_works(works)
+
+
 def advise(name: str, error: str) -> None:
     """Say what to do about the failure of a resource, where it is known."""
-    problem = problem_of(error)
-    held_back = _HELD_BACK if _TRUST in name else ""
-    advice = " ".join(filter(None, [problem.advice if problem else "", held_back]))
+    advice = advice_of(name, error)
     if advice:
         pulumi.log.error(f"{name}: {advice}")
 

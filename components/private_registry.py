@@ -189,7 +189,7 @@ class PrivateRegistry(Component):
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(
-            {host: "; ".join(trust.files) or "the authorities of its system" for host, trust in trusts.items()}
+            {host: "; ".join(trust.files) or "the CAs of its system" for host, trust in trusts.items()}
         )
         results = {host: proof.result for host, proof in verifications.items()}
         self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
@@ -198,7 +198,7 @@ class PrivateRegistry(Component):
             [*certificate.pair.obtained, proxy.live],
             [*placed, *proxy.proven],
             certificate.is_missed_without,
-            "The new certificate is not served, so nothing that the one before needs is taken away.",
+            "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
         served = proxy.live.stdout
         answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], served)

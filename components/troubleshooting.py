@@ -1,276 +1,369 @@
 """What can go wrong, why, and what to do: the one source of the advice after a failure and of the page about it.
 
-``python -m components.troubleshooting`` prints the table of docs/troubleshooting.md.
+``python -m components.troubleshooting docs/troubleshooting.md`` writes the generated part of the page.
 """
 
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of failure."""
+    """One kind of failure. Commands stand in backticks, as the page has them; messages have them in quotes."""
 
     key: str
     """Names it in the tests."""
     pattern: str
     """A regular expression that its message matches."""
     message: str
-    """What is printed, with an ellipsis for what differs; it has to match the pattern."""
+    """What is printed, with an ellipsis for what differs; it has to match the pattern. A heading of the page."""
     cause: str
     fix: str
+    """The steps, one a line."""
     by_engine: bool = False
     """Whether the engine reports it before or without a resource, so that no advice can follow."""
+    works: str = ""
+    """What still works, where this does not depend on the resource that failed."""
 
-    @property
-    def advice(self) -> str:
-        """What a reader of the message needs to know."""
-        return f"{self.cause} {self.fix}"
+    def advice(self, works: str = "") -> str:
+        """Return what a reader of the message needs to know: the cause, what still works, and what to do.
+
+        Args:
+            works: What still works, as far as the resource that failed says so.
+        """
+        parts = [self.cause, still_works(works or self.works), *_steps(self.fix)]
+        return "\n".join(filter(None, parts)).replace("`", "'")
+
+    def section(self) -> str:
+        """Return it as a section of the page."""
+        parts = [f"### `{self.message}`", self.cause, still_works(self.works), "\n".join(_steps(self.fix))]
+        return "\n\n".join(filter(None, parts)) + "\n"
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A part of the page: what fails at the same time."""
+
+    title: str
+    meaning: str
+    problems: tuple[Problem, ...]
+
+
+def still_works(works: str) -> str:
+    """Return the line about what still works, or nothing."""
+    return works and f"Still working: {works}"
+
+
+def _steps(fix: str) -> list[str]:
+    steps = fix.splitlines()
+    if len(steps) == 1:
+        return [f"What to do: {steps[0]}"]
+    return ["What to do:", *(f"{number}. {step}" for number, step in enumerate(steps, 1))]
+
+
+_RUN_AGAIN = "Run the update again."
 _NEW_HOST_KEY = (
-    "If it was installed anew, read its new key on the host itself (cat /etc/ssh/ssh_host_ed25519_key.pub, at its "
-    "console or over a connection that is known already) and set it; if not, find out who answers in its place."
+    "If the host was not reinstalled: do not change the key. Another machine may be answering at this address. Find "
+    "out "
+    "why first.\n"
+    "If the host was reinstalled: run `cat /etc/ssh/ssh_host_ed25519_key.pub` on its console, or over a connection "
+    "that "
+    "is known already, and set hostKey to the first two fields.\n" + _RUN_AGAIN
 )
+_AS_BEFORE = "everything that ran before this update."
+_OLD_REGISTRY = "the registry, with its previous image and configuration."
+_OLD_NGINX = "nginx, with its previous configuration and certificate."
+_RENEWED = "nginx, with its current certificate, if it has one."
+_DOWN = "nothing, the registry is unavailable until this is fixed. The images are kept."
 
 # A client that proves itself was reached: what its own Docker says of the network is something else.
 _NO_PROOF = r"\A(?!.*verification failed at).*"
 _BUCKET = r"the bucket can't be used.*"
-_ACME = r"no certificate from \S+, and what was served.*"
-_NO_CERTIFICATE = "no certificate from acme.example.com, and what was served before is served on: "
+_ACME = r"no certificate from \S+, the current one stays in use.*"
+_NO_CERTIFICATE = "no certificate from acme.example.com, the current one stays in use: "
 
-PROBLEMS = (
-    # What an ACME authority said comes from the server, which was reached.
+ACME = (
     Problem(
         "acme-limit",
         _ACME + r"error:rateLimited",
         _NO_CERTIFICATE + "acme: error: 429 :: urn:ietf:params:acme:error:rateLimited :: …",
-        "The authority has given too many certificates for the name, or was asked in vain too often.",
-        "Its words name the limit, and when to try again. Until then leave the settings of the certificate as they "
-        "were: what is served is renewed on. To try things out, set private-registry:certificate.directory to the "
-        "authority's for tests.",
+        "The CA has issued too many certificates for this name, or refused too many requests.",
+        "Read the error after the colon: it names the limit, and when to try again. Until then do not change "
+        "`private-registry:certificate`.\n"
+        "To test settings: set `private-registry:certificate.directory` to the test directory of the CA.",
+        works=_RENEWED,
     ),
     Problem(
         "acme-record",
         _ACME + r"(error:dns|could not resolve|NXDOMAIN|SERVFAIL|error:caa)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:dns :: DNS problem: NXDOMAIN looking up A for …",
-        "The authority finds no address for private-registry:domain in the DNS, or a record (CAA) that forbids it.",
-        "Make an A or AAAA record that leads to the server, and wait until others see it: dig +short DOMAIN @1.1.1.1. "
-        "For a name that only your network knows take challenge: dns-01.",
+        "The CA finds no address for private-registry:domain in the DNS, or a CAA record forbids the certificate.",
+        "If the name is public: create an A or AAAA record with the address of the server. Wait until "
+        "`dig +short DOMAIN @1.1.1.1` prints it.\n"
+        "If only your own network knows the name: set `challenge: dns-01`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-port",
         _ACME + r"error:connection",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:connection :: …: Timeout during connect",
-        "The authority does not get to port 80 of the address that private-registry:domain has in the DNS.",
-        "The address has to be the server's, and port 80 open to everybody, in the firewall of the provider too. Where "
-        "that can't be, take challenge: dns-01.",
+        "The CA cannot connect to port 80 of the address that private-registry:domain has in the DNS.",
+        "Check that the DNS has the address of the server.\n"
+        "Open port 80 for all addresses, also in the firewall of the provider. If that is not possible: set "
+        "`challenge: dns-01`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-account",
         _ACME + r"(xternal ?[Aa]ccount|Could not complete registration|[cC]ontact|userActionRequired|illegal base64)",
         _NO_CERTIFICATE + "Server requires External Account Binding …",
-        "The authority refuses the account.",
-        "Its words tell why. Where it wants one that is bound to yours there, set "
-        "private-registry:certificate.externalAccountKeyId and externalAccountKey to what it shows for ACME; some "
-        "authorities let each be used once.",
+        "The CA refuses the account. The error after the colon shows the reason.",
+        "If the CA requires External Account Binding: set `private-registry:certificate.externalAccountKeyId` and "
+        "`externalAccountKey` to the values that the CA shows for ACME. Some CAs accept each pair only once.\n"
+        + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-profile",
         _ACME + r"(invalidProfile|profile)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:invalidProfile :: …",
-        "The authority does not offer this profile.",
-        "Its directory lists those that it has (curl DIRECTORY, at meta.profiles); change "
-        "private-registry:certificate.profile, or take it out.",
+        "The CA does not offer this profile.",
+        "Run `curl DIRECTORY`: meta.profiles lists the profiles of the CA.\n"
+        "Change or remove `private-registry:certificate.profile`.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-provider",
         _ACME + r"(unrecognized DNS provider|credentials information are missing|error presenting token)",
         _NO_CERTIFICATE + "cloudflare: some credentials information are missing: …",
-        "The record that proves the name could not be made.",
-        "Its words tell why. private-registry:certificate.dnsProvider is one of lego's names, and dnsVariables has "
-        "what that one wants: docker run --rm IMAGE dnshelp --code NAME, of lego's image.",
+        "lego could not create the record in the DNS. The error after the colon shows the reason.",
+        "Check `private-registry:certificate.dnsProvider`: it must be a name that lego knows.\n"
+        "Check `dnsVariables`. `docker run --rm IMAGE dnshelp --code NAME` with the lego image lists the variables of "
+        "a "
+        "provider.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-refused",
         _ACME + r"(error:unauthorized|error:incorrectResponse|time limit exceeded|status=pending|not found the proof)",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:unauthorized :: … Invalid response from http://…: 404",
-        "The authority did not find the proof for the name.",
-        "With http-01, what answers on port 80 is not this server: the DNS leads elsewhere, or a proxy stands before "
-        "it. With dns-01, the record was not seen yet: set private-registry:certificate.dnsWaitSeconds. An authority "
-        "of your own has to know the name and to get to the server: its log tells what it saw.",
+        "The CA could not verify that the name is yours.",
+        "If challenge is http-01: another machine answers on port 80. Check the DNS record, and proxies before the "
+        "server.\n"
+        "If challenge is dns-01: the record was not visible yet. Set `private-registry:certificate.dnsWaitSeconds`.\n"
+        "If the CA is your own: it must resolve the name and reach the server. Its own log shows what it saw.\n"
+        + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-name",
         _ACME + r"error:rejectedIdentifier",
         _NO_CERTIFICATE + "… urn:ietf:params:acme:error:rejectedIdentifier :: …",
-        "The authority gives no certificates for this name.",
-        "A public one gives none for names that nobody owns (.test, .local, .internal): take a name of yours, or an "
-        "authority of your own in private-registry:certificate.directory. Where it is your own, its policy leaves the "
-        "name out.",
+        "The CA does not issue certificates for this name. A public CA refuses names that are not in the public DNS "
+        "(.test, .local, .internal). The policy of a CA of your own can exclude the name.",
+        "Set `private-registry:domain` to a name that you own, or `private-registry:certificate.directory` to a CA of "
+        "your own.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-trust",
         _ACME + r"(x509:|tls: )",
         _NO_CERTIFICATE + "… get directory at …: x509: certificate signed by unknown authority",
-        "The server does not trust the certificate of the directory.",
-        "For an authority of your own set private-registry:certificate.directoryAuthorityFile to the root by which the "
-        "directory itself is known.",
+        "The server does not trust the certificate of the ACME directory.",
+        "If it is a CA of your own: set `private-registry:certificate.directoryAuthorityFile` to the root certificate "
+        "of "
+        "the directory.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-down",
         _ACME,
         _NO_CERTIFICATE + "… get directory at …: connection refused",
-        "The server does not get to the authority, or that does not work.",
-        "Its words tell why. Check private-registry:certificate.directory, and the server's way there: curl DIRECTORY. "
-        "Nothing is lost: what is served is renewed on, and the next update tries again.",
+        "The server cannot reach the CA, or the CA has a failure. The error after the colon shows the reason.",
+        "Check `private-registry:certificate.directory`.\n"
+        "Run `curl DIRECTORY` on the server, and fix its network access.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
     Problem(
         "acme-port-taken",
         r"-challenge\b.*(address already in use|port is already allocated)|:80: bind: address already in use",
         "driver failed programming external connectivity on endpoint private-registry-prod-challenge …: bind host port "
         "for 0.0.0.0:80: address already in use",
-        "Another program on the server has port 80, on which challenge: http-01 proves the name.",
-        "See who (ss -ltnp 'sport = :80') and end it, or take challenge: dns-01, which needs no port. One stack of a "
-        "server can have it.",
+        "Another program on the server uses port 80, which challenge: http-01 needs. Only one stack of a server can "
+        "use "
+        "it.",
+        "Run `ss -ltnp sport = :80` on the server to see which program.\n"
+        "Stop that program, or set `challenge: dns-01`, which needs no port.\n" + _RUN_AGAIN,
+        works=_RENEWED,
     ),
-    # The server.
+)
+
+SERVER = (
     Problem(
         "docker-over-ssh",
         r"Error pinging Docker server.*ssh://.*(Cannot connect to the Docker daemon|"
         r"ssh: (connect to host|Could not resolve hostname))",
         "Error pinging Docker server, make sure that ssh://… is reachable …: Cannot connect to the Docker daemon",
-        "The server's Docker does not answer over SSH: the host is down or its name is wrong, Docker does not run, or "
-        "the user may not use it.",
-        "ssh USER@HOST docker version tells which. Start it (systemctl start docker), or add the user to the group "
-        "docker there (usermod --append --groups docker USER); then run the update again.",
+        "The server's Docker does not answer over SSH. The host is down, its name is wrong, Docker is stopped, or the "
+        "user has no access to Docker.",
+        "Run `ssh USER@HOST docker version` to see which.\n"
+        "If Docker is stopped: run `systemctl start docker` on the server.\n"
+        "If permission is denied: run `usermod --append --groups docker USER` on the server.\n" + _RUN_AGAIN,
+        works=_AS_BEFORE,
     ),
     Problem(
         "docker-down",
         r"Cannot connect to the Docker daemon|permission denied while trying to connect to the [Dd]ocker|"
         r"Error pinging Docker server.*(no such file|connection refused)",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock",
-        "No Docker Engine answers the user on this host.",
-        "Start it (systemctl start docker), add the user to the group docker, or set DOCKER_HOST or "
-        "private-registry:dockerHost to where it is; "
-        "then run the update again.",
+        "Docker Engine on this host is stopped, or the user has no access to it.",
+        "If Docker is stopped: run `systemctl start docker` on the host.\n"
+        "If permission is denied: run `usermod --append --groups docker USER` on the host, and log in again.\n"
+        "If the server's Docker is elsewhere: set DOCKER_HOST or private-registry:dockerHost.\n" + _RUN_AGAIN,
     ),
     Problem(
         "docker-host-key",
         r"Host key verification failed",
         "Host key verification failed",
-        "The server showed another host key than private-registry:dockerHostAccess.hostKey.",
+        "The server showed a different host key than private-registry:dockerHostAccess.hostKey.",
         _NEW_HOST_KEY,
+        works=_AS_BEFORE,
     ),
     Problem(
         "docker-login",
         r"Permission denied \((publickey|password|keyboard)",
         "Permission denied (publickey,password)",
         "The server refuses the SSH login.",
-        "Check the user in private-registry:dockerHost and the key in private-registry:dockerHostAccess; its public "
-        "half has to be in that user's authorized_keys.",
+        "Check the user in private-registry:dockerHost.\n"
+        "Check the key in private-registry:dockerHostAccess: its public half must be in that user's authorized_keys.\n"
+        + _RUN_AGAIN,
+        works=_AS_BEFORE,
     ),
+)
+
+CONTAINERS = (
     Problem(
         "port-taken",
         r"address already in use|port is already allocated",
         "listen tcp4 0.0.0.0:443: bind: address already in use",
-        "Another program on the server has the port.",
-        "See who (ss -ltnp 'sport = :443'), end it, or choose another private-registry:httpsPort or bindAddress; then "
-        "run the update again.",
+        "Another program on the server uses the port.",
+        "Run `ss -ltnp sport = :443` on the server to see which program.\n"
+        "Stop that program, or change private-registry:httpsPort or bindAddress.\n" + _RUN_AGAIN,
     ),
     Problem(
         "bind-address",
         r"cannot assign requested address",
         "listen tcp4 …:443: bind: cannot assign requested address",
-        "private-registry:bindAddress is none of the server's addresses.",
-        "ip address shows them; without the setting nginx listens on all. One that another machine holds now "
-        "(keepalived) has to be here for the first update.",
+        "private-registry:bindAddress is not an address of the server.",
+        "Run `ip address` on the server to list its addresses. `0.0.0.0` means all of IPv4, `::` all of IPv6.\n"
+        "Set private-registry:bindAddress to one of them, or remove it: then nginx listens on all. An address that "
+        "moves "
+        "between machines (keepalived) must be on this server during the first update.\n" + _RUN_AGAIN,
     ),
     Problem(
         "name-taken",
-        r"a (network|volume|container) named \S+ is there and was not made by this stack",
-        "a network named private-registry-prod-backend is there and was not made by this stack; it was left as it is",
-        "Docker has something of this name that is not in the stack's state, and nothing of others is used or removed.",
-        "If another stack of the same name made it, give this stack another name. If nobody needs it, remove it: "
-        "docker network rm NAME, docker container rm NAME. docker volume rm NAME deletes the images in it for good, so "
-        "look into it first.",
+        r"a (network|volume|container) named \S+ already exists and was not created by this stack",
+        "a network named private-registry-prod-backend already exists and was not created by this stack; it was not "
+        "changed",
+        "A Docker object with this name exists, and it is not in the stack's state. The update stops, because it never "
+        "uses or removes objects that it does not own.",
+        "If another stack of the same name created it: give this stack another name.\n"
+        "If it is not needed: run `docker network rm NAME` or `docker container rm NAME`. For a volume look into it "
+        "first: `docker volume rm NAME` deletes the images in it permanently.\n" + _RUN_AGAIN,
     ),
     Problem(
         "image-missing",
         r"unable to pull image sha256:|No such image: sha256:|Unable to find image 'sha256:",
         "No such image: sha256:…",
-        "An image that is named by its id is not on the server.",
-        "Build or load it there (docker load), or name it as NAME:TAG@sha256:DIGEST, which is pulled.",
+        "An image is configured by its id, and the server does not have it.",
+        "Build or load the image on the server (`docker load`), or configure it as NAME:TAG@sha256:DIGEST: then the "
+        "update pulls it.\n" + _RUN_AGAIN,
     ),
     Problem(
         "image-login",
         r"[Uu]nable to pull image.*(no basic auth credentials|authentication required|authorization failed|"
         r"[Uu]nauthorized|[Dd]enied)",
         "unable to pull image …: … no basic auth credentials",
-        "The registry that holds the image wants a login, and the server's user has none there.",
-        "Log in on the server, as the user of private-registry:dockerHost (docker login MIRROR), and run the update "
-        "again: it pulls with that login, which stays on the server. Where the server is this machine, log in here.",
+        "The registry that holds the image requires a login, and the server's user is not logged in there.",
+        "Run `docker login MIRROR` on the server, as the user of private-registry:dockerHost. The login stays on the "
+        "server. If the server is the control machine, log in there.\n"
+        "Run the update again: it pulls with that login.",
     ),
     Problem(
         "image-pull",
         r"[Uu]nable to pull image|Error pulling image|[Uu]nable to read Docker image",
         "unable to pull image …",
-        "The server could not get the image from its registry.",
-        "Try docker pull on the server; check the name, the digest, and the server's way to that registry.",
+        "The server could not pull the image from its registry.",
+        "Run `docker pull IMAGE` on the server to see the error.\n"
+        "Check the name, the digest, and the server's network access to that registry.\n" + _RUN_AGAIN,
     ),
     Problem(
         "container-ends",
-        r"container \S+ did not get healthy",
-        "container … did not get healthy",
-        "A new container started and does not work; the registry before it still serves.",
-        "Its last words, or docker logs NAME on the server, tell why. Mend it and run the update again, which takes it "
-        "away.",
+        r"container \S+ did not become healthy",
+        "container … did not become healthy",
+        "A new container started and does not answer.",
+        "Read the last log lines above, or run `docker logs NAME` on the server.\n"
+        "Fix the cause, and run the update again. It removes the failed container.",
+        works="the registry, in its previous container.",
     ),
     Problem(
         "container-gone",
         r"container \S+ is gone|host not found in upstream",
         "container private-registry-prod-proxy is gone",
-        "Somebody removed a container of the stack, and the state still has it.",
-        "pulumi up --refresh makes it again.",
+        "A container of the stack was removed by hand, and the state still has it.",
+        "Run `pulumi up --refresh`. It creates the container again.",
+        works=_DOWN,
     ),
     Problem(
         "container-down",
         r"container \S+ (does not run|runs and does not answer)",
         "container private-registry-prod-proxy does not run (exited): …",
-        "A container of the stack is down, so the registry is too, and it could not be started.",
-        "The words after it, or docker logs NAME on the server, tell why. Mend it and run the update again, which "
-        "starts it.",
+        "A container of the stack is down, and the update could not start it.",
+        "Read the reason after the colon, or run `docker logs NAME` on the server.\n"
+        "Fix the cause, and run the update again. It starts the container.",
+        works=_DOWN,
     ),
     Problem(
         "registry-refuses",
         r"the registry does not start with the new image or configuration",
         "the registry does not start with the new image or configuration, the old one keeps serving: …",
-        "The declared image was tried with the rendered configuration and did not answer.",
-        "Its last words tell why; take a version of the registry from 3.1.2 on.",
+        "The configured image was tested with the new configuration and did not answer.",
+        "Read the last log lines above: they show the reason.\n"
+        "Set private-registry:images.registry to version 3.1.2 or newer.\n" + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
+)
+
+STORAGE = (
     Problem(
         "bucket-keys",
         _BUCKET
         + r"(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|No user exists with the provided access key)",
         "the bucket can't be used, listing failed, and the old registry keeps serving: s3aws: InvalidAccessKeyId: …",
-        "The storage does not know the key, or it has another secret.",
-        "Set private-registry:storage.accessKeyId and secretAccessKey to a pair that is valid there.",
+        "The storage does not know the access key, or its secret is a different one.",
+        "Set private-registry:storage.accessKeyId and secretAccessKey to a pair that is valid there.\n" + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
     Problem(
         "bucket-missing",
         _BUCKET + r"(NoSuchBucket|NotFound)",
         "the bucket can't be used, listing failed, and the old registry keeps serving: s3aws: NoSuchBucket: …",
-        "There is no bucket of this name.",
-        "Make it, as the stack makes none, or change private-registry:storage.bucket or endpoint.",
+        "There is no bucket of this name. The stack does not create one.",
+        "Create the bucket, or change private-registry:storage.bucket or endpoint.\n" + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
     Problem(
         "bucket-denied",
         _BUCKET + r"(AccessDenied|Forbidden|AllAccessDisabled)",
         "the bucket can't be used, deleting failed, and the old registry keeps serving: s3aws: AccessDenied: …",
-        "The key is good and may not do what the message names.",
-        "Let it list the bucket and its uploads in parts, and read, write and delete all below the prefix "
-        "(docs/storage.md has the policy). What a trial could not delete lies below PREFIX/private-registry-trial-….",
+        "The access key is valid, but has no permission for the step that the message names.",
+        "Allow the key to list the bucket and its multipart uploads, and to read, write and delete all objects below "
+        "the "
+        "prefix. The policy is in docs/storage.md.\n"
+        "Remove the objects below PREFIX/private-registry-trial-… that the test could not delete.\n" + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
     Problem(
         "bucket-region",
@@ -278,284 +371,383 @@ PROBLEMS = (
         "the bucket can't be used, listing failed, and the old registry keeps serving: s3aws: "
         "AuthorizationHeaderMalformed: …",
         "The bucket is in another region.",
-        "Set private-registry:storage.region to the bucket's, which the message may name.",
+        "Set private-registry:storage.region to the bucket's region. The message may name it.\n" + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
     Problem(
         "bucket-unreachable",
         _BUCKET + r"RequestError",
         "the bucket can't be used, listing failed, and the old registry keeps serving: s3aws: RequestError: send "
         "request failed caused by: …",
-        "The server does not get to the storage, or does not trust its certificate.",
-        "The message tells which. Check private-registry:storage.endpoint and the firewall between the two; "
-        "a certificate of an authority of your own needs storage.authorityFile.",
+        "The server cannot reach the storage, or does not trust its certificate. The message shows which.",
+        "If it cannot be reached: check private-registry:storage.endpoint, and the firewalls between the two.\n"
+        "If the certificate is from your own CA: set private-registry:storage.authorityFile to that CA certificate.\n"
+        + _RUN_AGAIN,
+        works=_OLD_REGISTRY,
     ),
     Problem(
         "bucket-fails",
         r"the bucket can't be used",
         "the bucket can't be used, reading failed, and the old registry keeps serving: …",
-        "The storage answered otherwise than Amazon S3 does: a registry with it could not push or pull.",
-        "Its words may tell why. A store that wants parts of equal size, as Cloudflare R2 does, can't be used.",
+        "The storage does not answer as Amazon S3 does. A registry on it could not push or pull.",
+        "Read the error after the colon. Storage that requires parts of equal size, such as Cloudflare R2, is not "
+        "supported.",
+        works=_OLD_REGISTRY,
     ),
+)
+
+NGINX = (
     Problem(
         "nginx-without-njs",
         r"ngx_http_js_module\.so.* failed",
         'nginx refuses the new configuration, …: dlopen() "…/ngx_http_js_module.so" failed',
-        "nginx of the declared image has no njs, by which it decides who may do what.",
-        "Declare an image with njs 0.8.7 or newer: the official ones have it, but for those whose tag ends in -slim; "
-        "on Debian it is the package libnginx-mod-http-js.",
+        "The configured nginx image does not include the njs module, which is required for access control.",
+        "Set private-registry:images.nginx to an image with njs 0.8.7 or newer. Official images have it, except those "
+        "whose tag ends in -slim. On Debian it is the package libnginx-mod-http-js.\n" + _RUN_AGAIN,
+        works=_OLD_NGINX,
     ),
     Problem(
         "nginx-refuses",
         r"nginx refuses the new configuration",
         "nginx refuses the new configuration, the old one keeps serving: …",
-        "nginx of the declared image can't read what was rendered.",
-        "Its own words name file and line; an image older than 1.25.1 does not know 'http2 on'.",
+        "The configured nginx image was tested with the new configuration and refused it.",
+        "Read the error after the colon: nginx prints the file and the line. Versions older than 1.25.1 do not support "
+        "`http2 on`.\n" + _RUN_AGAIN,
+        works=_OLD_NGINX,
     ),
     Problem(
         "nginx-not-loaded",
-        r"nginx does not serve what it was given",
-        "nginx does not serve what it was given, and what was live before is live again: …",
-        "nginx was told to load a configuration or certificate that it accepts, and went on with the one before.",
-        "Its last words, or docker logs NAME on the server, tell why; then run the update again.",
+        r"nginx did not load the new files",
+        "rolled back: nginx did not load the new files, and the previous version is active again: …",
+        "nginx accepted the new configuration or certificate in the test, but did not load it.",
+        "Read the last log lines above, or run `docker logs NAME` on the server.\n" + _RUN_AGAIN,
+        works=_OLD_NGINX,
     ),
-    # Any host.
+)
+
+SSH = (
     Problem(
         "name-unknown",
         _NO_PROOF + r"no such host",
         "dial tcp: lookup build-1.example.com: no such host",
-        "This machine can't find the address of the host.",
-        "Check the name in private-registry:clients, or give an IP address.",
+        "The control machine cannot resolve the name of the host.",
+        "Check the name in private-registry:clients, or use an IP address.\n" + _RUN_AGAIN,
     ),
     Problem(
         "ssh-refused",
         _NO_PROOF + r"connect: connection refused",
         "dial tcp 10.0.0.7:22: connect: connection refused",
-        "The host is up, and no SSH server listens on this port.",
-        "Start it there, or set port in private-registry:clients.",
+        "The host is up, but no SSH server listens on this port.",
+        "Start the SSH server on the host, or set port in private-registry:clients.\n" + _RUN_AGAIN,
     ),
     Problem(
         "host-down",
         _NO_PROOF + r"(i/o timeout|no route to host)",
         "dial tcp 10.0.0.7:22: i/o timeout",
-        "The host does not answer: it is down, or a firewall drops the packets.",
-        "Bring it back and run the update again; a host that is gone for good: make forget CLIENT=HOST STACK=STACK, "
-        "and take it off the list.",
+        "The host does not answer. It is down, or a firewall discards the packets.",
+        "If the host will come back: start it.\n"
+        "If the host no longer exists: run `make forget CLIENT=HOST STACK=STACK`, which removes it from the state, and "
+        "remove it from private-registry:clients.\n" + _RUN_AGAIN,
     ),
     Problem(
         "ssh-login",
         r"ssh: unable to authenticate",
         "ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey]",
         "The host refuses the login.",
-        "Check user and key in private-registry:clients; the key's public half has to be in that user's "
-        "authorized_keys, and an agent has to hold it (ssh-add -l).",
+        "Check the user and the key in private-registry:clients. The public half of the key must be in that user's "
+        "authorized_keys.\n"
+        "If an SSH agent is used: `ssh-add -l` must list the key.\n" + _RUN_AGAIN,
     ),
     Problem(
         "ssh-dropped",
         r"ssh: handshake failed: (EOF|read tcp .*(reset by peer|EOF))",
         "ssh: handshake failed: read tcp …: read: connection reset by peer",
-        "The host's sshd drops the connection: after failed logins it refuses a machine for a while, and it takes only "
-        "so many at once.",
-        "Wait a minute and run the update again; PerSourcePenalties and MaxStartups in its sshd_config set the limits.",
+        "The SSH server of the host closed the connection. After failed logins it refuses a machine for a while, and "
+        "it "
+        "accepts a limited number of logins at once.",
+        "Wait a minute.\n" + _RUN_AGAIN + "\n"
+        "If it happens often: raise PerSourcePenalties and MaxStartups in the host's sshd_config.",
     ),
     Problem(
         "host-key",
         r"host key mismatch",
         "ssh: handshake failed: ssh: host key mismatch",
-        "The host showed another key than hostKey in private-registry:clients.",
+        "The host showed a different host key than hostKey in private-registry:clients.",
         _NEW_HOST_KEY,
     ),
     Problem(
         "sudo-password",
         r"sudo: (a password is required|a terminal is required)",
         "sudo: a password is required",
-        "The user may not become root without a password.",
-        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root.",
+        "The user must be able to use sudo without a password.",
+        "Run `visudo` on the host and add: USER ALL=(ALL) NOPASSWD: ALL. Or connect to the host as root.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "sudo-tty",
         r"you must have a tty to run sudo",
         "sudo: sorry, you must have a tty to run sudo",
-        "sudo on the host wants a terminal (requiretty), which a command over SSH has not.",
-        "Lift that for the user on the host (visudo: Defaults:USER !requiretty).",
+        "sudo on the host requires a terminal (requiretty). A command over SSH has none.",
+        "Run `visudo` on the host and add: Defaults:USER !requiretty\n" + _RUN_AGAIN,
     ),
     Problem(
         "sudo-missing",
         r"sudo: (command )?not found",
         "sudo: not found",
-        "The user is not root and the host has no sudo.",
-        "Install sudo there, or reach the host as root.",
+        "The user is not root, and sudo is not installed on the host.",
+        "Install sudo on the host, or connect to it as root.\n" + _RUN_AGAIN,
     ),
+)
+
+FILES = (
     Problem(
         "disk-full",
         r"No space left on device",
         "No space left on device",
-        "The host's disk is full; what was there before is untouched.",
-        "Make room (df -h shows where) and run the update again.",
+        "The host's disk is full. The files of the last update are unchanged.",
+        "Run `df -h` on the host to see which disk, and free some space.\n" + _RUN_AGAIN,
     ),
     Problem(
         "hosts-entry",
         r"the hosts entry can't be written",
         "the hosts entry can't be written to /etc/hosts: … Read-only file system",
-        "The client's hosts file is read-only, immutable, or mounted so.",
-        "Make it writable there, or give the registry's name to your DNS and take hostsEntry out of this client.",
+        "The client's hosts file is read-only, immutable, or a read-only mount.",
+        "Make the file writable, or add the registry's name to your DNS and remove hostsEntry from this client.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "read-only",
         r"Read-only file system",
         "Read-only file system",
-        "The host does not let anybody write where the files go.",
-        "Make the folder that the message names writable there, or mount it writable; an immutable host gets the "
-        "authority in its image.",
+        "The folder that the message names is read-only on this host.",
+        "Mount it read-write on the host.\n"
+        "If the OS is immutable: add the CA certificate to the OS image at the path that the message names "
+        "(`pulumi stack output ca_certificate` prints it), and remove the host from private-registry:clients.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "foreign-file",
         r"exists with other content and was not written by this stack",
         "/etc/docker/certs.d/…/ca.crt exists with other content and was not written by this stack",
-        "Somebody else put an authority there, and nothing is overwritten.",
-        "Move the file away, or remove it if nobody needs it, and run the update again.",
+        "A CA certificate is there already, from someone else. The update does not overwrite it.",
+        "Move the file to another folder, or remove it if it is not needed.\n" + _RUN_AGAIN,
     ),
+)
+
+TRUST = (
     Problem(
         "authority-needed",
-        r"an authority can't be dropped: what \S+ serves is not signed",
-        "an authority can't be dropped: what registry.example.com serves is not signed by any of those that stay",
-        "The client trusts the registry and would not do so any more, so it keeps what it trusts.",
-        "Change the authority in three updates: list the new one beside the old, move it first, then drop the old "
-        "(docs/rotate.md).",
+        r"CA not removed: the certificate of \S+ is not signed",
+        "CA not removed: the certificate of registry.example.com is not signed by any of the remaining CAs",
+        "Without this CA the client would no longer trust the registry. The client keeps all its CAs.",
+        "Set `private-registry:certificate.authorities` to what it was before.\n"
+        "Rotate the CA in three updates (docs/rotate.md): add the new CA after the old one, move it to the first "
+        "place, "
+        "then remove the old one.",
     ),
     Problem(
         "authority-unsure",
-        r"an authority can't be dropped: (without curl|nobody knows)",
-        "an authority can't be dropped: nobody knows what registry.example.com serves",
-        "The client could not look whether it would still trust the registry, so it keeps what it trusts.",
-        "Install curl there, or see to it that the client reaches the registry; then run the update again.",
+        r"CA not removed: (curl is not installed|this client can't read)",
+        "CA not removed: this client can't read the certificate of registry.example.com",
+        "The client could not check whether it would still trust the registry. The client keeps all its CAs.",
+        "Install curl on the client if it is missing.\n"
+        "Run `curl https://registry.example.com/healthz` on the client, and fix the connection to the registry.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "store-unknown",
         r"has neither update-ca-certificates nor update-ca-trust",
-        "this client has neither update-ca-certificates nor update-ca-trust, so nobody knows its trust store",
-        "The client has the runtime system, and no program that makes a trust store.",
-        "Install the package ca-certificates there, or take system out of the client's runtimes.",
+        "this client has neither update-ca-certificates nor update-ca-trust, so its trust store is unknown",
+        "The client has the runtime system, but no program that manages a trust store.",
+        "Install the package ca-certificates on the client, or remove system from the client's runtimes.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "store-failed",
         r"update-ca-(certificates|trust) failed",
         "update-ca-certificates failed: …",
-        "The client's own program did not make its trust store anew; the store is as it was before.",
-        "Run the program there by hand: its last words tell why, such as a full disk or a broken file of somebody "
-        "else's. Then run the update again.",
+        "The client's own program could not update its trust store. The trust store is unchanged.",
+        "Run the program on the client: its last lines show the reason, such as a full disk or a broken certificate "
+        "file.\n" + _RUN_AGAIN,
     ),
-    # What a client proves.
+)
+
+VERIFICATION = (
     Problem(
         "docker-proxy",
-        r"this client's Docker asks a proxy for",
-        "…; this client's Docker asks a proxy for registry.example.com (its No Proxy: none)",
-        "The Docker daemon of the client has a proxy of its own, which does not get to the registry.",
-        "Name the registry as an exception there, no-proxy of proxies in /etc/docker/daemon.json or NO_PROXY of "
-        "Docker's service, and restart Docker; then run the update again.",
+        r"Docker on this client uses a proxy for",
+        "…; Docker on this client uses a proxy for registry.example.com (its No Proxy: none)",
+        "The client's Docker daemon uses an HTTP proxy, and the proxy cannot reach the registry.",
+        "Add the registry's name to no-proxy of proxies in /etc/docker/daemon.json, or to NO_PROXY of the Docker "
+        "service.\n"
+        "Restart Docker on the client.\n" + _RUN_AGAIN,
     ),
     Problem(
         "tool-missing",
         r"(curl|docker) is not installed on this client",
         "curl is not installed on this client",
-        "A client proves itself with its own Docker and curl.",
-        "Install it there; without Docker, make runtimes: [system] of the client. Or set private-registry:verification "
-        "to false to do without the proof.",
+        "The verification on a client needs its Docker and curl.",
+        "Install it on the client. If the client has no Docker: set `runtimes: [system]` for it. If the verification "
+        "is "
+        "not wanted: set private-registry:verification to false.\n" + _RUN_AGAIN,
     ),
     Problem(
         "name-unresolved",
         r"Could not resolve host",
         "curl: (6) Could not resolve host: registry.example.com",
-        "The client does not know the registry's name.",
-        "Add the name to your DNS, or give the client a hostsEntry with the server's address.",
+        "The client cannot resolve the registry's name.",
+        "Add the name to your DNS, or set hostsEntry of the client to the server's address.\n" + _RUN_AGAIN,
     ),
     Problem(
         "server-unreachable",
         r"curl: .*(Failed to connect|Connection timed out|Could not connect to server)",
         "curl: (7) Failed to connect to registry.example.com port 443",
-        "The client knows the registry's address and nothing answers there: it is another address, a firewall is "
-        "between the two, or the registry is down.",
-        "docker ps on the server shows whether nginx runs, and the next update starts it. If it does, check hostsEntry "
-        "or the DNS entry, private-registry:bindAddress, and the firewalls.",
+        "The client resolves the registry's name, but nothing answers there. The address is wrong, a firewall is in "
+        "between, or the registry is down.",
+        "Run `docker ps` on the server. If nginx is down, the next update starts it.\n"
+        "If nginx is up: check hostsEntry or the DNS record, private-registry:bindAddress, and the firewalls.\n"
+        + _RUN_AGAIN,
     ),
     Problem(
         "clock",
         r"certificate is not yet valid|certificate has expired",
         "curl: (60) SSL certificate problem: certificate is not yet valid",
-        "The client's clock is wrong, or the certificate ran out.",
-        "Compare date on the client and here, and let it follow a time server; if the clocks agree, an update renews "
-        "the certificate.",
+        "The client's clock is wrong, or the server certificate has expired.",
+        "Run `date -u` on the client and on the control machine.\n"
+        "If they differ: set up NTP on the client.\n"
+        "If they agree and source is provided: configure a new chain and key first.\n"
+        "Run the update again: it renews a certificate that the stack signs.",
     ),
     Problem(
         "store-unread",
-        r"failed at \"TLS by the system's store\": curl: \(60\)",
-        'verification failed at "TLS by the system\'s store": curl: (60) SSL certificate problem: …',
-        "The client's curl does not trust what its trust store was given: it reads another store, or the authority is "
-        "gone from it.",
-        "curl -v there names the store that it reads (CAfile). make drift STACK=STACK tells whether the authority is "
-        "still in the client's store, and REPAIR=1 adds it again.",
+        r"failed at \"TLS with the system's trust store\": curl: \(60\)",
+        'verification failed at "TLS with the system\'s trust store": curl: (60) SSL certificate problem: …',
+        "The client's curl does not trust the CA in the system's trust store. It reads another store, or the CA was "
+        "removed from it.",
+        "Run `curl -v https://registry.example.com` on the client: the line CAfile shows the store that it reads.\n"
+        "Run `make drift STACK=STACK`: it shows whether the CA is still in the client's store. "
+        "`make drift STACK=STACK REPAIR=1` adds it again.\n" + _RUN_AGAIN,
     ),
     Problem(
         "trusted-anyway",
-        r'failed at "no TLS without the distributed authority"',
-        'verification failed at "no TLS without the distributed authority"',
-        "The client trusts the registry without the file that was distributed.",
-        "Take the authority out of the client's system store, or add system to its runtimes: then the stack keeps it "
-        "there. Only where the certificate does not come from the stack's own authorities, and "
-        "all clients trust the issuer by their system: put public: true in place of authority or authorityFile.",
+        r'failed at "TLS is refused without ca\.crt"',
+        'verification failed at "TLS is refused without ca.crt"',
+        "The client trusts the registry even without ca.crt: the CA is also in the system's trust store.",
+        "Remove the CA from the trust store, or add system to the client's runtimes: then the stack manages it there. "
+        "On "
+        "Debian: remove the file in /usr/local/share/ca-certificates, and run `update-ca-certificates --fresh`.\n"
+        "Only if the certificate is not signed by a CA of this stack, and the system of every client trusts its "
+        "issuer: "
+        "set `public: true` instead of `authority` or `authorityFile`.\n" + _RUN_AGAIN,
     ),
-    # The engine.
+)
+
+PULUMI = (
     Problem(
         "protected",
         r"marked for protection|because it is protected",
         "… as it is currently marked for protection",
-        "The change would take away what can't be made again: the images, the authority that signs, or what made "
-        "passwords come from.",
-        "An authority is replaced in three updates (docs/rotate.md). To take it away after all, set "
-        "private-registry:protect to false, update, and change the rest after that.",
+        "private-registry:protect blocks this change. It would delete data that cannot be recreated: the images, the "
+        "CA "
+        "that signs, or the seed of the generated passwords.",
+        "If you want to rotate the CA: use three updates (docs/rotate.md), and do not continue here.\n"
+        "If you really want to delete the data: set private-registry:protect to false.\n"
+        "Run `pulumi up`.\n"
+        "Make the change, and run `pulumi up` again.",
         by_engine=True,
+        works=_AS_BEFORE,
     ),
     Problem(
         "locked",
         r"the stack is currently locked by",
         "the stack is currently locked by 1 lock(s)",
-        "An update is running, or one was killed and left its lock.",
-        "The message names machine and process: see there whether it still runs (ps -p PID), and wait for it. Only if "
-        "it is gone: pulumi cancel, which takes away every lock, also that of an update that runs; then pulumi up, "
-        "which repairs the rest.",
+        "Another update is running, or an update was killed and left its lock. Two updates at once destroy the state.",
+        "Read in the message which machine and process hold the lock. Run `ps -p PID` on that machine.\n"
+        "If the process is running: wait for it.\n"
+        "Only if the process is gone: run `pulumi cancel`. It removes every lock, also that of a running update.\n"
+        "Run `pulumi up --continue-on-error`. It completes the update that was killed.",
         by_engine=True,
+        works=_AS_BEFORE,
     ),
     Problem(
         "state-description",
         r"failed to load checkpoint: (unexpected )?EOF",
         "error: failed to load checkpoint: EOF",
-        "An update was killed while it described its state: the state is whole, and the file beside it that describes "
-        "it ends too early.",
-        "Remove these descriptions, which nothing needs: find FOLDER/.pulumi -name '*.attrs' -delete, where FOLDER is "
-        "that of the backend. Then pulumi cancel and pulumi up. With ?metadata=skip after the folder in the "
-        "backend's URL none are written.",
+        "An update was killed while it wrote the file that describes the state. The state itself is complete.",
+        'Remove the descriptions, which are not needed: `find FOLDER/.pulumi -name "*.attrs" -delete`. FOLDER is the '
+        "folder of the backend.\n"
+        "Run `pulumi cancel`. It removes every lock, so no other update must be running.\n"
+        "Run `pulumi up --continue-on-error`.\n"
+        "To avoid the descriptions: add `?metadata=skip` to the folder in the backend's URL.",
         by_engine=True,
+        works=_AS_BEFORE,
     ),
     Problem(
         "passphrase",
         r"incorrect passphrase",
         "incorrect passphrase",
-        "The secrets of the stack's file are encrypted with another passphrase.",
-        "Set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, to the one of this stack.",
+        "The secrets in the stack's file are encrypted with another passphrase.",
+        "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase of this stack.\n" + _RUN_AGAIN,
         by_engine=True,
+        works=_AS_BEFORE,
     ),
 )
 
+_ONE_HOST = "The message starts with the name of the host. The update continues on all other hosts."
+
+PHASES = (
+    Phase("Pulumi stops the update", "Pulumi refuses it, and changes nothing.", PULUMI),
+    Phase("Connecting to the server", "The update needs Docker on the server.", SERVER),
+    Phase(
+        "Images and containers on the server",
+        "New images and configurations are tested before they replace anything.",
+        CONTAINERS,
+    ),
+    Phase("nginx", "nginx tests new files before it loads them. Otherwise they are rolled back.", NGINX),
+    Phase("Images in a bucket", "The bucket is tested before the registry uses it.", STORAGE),
+    Phase("A certificate by ACME", "The server keeps the certificate that it has, and renews it.", ACME),
+    Phase("Connecting to a host by SSH", _ONE_HOST, SSH),
+    Phase("Files on a host", _ONE_HOST, FILES),
+    Phase(
+        "CA certificates on a client",
+        "A client does not remove a CA that it needs. nginx keeps the current certificate until every client has the "
+        "new CA.",
+        TRUST,
+    ),
+    Phase(
+        "Verification of a client",
+        "The registry is running and the client has its CA certificate. What fails is the test from this client: TLS, "
+        "login, push and pull.",
+        VERIFICATION,
+    ),
+)
+
+# What an ACME CA or a bucket answers comes from the server, which was reached: its words are looked up first.
+PROBLEMS = (*ACME, *SERVER, *CONTAINERS, *STORAGE, *NGINX, *SSH, *FILES, *TRUST, *VERIFICATION, *PULUMI)
+
 
 def problem_of(text: str) -> Problem | None:
-    """Return the kind of failure that an error message tells of, or None for one that nobody foresaw."""
+    """Return the kind of failure that an error message reports, or None for an unknown one."""
     return next((problem for problem in PROBLEMS if re.search(problem.pattern, text, re.DOTALL)), None)
 
 
-def table() -> str:
-    """Return the problems as a Markdown table."""
-    rows = [f"| `{problem.message}` | {problem.cause} | {problem.fix} |" for problem in PROBLEMS]
-    return "\n".join(["| message | cause | what to do |", "|---|---|---|", *rows]) + "\n"
+_BEGIN, _END = "<!-- generated: begin -->\n", "<!-- generated: end -->\n"
+
+
+def written(page: str) -> str:
+    """Return the page with its generated part as it has to be."""
+    head, _, rest = page.partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    return f"{head}{_BEGIN}\n{_sections()}\n{_END}{tail}"
+
+
+def _sections() -> str:
+    parts = []
+    for phase in PHASES:
+        parts += [f"## {phase.title}\n", f"{phase.meaning}\n", *(problem.section() for problem in phase.problems)]
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table())
+    file = Path(sys.argv[1])
+    file.write_text(written(file.read_text()))

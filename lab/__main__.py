@@ -52,7 +52,7 @@ def up() -> int:
         chosen.append("applied" if status == 0 else "failed")
     if status == 0:
         say(summary.text())
-        say(f"\nAll of it took {time.monotonic() - started:.0f} s.")
+        say(f"\nTotal time: {time.monotonic() - started:.0f} s.")
     return status
 
 
@@ -75,7 +75,7 @@ def _repair() -> list[str]:
 def preview() -> int:
     """Show what an update would change, and what follows from it: FORMAT=markdown as Markdown."""
     if not stack.exists():
-        raise LabError("there is no dev stack here yet; 'make up' creates it")
+        raise LabError("there is no dev stack yet; to create it: 'make up'")
     stack.ensure()
     with events_file() as events:
         status = stack.show("preview", "--diff", "--event-log", str(events))
@@ -99,7 +99,7 @@ def forget() -> int:
     """Remove the host CLIENT, which no longer exists, from the state of the dev stack."""
     client = os.environ.get("CLIENT")
     if not client:
-        raise LabError("name the host: make forget CLIENT=10.0.0.7 (and STACK=prod for another stack than dev)")
+        raise LabError("the client is missing: 'make forget CLIENT=10.0.0.7' (for another stack than dev: STACK=prod)")
     say(forgetting.forget(client, stack.command_line()))
     return 0
 
@@ -115,13 +115,17 @@ def down() -> int:
     if status != 0:
         return status
     if not hosts.remove(hosts.DEV):
-        say(f"Docker keeps {hosts.DEV.name}; 'docker network inspect {hosts.DEV.name}' shows what is in it.")
+        say(f"The network {hosts.DEV.name} is still in use. To see by what: 'docker network inspect {hosts.DEV.name}'.")
     if purge:
         run(["docker", "volume", "rm", "--force", "private-registry-dev-data"])
     shutil.rmtree(STATE, ignore_errors=True)
     if docker.stop():
-        say("The Docker Engine that the lab had started is stopped.")
-    say("All removed." if purge else "All removed but the images pushed; 'make down PURGE=1' removes them too.")
+        say("Stopped the Docker Engine that the lab had started.")
+    say(
+        "Removed everything."
+        if purge
+        else "Removed everything except the pushed images. To remove these too: 'make down PURGE=1'."
+    )
     return 0
 
 

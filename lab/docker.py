@@ -28,7 +28,9 @@ def ensure() -> None:
             chosen.append(f"{_version()}, already running")
             return
         if not debian.can_install():
-            raise LabError("no Docker Engine answers. Start Docker (or set DOCKER_HOST) and run the command again.")
+            raise LabError(
+                "Docker Engine does not answer. Start Docker (or set DOCKER_HOST), and run the command again."
+            )
         debian.install("dockerd", "docker.io", "iptables")
         # From Debian 13 on, the client is a package of its own.
         debian.install("docker", "docker-cli")
@@ -82,6 +84,7 @@ def _start() -> None:
     while not answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
             raise LabError(
-                f"Docker did not start; its log is {_LOG}:\n" + "\n".join(_LOG.read_text().splitlines()[-5:])
+                f"Docker did not start. The last lines of its log, {_LOG}:\n"
+                + "\n".join(_LOG.read_text().splitlines()[-5:])
             )
         time.sleep(0.3)

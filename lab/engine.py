@@ -44,7 +44,7 @@ def pulumi() -> str:
     """
     found = shutil.which("pulumi", path=environment()["PATH"])
     if not found:
-        raise LabError("the Pulumi CLI is missing; 'make up' brings it")
+        raise LabError("the Pulumi CLI is missing; to install it: 'make up'")
     return found
 
 

@@ -91,8 +91,8 @@ def refuse_another_clones(network: Network, state: Path) -> None:
             continue
         names = " ".join(container(network, other) for other in network.hosts)
         raise LabError(
-            f"the lab is up in another clone of this project: {folder or 'an older one, which did not say where'}. "
-            f"There can be one at a time: run 'make down' there first. If that clone is gone, remove its hosts: "
+            f"the lab is up in another clone of this project: {folder or 'an older one, whose folder is not known'}. "
+            f"Only one can be up: run 'make down' there first. If that clone no longer exists, remove its hosts: "
             f"docker rm --force --volumes {names}"
         )
 

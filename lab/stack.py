@@ -44,7 +44,7 @@ def command_line() -> CommandLine:
         LabError: There is none.
     """
     if not exists():
-        raise LabError(f"there is no {STACK} stack here yet; 'make up' creates it")
+        raise LabError(f"there is no {STACK} stack yet; to create it: 'make up'")
     return CommandLine(STACK, PROJECT, pulumi_environment())
 
 
@@ -80,7 +80,7 @@ def _unlock() -> None:
     for lock in (STATE / "backend/.pulumi/locks").rglob("*.json"):
         if not _alive(json.loads(lock.read_text())["pid"]):
             pulumi("cancel", "--yes")
-            say("The run before this one was killed; its lock is taken away.")
+            say("The previous run was killed. Its lock was removed.")
 
 
 def _alive(pid: int) -> bool:

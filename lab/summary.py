@@ -20,12 +20,12 @@ def text() -> str:
     return "\n".join(
         [
             "",
-            f"The registry is up: {outputs['url']} (for the lab's hosts; on this machine at {DEV.gateway})",
+            f"The registry is up: {outputs['url']} (from the lab's hosts; from this machine: {DEV.gateway})",
             "",
-            "Users, where their passwords are, and what they may do",
+            "Users, the files with their passwords, and their access",
             *(f"  {user['name']:<14}{user['passwordFile']:<20}({user['access']})" for user in users),
             "",
-            "Clients, what they trust, and what they proved",
+            "Clients, their CA files, and what was verified",
             *(_client(host, file, outputs["verification"]) for host, file in outputs["clients"].items()),
             "",
             *_certificates(outputs),
@@ -35,12 +35,12 @@ def text() -> str:
             "",
             "Try next",
             f"  docker exec -it {first} sh",
-            "      be on a client that trusts it: docker tag, push, rmi, pull",
+            "      a shell on a client that trusts it: docker tag, push, rmi, pull",
             f"  docker exec -it {stranger} sh",
-            "      be on a host that is not listed: the same fails with x509",
+            "      a shell on a host that is not a client: the same fails with x509",
             "  edit Pulumi.dev.yaml, then: make preview, make up",
             "  make down",
-            "      remove all of it but the images pushed (PURGE=1: them too)",
+            "      remove everything except the pushed images (PURGE=1: these too)",
         ]
     )
 
@@ -51,7 +51,7 @@ def _client(host: str, file: str, proofs: dict[str, str]) -> str:
 
 def _certificates(outputs: Mapping[str, Any]) -> Iterator[str]:
     who = renewed_by(Renewal.read(outputs["renewal"]))
-    yield f"Certificates, how long they last, and who renews the server's: {who}"
+    yield f"Certificates, days left, and who renews the server certificate: {who}"
     now = datetime.now(UTC)
     for name, text in outputs["ends"].items():
         end = datetime.fromisoformat(text)

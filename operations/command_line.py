@@ -116,6 +116,4 @@ def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> Non
     """Let a command be told the stack; by default it is the one that the environment names."""
     known = os.environ.get("PULUMI_STACK")
     is_required = is_needed and not known
-    parser.add_argument(
-        "--stack", default=known, required=is_required, help="the stack; by default that of PULUMI_STACK"
-    )
+    parser.add_argument("--stack", default=known, required=is_required, help="the stack; default: PULUMI_STACK")

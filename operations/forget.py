@@ -32,7 +32,10 @@ def forget(client: str, command_line: CommandLine) -> str:
         raise OperationError(f"stack {stack} has no client {client}; it has {known}")
     written = json.dumps({**exported, "deployment": kept})
     command_line.run("stack", "import", failure=f"the state of stack {stack} could not be written", stdin=written)
-    return f"Stack {stack} knows {client} no more ({len(forgotten)} resources). Take it off the list of clients too."
+    return (
+        f"Client {client} was removed from the state of stack {stack} ({len(forgotten)} resources). Files on the host "
+        "are not changed. Remove it from private-registry:clients too."
+    )
 
 
 def clients(deployment: dict[str, Any]) -> list[str]:
@@ -79,8 +82,10 @@ def _detached(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
 
 def main() -> int:
     """Forget a client and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m operations.forget", description="Forget a client that is gone.")
-    parser.add_argument("client", help="its host, as the list of clients has it")
+    parser = argparse.ArgumentParser(
+        prog="python -m operations.forget", description="Remove a client that no longer exists from the state."
+    )
+    parser.add_argument("client", help="its host, as in private-registry:clients")
     add_stack(parser)
     options = parser.parse_args()
     try:

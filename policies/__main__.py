@@ -32,7 +32,7 @@ _SCHEMA = PolicyConfigSchema(
             "type": "array",
             "items": {"type": "string"},
             "default": list(Stack("").protected),
-            "description": "The names of the stacks whose data has to be protected",
+            "description": "Names of the stacks whose data must be protected",
         }
     }
 )

@@ -78,7 +78,7 @@ class Stack:
 
     name: str
     protected: Sequence[str] = ("prod",)
-    """The names of the stacks whose data has to be protected."""
+    """Names of the stacks whose data must be protected."""
     anonymous_pull: Sequence[str] | None = ()
     """The setting ``anonymousPull``; None where it can't be read."""
 
@@ -163,8 +163,8 @@ def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
     carried = _CARRIED.get(resource.parent)
     if carried is None:
         yield Violation(
-            "this command runs on a client and is neither its trust nor its verification",
-            "Declare it below the registry or the proxy, or add to policies/rules.py what it may carry",
+            "this command runs on a client, but belongs neither to its trust nor to its verification",
+            "Declare it below the registry or the proxy, or allow it in policies/rules.py",
         )
         return
     sent = {key: value for key, value in resource.inputs.items() if key not in _NOT_SENT}
@@ -172,7 +172,7 @@ def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
     yield from _unlike_its_name(commands.files(sent), dict(commands.words(sent)))
     if any(_SECRET.search(text) for text in commands.texts(sent)):
         yield Violation(
-            "a private key or a password's hash goes to a client", "Take it out: clients need certificates alone"
+            "a private key or a password hash is sent to a client", "Remove it: clients need only certificates"
         )
 
 
@@ -184,22 +184,25 @@ def _not_carried(sent: Mapping[str, Any], carried: _Carried) -> Iterator[Violati
     if not {key for key, _ in commands.words(sent)} <= carried.words:
         names.append(f"an argument other than {', '.join(sorted(carried.words))}")
     for name in names:
-        yield Violation(f"{name} goes to a client", "Send it certificates and a hosts entry, and nothing else")
+        yield Violation(f"{name} is sent to a client", "Send only certificates and a hosts entry")
     if commands.starts_otherwise(sent):
-        yield Violation("a line runs on a client as it stands", "Send a script on standard input, by Host.run")
+        yield Violation(
+            "a client runs a line that is not a script of this project", "Send a script on standard input, by Host.run"
+        )
 
 
 def _unlike_its_name(files: Mapping[str, str], words: Mapping[str, str]) -> Iterator[Violation]:
     """Find files that hold something else than they are there for."""
     rest = _CERTIFICATE.sub("", files.get("ca.crt", ""))
     if not all(_BESIDE.fullmatch(line) for line in rest.splitlines()):
-        yield Violation("ca.crt holds something else than certificates", "Leave in it what clients are to trust alone")
+        yield Violation("ca.crt contains something else than certificates", "Keep only the CA certificates in it")
     # A password that somebody chose looks otherwise; this one is good for the verification's repository alone.
     if words.get("user", VERIFICATION_USER) != VERIFICATION_USER or not _MADE_PASSWORD.fullmatch(
         files.get("password", "0" * 64 + "\n")
     ):
         yield Violation(
-            "a user's password goes to a client", f"Verify as the user {VERIFICATION_USER}, whose password is made"
+            "a user's password is sent to a client",
+            f"Verify as the user {VERIFICATION_USER}, which has a generated password",
         )
 
 
@@ -209,14 +212,14 @@ def _registry_asks_who(resource: Resource, stack: Stack) -> Iterator[Violation]:
     files = commands.files(resource.inputs)
     for location in _open_locations(nginx.parsed("nginx.conf", files.get("nginx.conf", ""))):
         yield Violation(
-            f"nginx.conf serves {location} to everybody",
-            "Put 'auth_request /access;' there, and the repositories that everybody may pull into anonymousPull",
+            f"nginx.conf serves {location} without access control",
+            "Add 'auth_request /access;' there. For repositories that need no login, use anonymousPull",
         )
     undeclared = _anonymous(files.get("htpasswd", "")) - set(stack.anonymous_pull or ())
     if undeclared and stack.anonymous_pull is not None:
         yield Violation(
-            f"everybody may pull {', '.join(sorted(undeclared))}",
-            "Name it in the setting private-registry:anonymousPull, or take it out of the users file",
+            f"{', '.join(sorted(undeclared))} can be pulled without a login",
+            "Add it to private-registry:anonymousPull, or remove it from the users file",
         )
 
 
@@ -226,7 +229,7 @@ def _open_locations(conf: Sequence[nginx.Directive]) -> Iterator[str]:
         if not server.block or _is_internal(server):
             continue
         if not _asks(server):
-            yield "all of it"
+            yield "everything"
         for location in nginx.walk(server.block, "location"):
             serves = any(location.values(name) for name in ("proxy_pass", "alias", "root"))
             if (serves and location.values("auth_request") != [("/access",)]) or location.values("satisfy"):
@@ -265,7 +268,7 @@ _PUBLISHED = {PROXY: HTTPS_PORTS, CHALLENGE: HTTP_PORTS}
 def _only_nginx_is_published(resource: Resource, _: Stack) -> Iterator[Violation]:
     if resource.type != CONTAINER:
         return
-    fix = f"Let the proxy publish {HTTPS_PORTS[0]} to {HTTPS_PORTS[-1]}, and reach all else on the internal networks"
+    fix = f"Publish only {HTTPS_PORTS[0]} to {HTTPS_PORTS[-1]} of the proxy, and use the internal networks for all else"
     allowed = _PUBLISHED.get(resource.parent)
     for port in _known_list(resource.inputs.get("ports")):
         internal = port.get("internal") if isinstance(port, Mapping) else UNKNOWN
@@ -298,7 +301,7 @@ def _images_are_pinned(resource: Resource, _: Stack) -> Iterator[Violation]:
     for image in _images(resource):
         if not _DIGEST.fullmatch(image):
             yield Violation(
-                f"the image {image} has no digest", "Name it as IMAGE:TAG@sha256:DIGEST in the setting images"
+                f"the image {image} has no digest", "Set it to IMAGE:TAG@sha256:DIGEST in private-registry:images"
             )
 
 
@@ -307,7 +310,7 @@ def _no_image_is_latest(resource: Resource, _: Stack) -> Iterator[Violation]:
         name, _at, digest = image.partition("@")
         tag = name.rpartition("/")[2].partition(":")[2]
         if tag == "latest" or not (tag or digest):
-            yield Violation(f"the image {image} is whatever is latest", "Name the version, and the digest with it")
+            yield Violation(f"the image {image} has no fixed version", "Set a version and a digest")
 
 
 _PROTOCOLS = {"TLSv1.2", "TLSv1.3"}
@@ -325,15 +328,15 @@ def _tls_is_modern(resource: Resource, _: Stack) -> Iterator[Violation]:
         for protocol in sorted(set(offered) - _PROTOCOLS):
             yield Violation(f"{file} offers {protocol}", fix)
         if file == "nginx.conf" and not offered:
-            yield Violation(f"{file} leaves the versions of TLS to nginx", fix)
+            yield Violation(f"{file} does not set the TLS versions", fix)
         for listen in nginx.walk(conf, "listen"):
             if "ssl" not in listen.words and not _is_own(listen.words[1]):
-                yield Violation(f"{file} listens on {listen.words[1]} without TLS", "Write 'ssl' after the port")
+                yield Violation(f"{file} listens on {listen.words[1]} without TLS", "Add 'ssl' after the port")
 
 
 def _data_is_protected(resource: Resource, stack: Stack) -> Iterator[Violation]:
     if stack.name in stack.protected and _may_hold_images(resource) and not resource.protect:
-        what = "the volume with the images" if resource.type == VOLUME else "what may hold the images"
+        what = "the volume with the images" if resource.type == VOLUME else "a resource that may hold the images"
         yield Violation(
             f"{what} is not protected in the stack {stack.name}",
             "Set private-registry:protect to true and run an update",
@@ -364,7 +367,7 @@ def _unpinned(connection: Any, what: str, path: str) -> Iterator[Violation]:
         return
     if not connection.get("hostKey"):
         yield Violation(
-            f"{what} {_shown(connection.get('host'))} may present any key",
+            f"{what} {_shown(connection.get('host'))} can present any key",
             f"Set its {path}hostKey to what 'cat /etc/ssh/ssh_host_ed25519_key.pub' prints on the host",
         )
     yield from _unpinned(connection.get("proxy"), "the bastion", "bastion.")
@@ -378,7 +381,7 @@ def _unpinned_options(options: Any) -> Iterator[Violation]:
     direct = " ".join(option for option in given if option not in through)
     for what, text in (("the server", direct), *(("the bastion", option) for option in through)):
         if "StrictHostKeyChecking=yes" not in text or "KnownHostsCommand=" not in text:
-            yield Violation(f"{what} may present any key to Docker", "Set hostKey in dockerHostAccess and its bastion")
+            yield Violation(f"{what} can present any key to Docker", "Set hostKey in dockerHostAccess and its bastion")
 
 
 _PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml|secrets")
@@ -405,22 +408,22 @@ def _containers_are_locked_down(resource: Resource, _: Stack) -> Iterator[Violat
     if drops not in (["ALL"], UNKNOWN) or adds not in (None, [], UNKNOWN):
         yield Violation("keeps capabilities", 'Drop them: capabilities drops ["ALL"], without adds')
     if inputs.get("user") is not UNKNOWN and _text(inputs.get("user")).partition(":")[0] in ("", "0", "root"):
-        yield Violation("runs as root", "Give it the user of the settings, UID:GID")
+        yield Violation("runs as root", "Set its user to the UID:GID of the settings")
     if inputs.get("readOnly") not in (True, UNKNOWN):
-        yield Violation("may write to its root file system", "Set read_only=True; /tmp is a tmpfs")
+        yield Violation("can write to its root file system", "Set read_only=True; /tmp is a tmpfs")
     options = inputs.get("securityOpts") or []
     if not any(option in (UNKNOWN, "no-new-privileges:true") for option in (options, *_known_list(options))):
-        yield Violation("may gain privileges", 'Add "no-new-privileges:true" to security_opts')
+        yield Violation("can gain privileges", 'Add "no-new-privileges:true" to security_opts')
     if inputs.get("privileged") is True:
-        yield Violation("is privileged", "Take privileged out")
+        yield Violation("is privileged", "Remove privileged")
 
 
 def _no_registry_is_insecure(resource: Resource, _: Stack) -> Iterator[Violation]:
     for key, value in resource.inputs.items():
         if any("insecure-registr" in text.lower() for text in commands.texts(value)):
             yield Violation(
-                f"{key} speaks of insecure-registries, with which Docker does without TLS",
-                "Take it out: ca.crt in certs.d is what clients need",
+                f"{key} contains insecure-registries, which turns off TLS in Docker",
+                "Remove it: clients need only ca.crt in certs.d",
             )
 
 
@@ -456,8 +459,8 @@ def _server_is_one_host(resources: Sequence[Resource]) -> Iterator[tuple[Resourc
     for one, host in known:
         allowed = {usual[one.registry]} if one.registry else anywhere
         if host not in allowed:
-            what = f"a command of the server's runs on {host}, and most others on {' or '.join(sorted(allowed))}"
-            yield one, Violation(what, "Give it the server as its host")
+            what = f"a command of the server runs on {host}, but most others run on {' or '.join(sorted(allowed))}"
+            yield one, Violation(what, "Set its host to the server")
 
 
 def _host(resource: Resource) -> Any:
@@ -469,31 +472,31 @@ def _host(resource: Resource) -> Any:
 RULES = (
     Rule(
         "no-secret-on-clients",
-        "Clients get certificates and a hosts entry, no key and no password.",
+        "Clients get certificates and a hosts entry, but no key and no password.",
         _clients_get_no_secret,
     ),
     Rule(
-        "registry-asks-who", "Nothing below /v2/ is open to everybody but what anonymousPull names.", _registry_asks_who
+        "registry-asks-who",
+        "Everything below /v2/ needs a login, except the repositories in anonymousPull.",
+        _registry_asks_who,
     ),
     Rule(
         "only-nginx-is-published",
-        "Only the proxy publishes a port, that of HTTPS, and what answers an ACME authority that of HTTP.",
+        "Only the proxy publishes a port (HTTPS), and the container that answers an ACME CA (HTTP).",
         _only_nginx_is_published,
     ),
-    Rule("images-by-digest", "Images are named by digest.", _images_are_pinned),
-    Rule("no-latest", "No image is whatever is latest.", _no_image_is_latest),
-    Rule("modern-tls", "nginx offers TLS 1.2 and newer, and nothing without TLS.", _tls_is_modern),
-    Rule("protected-data", "The images pushed are protected in production.", _data_is_protected, configured=True),
-    Rule(
-        "pinned-host-keys", "Each SSH connection has its host key pinned, that of a bastion too.", _host_keys_are_pinned
-    ),
-    Rule("private-key-files", "Files with secrets have the mode 0600.", _key_files_are_private),
+    Rule("images-by-digest", "Images are pinned by digest.", _images_are_pinned),
+    Rule("no-latest", "No image has no fixed version.", _no_image_is_latest),
+    Rule("modern-tls", "nginx offers only TLS 1.2 and newer.", _tls_is_modern),
+    Rule("protected-data", "The pushed images are protected in production.", _data_is_protected, configured=True),
+    Rule("pinned-host-keys", "Each SSH connection has a pinned host key, also to a bastion.", _host_keys_are_pinned),
+    Rule("private-key-files", "Files with secrets have mode 0600.", _key_files_are_private),
     Rule(
         "locked-down-containers",
-        "Containers have no root, no capability and nothing to write to.",
+        "Containers run without root, without capabilities, and with a read-only root file system.",
         _containers_are_locked_down,
     ),
-    Rule("no-insecure-registries", "No Docker is told to do without TLS.", _no_registry_is_insecure),
+    Rule("no-insecure-registries", "No Docker is configured to work without TLS.", _no_registry_is_insecure),
 )
 
-WHOLE_RULES = (WholeRule("server-is-one-host", "What is for the server stays on the server.", _server_is_one_host),)
+WHOLE_RULES = (WholeRule("server-is-one-host", "Commands of the server run only on the server.", _server_is_one_host),)

@@ -18,8 +18,8 @@ _ASKING = {
 }
 """What a component says -> what that is called: with another one there is another certificate."""
 _PROOFS = {
-    "http-01": "which asks this server on port 80 for the proof",
-    "dns-01": "which looks into the DNS for the proof",
+    "http-01": "which checks the domain on port 80 of this server",
+    "dns-01": "which checks the domain by a record in DNS",
 }
 _RENEWS = "the server renews it by itself from then on"
 
@@ -29,7 +29,7 @@ def request(inputs: Mapping[str, object]) -> str:
     names = inputs.get("names")
     wanted = ", ".join(map(str, names)) if isinstance(names, list) else "the registry"
     provider = f" ({inputs['dnsProvider']})" if inputs.get("dnsProvider") else ""
-    proof = _PROOFS.get(str(inputs.get("challenge")), "which asks for a proof")
+    proof = _PROOFS.get(str(inputs.get("challenge")), "which checks the domain")
     return f"{inputs.get('signer')} is asked in the update for a certificate of {wanted}, {proof}{provider}"
 
 
@@ -38,20 +38,20 @@ def asked(step: Step, preview: Preview) -> Iterator[Impact]:
     old, new = step.old.inputs, step.new.inputs
     changed = [word for key, word in _ASKING.items() if old.get(key) != new.get(key)]
     if step.op == "create":
-        yield Impact(name(preview), request(new), f"if it refuses, nothing that serves changes; {_RENEWS}")
+        yield Impact(name(preview), request(new), f"if it refuses, nginx keeps what it has; {_RENEWS}")
     elif step.op == "update" and changed:
-        effect = f"another {', another '.join(changed)}; if it is refused, the one before is served on"
+        effect = f"another {', another '.join(changed)}; if it is refused, the current certificate stays in use"
         yield Impact(name(preview), request(new), effect)
     elif step.op == "delete":
         change = f"{old.get('signer')} is asked for no certificate any more"
-        yield Impact(name(preview), change, "nobody renews the one that it gave")
+        yield Impact(name(preview), change, "the certificate that it issued is not renewed any more")
 
 
 def challenge(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what is published on port 80."""
     effects = {
-        "create": "published: it answers the authority, and sends all else to HTTPS",
-        "replace": "stopped and started again: for a moment nobody is sent to HTTPS",
+        "create": "published: it answers the CA, and redirects all other requests to HTTPS",
+        "replace": "stopped and started again: for a moment nothing is redirected to HTTPS",
         "delete": "no longer published",
     }
     yield _container(step, preview, "nginx on port 80", effects)
@@ -60,8 +60,8 @@ def challenge(step: Step, preview: Preview) -> Iterator[Impact]:
 def renewal(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the container that renews."""
     effects = {
-        "create": "starts for the first time; it may not listen, and nobody reaches it",
-        "replace": "stopped and started again; what is served stays",
+        "create": "starts for the first time; it does not listen on any port",
+        "replace": "stopped and started again; nginx keeps its certificate",
         "delete": "stopped",
     }
     yield _container(step, preview, "lego, which renews the certificate", effects)
@@ -75,7 +75,7 @@ def store(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the account and the certificates."""
     volume = f"volume {step.old.text('name') or step.new.text('name')}"
     if step.op == "create":
-        effect = "made for the account and the certificates, or taken over with them where it is there already"
+        effect = "created for the account and the certificates; an existing one is reused with its content"
         yield Impact(name(preview), volume, effect)
     elif step.op == "update":
         yield Impact(name(preview), f"{volume}: {', '.join(sorted(step.diffs))}", "the account is kept")

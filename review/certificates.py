@@ -18,17 +18,17 @@ _AUTHORITY_TYPE = ":SelfSignedCert"
 _SERVER_TYPE = ":LocallySignedCert"
 _STACK = "the stack"
 _BY_ITSELF = (
-    "The server renews its certificate by itself; 'python -m operations.expiry' asks it how long the one lasts that it "
-    "serves."
+    "The server renews its certificate by itself. To see how long the current one is valid: "
+    "'python -m operations.expiry'."
 )
 _HOURS = 24
 _SOON = 90
 """Days, in which another authority gets to all clients, however rarely somebody runs an update."""
-_GAINED, _LOST = "clients gain trust in what it signs", "clients lose trust in what it signed"
-_NO_GAP = "clients keep trusting what is served: they trust its authority"
+_GAINED, _LOST = "clients trust what it signs", "clients no longer trust what it signed"
+_NO_GAP = "clients keep trusting the registry: they have its CA"
 _GAP = (
-    "the update fails: no client gives up the authority that signed what is served; make it three updates: add the new "
-    "authority, let it sign, then drop the old one"
+    "the update fails: no client removes the CA that signed the current certificate; use three updates: add the new "
+    "CA, let it sign, then remove the old one"
 )
 
 
@@ -49,14 +49,18 @@ def authority(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say who gains or loses trust with an authority that the stack makes."""
     name = _authority_name(step, preview)
     if step.op == "create":
-        yield Impact(_STACK, f"{name} is made, {_lifetime(step)}", _GAINED)
+        yield Impact(_STACK, f"{name} is created, {_lifetime(step)}", _GAINED)
     elif step.op == "delete" and _is_given_now(step, preview):
-        yield Impact(_STACK, f"{name} goes", "clients keep trusting what it signed: it is given to them besides")
+        yield Impact(
+            _STACK,
+            f"{name} is removed",
+            "clients keep trusting what it signed: they have it by the setting 'authority' too",
+        )
     elif step.op == "delete":
-        yield Impact(_STACK, f"{name} goes", _LOST, disruptive=True)
+        yield Impact(_STACK, f"{name} is removed", _LOST, disruptive=True)
     else:
-        effect = "clients gain trust in the new one, and lose trust in what the old one signed"
-        yield Impact(_STACK, f"{name} is made anew, {_lifetime(step)}", effect, disruptive=True)
+        effect = "clients trust the new one, and no longer trust what the old one signed"
+        yield Impact(_STACK, f"{name} is created again, {_lifetime(step)}", effect, disruptive=True)
 
 
 def server(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -64,16 +68,16 @@ def server(step: Step, preview: Preview) -> Iterator[Impact]:
     if certified(preview).moves:
         return
     if step.op == "create":
-        change = f"a server certificate is made, {_lifetime(step)}, signed by {_signers(step, preview)[1]}"
+        change = f"a server certificate is created, {_lifetime(step)}, signed by {_signers(step, preview)[1]}"
         yield Impact(_STACK, change, "nginx serves it")
     elif step.op == "delete":
-        yield Impact(_STACK, "the server certificate goes", "nothing serves it any more")
+        yield Impact(_STACK, "the server certificate is removed", "nginx does not use it any more")
     elif step.op == "update":
         days = f"its last {_renewal_days(step.new)} days instead of {_renewal_days(step.old)}"
-        yield Impact(_STACK, f"the server certificate is renewed in {days}", "it stays as it is")
+        yield Impact(_STACK, f"the server certificate is renewed in {days}", "it is not changed")
     else:
         gap, gone = has_gap(preview), ", ".join(name_changes(preview)[1])
-        effect = _GAP if gap else f"nobody is served as {gone} any more" if gone else _NO_GAP
+        effect = _GAP if gap else f"clients can no longer use {gone}" if gone else _NO_GAP
         change = f"a new server certificate: {_reason(step, preview)}"
         yield Impact(_STACK, change, effect, disruptive=gap or bool(gone))
 
@@ -82,13 +86,13 @@ def material(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say nothing of a key and a request beside the certificates that they are for."""
     if not any(change.type.endswith((_AUTHORITY_TYPE, _SERVER_TYPE)) for change in preview.changes):
         kind = "a key" if step.type.endswith(":PrivateKey") else "a request"
-        yield Impact(_STACK, f"{kind} of the certificate: {DONE[step.op]}", "the certificate stays as it is")
+        yield Impact(_STACK, f"{kind} of the certificate: {DONE[step.op]}", "the certificate is not changed")
 
 
 def seed(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the secrets that the stack makes up."""
-    effects = {"create": "secrets that the stack makes up come from it", "delete": "no secret comes from it any more"}
-    effect = effects.get(step.op, "all secrets that the stack makes up change")
+    effects = {"create": "generated secrets are derived from it", "delete": "no secret is derived from it any more"}
+    effect = effects.get(step.op, "all generated secrets change")
     yield Impact(_STACK, f"random seed: {DONE[step.op]}", effect, disruptive=step.op == "replace")
 
 
@@ -99,7 +103,7 @@ def days_left(preview: Preview) -> str | None:
         return _BY_ITSELF
     if end := end_of(found.old.served):
         is_replaced = found.moves or found.old.served != found.new.served
-        renewal = "put another one in its place before that"
+        renewal = "replace it before that"
         return None if not found.new.inputs else _left(preview, end, is_replaced, renewal)
     servers = (step for step in preview.steps if step.type.endswith(_SERVER_TYPE))
     # With another source one is made, which has no end yet, and one is deleted.
@@ -116,20 +120,20 @@ def authorities_left(preview: Preview) -> Iterator[str]:
     for name, end in found.old.ends([*_own_kept(found, preview), *found.new.given]).items():
         days = (end - preview.time).days
         if days < _SOON:
-            left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"has ended on {end:%Y-%m-%d}"
-            yield f"For {name}, which clients trust, there has to be another one: it {left}; that takes three updates."
+            left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"expired on {end:%Y-%m-%d}"
+            yield f"{name}, which clients trust, {left}: replace it in three updates (docs/rotate.md)."
 
 
 def _left(preview: Preview, end: datetime, is_replaced: bool, renewal: str) -> str:
     days = (end - preview.time).days
-    left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"has ended on {end:%Y-%m-%d}"
+    left = f"has {days} days left (until {end:%Y-%m-%d})" if days >= 0 else f"expired on {end:%Y-%m-%d}"
     return f"The server certificate {left}; {'this update replaces it' if is_replaced else renewal}."
 
 
 def trust_changes(preview: Preview) -> tuple[list[str], list[str]]:
     """Return which of the stack's own authorities clients gain and lose."""
     changed = _authorities(preview)
-    gained = [f"{_common_name_of(one)}, made by the update" for one in changed if one.op in ("create", "replace")]
+    gained = [f"{_common_name_of(one)}, created by the update" for one in changed if one.op in ("create", "replace")]
     lost = [name for one in changed if one.op != "create" for name in _described(one.old.output("certPem") or "")]
     return gained, lost
 
@@ -170,24 +174,24 @@ def _given(found: Certified, preview: Preview) -> Iterator[Impact]:
     kept = new.fingerprints(new.given) | (set() if found.moves else old.fingerprints(new.own))
     for name, known in new.given.items():
         if known["sha256"] not in before:
-            yield Impact(_STACK, f"{name} is given to clients, {_until(known)}", _GAINED)
+            yield Impact(_STACK, f"{name} is placed on clients, {_until(known)}", _GAINED)
     for name, known in old.given.items():
         if known["sha256"] not in kept:
-            effect = "refused, as this would lose trust in what is served" if has_gap(preview) else _LOST
-            yield Impact(_STACK, f"{name} is no longer given to clients", effect, disruptive=True)
+            effect = "refused: clients would no longer trust the registry" if has_gap(preview) else _LOST
+            yield Impact(_STACK, f"{name} is removed from clients", effect, disruptive=True)
 
 
 def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
     """Say what is served from another source, or is another one that is given."""
     old, new = found.old, found.new
     if not new.inputs:
-        yield Impact(_STACK, "the server certificate goes", "nothing serves it any more")
+        yield Impact(_STACK, "the server certificate is removed", "nginx does not use it any more")
         return
     end = f"{_until(new.served)}, " if new.served else ""
     if not old.inputs and not found.moves:
         # Of one that is asked for more is said.
         if not new.renews_itself:
-            yield Impact(_STACK, f"a server certificate is given, {end}signed by {new.signer}", "nginx serves it")
+            yield Impact(_STACK, f"a server certificate is configured, {end}signed by {new.signer}", "nginx serves it")
         return
     source = f"from {new.source} instead of {old.source}, " if old.source and found.moves else ""
     signer = f"signed by {new.signer}" + (f" instead of {old.signer}" if old.signer not in ("", new.signer) else "")
@@ -198,7 +202,7 @@ def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
 
 def _until(known: Mapping[str, str]) -> str:
     end = end_of(known)
-    return f"until {end:%Y-%m-%d}" if end else "until nobody knows when"
+    return f"until {end:%Y-%m-%d}" if end else "until an unknown date"
 
 
 def _reason(step: Step, preview: Preview) -> str:
@@ -233,7 +237,7 @@ def _has_new_key(step: Step, preview: Preview) -> bool:
 def _another_kind_of_key(found: Certified) -> Iterator[str]:
     old, new = found.old.key_type, found.new.key_type
     if found.is_compared and old != new:
-        yield f"a key of another kind, {new} instead of {old}"
+        yield f"a key of another type, {new} instead of {old}"
 
 
 def _signers(step: Step, preview: Preview) -> tuple[str, str]:
@@ -248,7 +252,7 @@ def _signer(state: State, preview: Preview) -> str:
     if names:
         return names[0].rpartition(", until ")[0]
     made = [_common_name_of(change) for change in _authorities(preview) if change.op in ("create", "replace")]
-    return made[0] if len(made) == 1 else "an authority that the update makes"
+    return made[0] if len(made) == 1 else "a CA that the update creates"
 
 
 def name_changes(preview: Preview) -> tuple[list[str], list[str]]:
@@ -268,8 +272,8 @@ def _names_changed(preview: Preview) -> Iterator[Impact]:
     for name in come:
         yield Impact(_STACK, f"{name} is another name of the registry", "clients log in, push and pull by it too")
     for name in go:
-        effect = "who still uses it gets x509, or no such host"
-        yield Impact(_STACK, f"{name} is no name of the registry any more", effect, disruptive=True)
+        effect = "clients that still use it get x509, or no such host"
+        yield Impact(_STACK, f"{name} is no longer a name of the registry", effect, disruptive=True)
 
 
 def _names(preview: Preview) -> tuple[str, str] | None:
@@ -295,13 +299,13 @@ def _authority_name(step: Step, preview: Preview) -> str:
     """Return what the settings call an authority, or its common name."""
     common_name = _common_name_of(step)
     name = certified(preview).names.get(common_name)
-    return common_name if name is None else f"authority {name}"
+    return common_name if name is None else f"CA {name}"
 
 
 def _common_name_of(step: Step) -> str:
     """Return the name that stands in an authority, also in one that is not made yet."""
     subject = step.new.inputs.get("subject") or step.old.inputs.get("subject") or {}
-    return str(subject.get("commonName") or "an authority")
+    return str(subject.get("commonName") or "a CA")
 
 
 def _is_given_now(step: Step, preview: Preview) -> bool:

@@ -94,7 +94,7 @@ class Side:
 
     def shown(self, authority: str) -> str:
         """Return an authority's name as it is shown."""
-        return f"authority {authority}" if authority in self.own else authority
+        return f"CA {authority}" if authority in self.own else authority
 
     def _mapping(self, key: str) -> Mapping[str, Any]:
         value = self.inputs.get(key)

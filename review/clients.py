@@ -16,7 +16,7 @@ TRUST, VERIFICATION = ":ClientTrust", ":Verification"
 _FILES = ":HostFiles"
 _DOCKER, _HOSTS = "docker", "hosts"
 """Kinds of the commands below a client's trust: of a state that names none, and that of the hosts entry alone."""
-_UNDONE = "trust gained, and lost again at the end; instead take it off the list, update, and list it again"
+_UNDONE = "trust gained, and lost again at the end; instead remove it from the list, update, and add it again"
 _PROOF = "login, push and pull"
 
 
@@ -64,7 +64,7 @@ def trust(step: Step, preview: Preview) -> Iterator[Impact]:
     elif component.old.inputs:
         yield from _update(step, component, preview)
     else:
-        yield Impact(host, f"written again: {new}", "the state does not say what it trusted before this update")
+        yield Impact(host, f"written again: {new}", "the state does not contain what it trusted before this update")
 
 
 def verification(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -74,9 +74,9 @@ def verification(step: Step, preview: Preview) -> Iterator[Impact]:
         return
     host = host_of(component)
     if step.op != "delete":
-        yield Impact(host, _proven(step, component), "proved" if step.op == "create" else "proved again")
+        yield Impact(host, _proven(step, component), "verified" if step.op == "create" else "verified again")
     elif not _is_taken_off(host, preview):
-        yield Impact(host, _proven(step, component), "no longer proved")
+        yield Impact(host, _proven(step, component), "no longer verified")
 
 
 def component(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -85,7 +85,7 @@ def component(step: Step, preview: Preview) -> Iterator[Impact]:
         return
     changes = {
         "create": ("on the list", "nothing is placed there"),
-        "update": ("what the state says of it", "nothing on it changes"),
+        "update": ("its entry in the state", "nothing on it changes"),
         "delete": ("off the list", "nothing was placed there"),
     }
     if found := changes.get(step.op):
@@ -117,23 +117,23 @@ def _update(step: Step, component: Step, preview: Preview) -> Iterator[Impact]:
     if changed:
         gained, lost = authority_changes(component, preview)
         parts = [f"trust gained in {', '.join(gained)}"] if gained else []
-        losing = "refused, as this would lose trust in" if has_gap(preview) else "trust lost in"
+        losing = "refused: this client would lose trust in" if has_gap(preview) else "trust lost in"
         parts += [f"{losing} {', '.join(lost)}"] if lost else []
-        effect = "; ".join(parts) or "trust in the same authorities"
+        effect = "; ".join(parts) or "trust in the same CAs"
         yield Impact(host, ", ".join(changed), effect, disruptive=bool(lost))
     if old.entry != new.entry:
         yield _entry_change(host, old.entry, new.entry)
     elif new.link and new.link != old.link:
-        yield Impact(host, f"placed: {new.link}, a link", "trust gained under this name too")
+        yield Impact(host, f"placed: {new.link}, a link", "trust gained for this name too")
     elif come or go:
         return
     elif not changed and {"stdin", "create"} <= step.diffs:
         # The component says what the update before was to place, also where that failed.
-        yield Impact(host, f"written again: {new}", "trust as it was declared before")
+        yield Impact(host, f"written again: {new}", "trust as configured before")
     elif not changed and "stdin" in step.diffs:
         yield Impact(host, "written again with the same content", "trust kept")
     elif not changed:
-        yield Impact(host, "nothing but the way to it", "trust kept")
+        yield Impact(host, "only how it is reached", "trust kept")
 
 
 def _other_names(component: Step, placed: str, gone: list[str]) -> Impact:
@@ -153,7 +153,7 @@ def _names(state: State) -> list[str]:
 
 def _entry_change(host: str, old: str, new: str) -> Impact:
     change = f"{old or 'none'} → {new or 'none'}" if old != new else f"{new}, on another line"
-    return Impact(host, f"hosts entry: {change}", "the registry is found there")
+    return Impact(host, f"hosts entry: {change}", "the registry's name resolves to it")
 
 
 def _is_taken_off(host: str, preview: Preview) -> bool:

@@ -43,7 +43,7 @@ def comment(stacks: Sequence[Stack], next_: str) -> str:
         next_: Where to see what runs when this is merged.
     """
     order = ", then ".join(f"`{stack.name}`" for stack in stacks)
-    tail = f"After the merge, {order}: each waits for an approval, [here]({next_})."
+    tail = f"After the merge, the update runs for {order}. Each waits for an approval [here]({next_})."
     share = (LIMIT - len(MARK) - len(tail)) // max(1, len(stacks))
     return "\n\n".join([MARK, *(_section(stack, share) for stack in stacks), tail]) + "\n"
 
@@ -59,7 +59,7 @@ def read(folder: Path) -> list[Stack]:
 
 def _files(place: Path) -> tuple[str, str]:
     review, diff = (place / name for name in ("review.md", "diff.txt"))
-    lost = "**The preview left no review; the log of the run tells why.**"
+    lost = "**The preview left no review. The log of the run shows why.**"
     return (review.read_text() if review.exists() else lost), (diff.read_text() if diff.exists() else "")
 
 
@@ -74,7 +74,7 @@ def _folded(diff: str, size: int) -> str:
     body = plain(diff).strip().replace("```", "'''")
     if not body:
         return ""
-    before = "\n\n<details><summary>All that the engine says</summary>\n\n```diff\n"
+    before = "\n\n<details><summary>The whole preview of Pulumi</summary>\n\n```diff\n"
     after = "\n```\n\n</details>"
     return f"{before}{_cut(body, size - len(before) - len(after))}{after}"
 

@@ -49,4 +49,4 @@ def _authorities(preview: Preview) -> Iterator[FileDifference]:
             hosts.setdefault(lines, []).append(host_of(component))
     for lines, found in hosts.items():
         if lines:
-            yield FileDifference(f"ca.crt, its authorities ({named(found)})", lines)
+            yield FileDifference(f"ca.crt, its CA certificates ({named(found)})", lines)

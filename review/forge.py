@@ -201,7 +201,7 @@ def asking() -> Iterator[None]:
     except gitlab.GitlabError as error:
         raise ForgeError(_refused("GitLab", error.response_code, error.error_message)) from None
     except requests.RequestException as error:
-        raise ForgeError(f"the host of the repository does not answer: {error}") from None
+        raise ForgeError(f"the Git host does not answer: {error}") from None
 
 
 def known(env: Mapping[str, str], name: str) -> str:
@@ -211,12 +211,12 @@ def known(env: Mapping[str, str], name: str) -> str:
         ForgeError: It is missing.
     """
     if not env.get(name):
-        raise ForgeError(f"{name} is not set; docs/pull-requests.md says what a job needs")
+        raise ForgeError(f"{name} is not set; docs/pull-requests.md lists what a job needs")
     return env[name]
 
 
 def _refused(host: str, status: int | None, message: object) -> str:
-    return f"{host} refuses it: {status} {message}; may the token write there?"
+    return f"{host} refuses: {status} {message}. Check that the token can write there."
 
 
 def _authorities(env: Mapping[str, str]) -> str | bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DONE = {"create": "made", "update": "changed", "replace": "made anew", "delete": "removed"}
+DONE = {"create": "created", "update": "changed", "replace": "created again", "delete": "removed"}
 """What the engine does -> how it is said of a thing that has no words of its own."""
 _NAMED = 3
 """How many are named of a group."""

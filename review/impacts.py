@@ -109,5 +109,5 @@ def _place(step: Step) -> int:
 def _plain(step: Step, preview: Preview) -> Iterable[Impact]:
     """Return the row of a step of which nothing is known here: none is dropped."""
     if step.op == "delete-replaced":
-        return [Impact("the stack", f"resource {step.name}", "the rest of an earlier update is taken away")]
-    return [Impact("the stack", f"resource {step.name}: {step.op}", "see the engine's preview of it")]
+        return [Impact("the stack", f"resource {step.name}", "left over from an earlier update; removed")]
+    return [Impact("the stack", f"resource {step.name}: {step.op}", "see Pulumi's own preview")]

@@ -62,7 +62,7 @@ def main() -> int:
     commands.add_parser("comment").add_argument("file", type=Path, help="the text, as Markdown")
     to_issue = commands.add_parser("issue")
     to_issue.add_argument("title")
-    to_issue.add_argument("file", type=Path, help="the text, as Markdown; empty where all is well")
+    to_issue.add_argument("file", type=Path, help="the text, as Markdown; empty if there is nothing to report")
     arguments = parser.parse_args()
     try:
         text, where = arguments.file.read_text(), forge(os.environ)

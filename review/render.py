@@ -12,13 +12,13 @@ from review.files import file_differences
 from review.impact import Impact, named, of_registry
 from review.impacts import belonging, impacts
 
-_HEADINGS = ("host", "what changes", "what follows")
-_NOTHING = "Nothing changes: what is there is what the configuration says."
-_FAILED = "The preview failed; nothing was changed, and what it would have changed is not known."
-_UNFORESEEN = "Mend what the message names and run the preview again; docs/troubleshooting.md has the known failures."
+_HEADINGS = ("host", "what changes", "effect")
+_NOTHING = "Nothing changes: the stack is as configured."
+_FAILED = "The preview failed. Nothing was changed. What the update would change is not known."
+_UNFORESEEN = "Fix what the message names, and run the preview again. Search docs/troubleshooting.md for the message."
 _HOST_WIDTH = 24
-_REFUSED = "The rules of this project refuse this; no update will be made of it."
-_MEND = "Mend what is named; docs/policies.md says what each rule is for."
+_REFUSED = "The policies of this project refuse this change. No update will run."
+_MEND = "Fix what is named above. docs/policies.md explains each rule."
 _MARK = "! "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -38,7 +38,7 @@ def text(preview: Preview, width: int = 120) -> str:
         errors = (textwrap.indent(error, "  ") for error in _errors(preview))
         return "\n".join([*refusal, "\n\n".join([_FAILED, *errors, _advice(preview)])])
     rows = _rows(impacts(preview))
-    table = ["What follows from this", "", *_text_table(rows, width)] if rows else [_NOTHING]
+    table = ["Effects of this change", "", *_text_table(rows, width)] if rows else [_NOTHING]
     return "\n".join([*refusal, *table, *_text_files(preview), "", *_closing(preview, rows)])
 
 
@@ -50,7 +50,7 @@ def markdown(preview: Preview) -> str:
         blocks = (line for error in _errors(preview) for line in ["", *_fenced("", error.splitlines())])
         return "\n".join([*refusal, f"**{_FAILED}**", *blocks, "", _advice(preview)])
     rows = _rows(impacts(preview))
-    table = ["### What follows from this", "", *_markdown_table(rows)] if rows else [_NOTHING]
+    table = ["### Effects of this change", "", *_markdown_table(rows)] if rows else [_NOTHING]
     files = [
         line
         for file in file_differences(preview)
@@ -77,12 +77,12 @@ def _closing(preview: Preview, rows: Sequence[Row]) -> Iterator[str]:
             yield of_registry(name, one)
     if rows:
         more = belonging(preview)
-        told = f" Changes that belong to the rows above: {more}." if more else ""
-        yield f"Resources that stay as they are: {preview.unchanged}.{told}"
+        told = f" Other changes that belong to the rows above: {more}." if more else ""
+        yield f"Unchanged resources: {preview.unchanged}.{told}"
 
 
 def _errors(preview: Preview) -> tuple[str, ...]:
-    return tuple(map(plain, preview.errors)) or ("The engine ended without saying why; see what it printed.",)
+    return tuple(map(plain, preview.errors)) or ("Pulumi ended without a reason. See its output.",)
 
 
 def _violations(preview: Preview) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _violations(preview: Preview) -> Iterator[str]:
 
 def _advice(preview: Preview) -> str:
     problems = filter(None, map(problem_of, preview.errors))
-    return next((problem.advice for problem in problems), _UNFORESEEN)
+    return next((problem.advice() for problem in problems), _UNFORESEEN)
 
 
 def _text_table(rows: Sequence[Row], width: int) -> Iterator[str]:

@@ -16,24 +16,24 @@ _PROGRAMS = {"Login": "nginx that checks passwords", "Proxy": "nginx", "Registry
 _BUNDLES = {
     "tls": (
         "nginx's certificate",
-        "once all clients trust it nginx reloads with it; no request is dropped",
+        "once all clients trust it, nginx reloads with it; no interruption",
     ),
-    "users": ("the users file", "nginx reads them at the next request; nothing reloads"),
+    "users": ("the users file", "nginx reads it at the next request; no reload"),
     "site": (
         "nginx's configuration",
-        "nginx reloads with the new configuration; no request is dropped",
+        "nginx reloads with the new configuration; no interruption",
     ),
     "config": ("the registry's configuration", "the registry reads it when it starts"),
-    "renewal": ("the settings of the renewal", "lego gets a certificate with them first, or they are not used"),
-    "challenge": ("the configuration of nginx on port 80", "that nginx reads it when it starts"),
+    "renewal": ("the settings of the renewal", "used only if lego gets a certificate with them"),
+    "challenge": ("the configuration of nginx on port 80", "this nginx reads it when it starts"),
 }
 """Files that change together -> what they are, and who reads them when."""
-_OTHER_BUNDLE = ("files", "they are read by what they are for")
+_OTHER_BUNDLE = ("files", "read by the program that they are for")
 _NEW_CERTIFICATE = {
-    "create": "nginx serves nobody before all clients trust it",
-    "replace": "nginx starts without it, and serves again once it is there",
+    "create": "nginx listens only after all clients trust it",
+    "replace": "nginx starts without it, and listens again once it is there",
 }
-_KEPT = "nginx keeps the one it has, since the clients refuse"
+_KEPT = "nginx keeps the current one, since the clients refuse"
 _FILES, _HERE = ":ReleasedFiles", "localhost"
 CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER, _IMAGE = ":Container", ":RemoteImage"
@@ -61,7 +61,7 @@ def bundle(step: Step, preview: Preview) -> Iterator[Impact]:
     if step.op == "create":
         yield Impact(host, f"{what}: placed in {new}", effect)
     elif step.op == "delete":
-        yield Impact(host, f"{what}: removed from {old}", "nobody reads it any more")
+        yield Impact(host, f"{what}: removed from {old}", "no longer used")
     elif step.op == "replace":
         yield Impact(host, f"{what}: moves from {old} to {new}", effect)
     elif kind == "users" and users_changed(preview):
@@ -75,10 +75,10 @@ def bundle(step: Step, preview: Preview) -> Iterator[Impact]:
 def registry(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how the registry's container changes."""
     proxy = preview.find(_CONTAINER, "Proxy")
-    served = "" if proxy and proxy.op in ("create", "replace") else "; no request is dropped"
+    served = "" if proxy and proxy.op in ("create", "replace") else "; no interruption"
     effects = {
-        "replace": f"the new one starts beside the old one, nginx moves over, then the old one ends{served}",
-        "delete": "stopped; nobody pushes or pulls any more",
+        "replace": f"the new one starts beside the old one, nginx switches to it, then the old one is removed{served}",
+        "delete": "stopped; push and pull are no longer possible",
     }
     yield _container(step, preview, "registry", effects, disruptive={"delete"})
 
@@ -86,8 +86,8 @@ def registry(step: Step, preview: Preview) -> Iterator[Impact]:
 def proxy(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how nginx's container changes."""
     effects = {
-        "replace": "stopped and started again: nobody is served for some seconds",
-        "delete": "stopped; nobody is served any more",
+        "replace": "stopped and started again: the registry is unavailable for some seconds",
+        "delete": "stopped; the registry is unavailable",
     }
     yield _container(step, preview, "nginx", effects, disruptive={"replace", "delete"})
 
@@ -95,8 +95,8 @@ def proxy(step: Step, preview: Preview) -> Iterator[Impact]:
 def login(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how the container that checks passwords changes."""
     effects = {
-        "replace": "stopped and started again: whoever is not remembered waits for some seconds",
-        "delete": "stopped; nobody can log in any more",
+        "replace": "stopped and started again: logins that are not cached wait for some seconds",
+        "delete": "stopped; login is no longer possible",
     }
     yield _container(step, preview, "nginx that checks passwords", effects, disruptive={"delete"})
 
@@ -117,22 +117,22 @@ def volume(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what becomes of the images pushed."""
     host, volume = name(preview), f"volume {step.old.text('name') or step.new.text('name')}"
     if step.op == "create":
-        yield Impact(host, volume, "made, or taken over with its images where it is there already")
+        yield Impact(host, volume, "created; an existing one is reused with its images")
     elif step.op == "update":
-        yield Impact(host, f"{volume}: {', '.join(sorted(step.diffs))}", "the images pushed are kept")
+        yield Impact(host, f"{volume}: {', '.join(sorted(step.diffs))}", "the pushed images are kept")
     elif step.old.retained:
-        yield Impact(host, f"{volume}: leaves the stack", "kept, with all the images pushed")
+        yield Impact(host, f"{volume}: leaves the stack", "kept, with all pushed images")
     else:
-        yield Impact(host, f"{volume}: deleted", "ALL IMAGES PUSHED ARE DELETED", disruptive=True)
+        yield Impact(host, f"{volume}: deleted", "ALL PUSHED IMAGES ARE DELETED", disruptive=True)
 
 
 def retention(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what a later destroy does with the images pushed, if that changes; the engine shows no change for it."""
     host, destroy = name(preview), "after this update a destroy"
     if step.old.retained and not step.new.retained:
-        yield Impact(host, "deleteData is on", f"{destroy} deletes all the images pushed", disruptive=True)
+        yield Impact(host, "deleteData is on", f"{destroy} deletes all pushed images", disruptive=True)
     elif step.new.retained and not step.old.retained:
-        yield Impact(host, "deleteData is off", f"{destroy} keeps the images pushed")
+        yield Impact(host, "deleteData is off", f"{destroy} keeps the pushed images")
 
 
 def network(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -146,7 +146,7 @@ def check(step: Step, preview: Preview) -> Iterator[Impact]:
     container = _container_of(preview, step)
     if step.op != "delete" and (container is None or container.op == "same"):
         change = f"what {_PROGRAMS[_part(step)]} needs"
-        yield Impact(name(preview), change, "the server sees to it again; nothing else changes")
+        yield Impact(name(preview), change, "checked again on the server; nothing else changes")
 
 
 def later_addresses(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -156,12 +156,12 @@ def later_addresses(step: Step, preview: Preview) -> Iterator[Impact]:
     if new and not old:
         yield Impact(name(preview), change, "Docker can listen on bindAddress before the server has it")
     elif old and not new:
-        yield Impact(name(preview), change, "taken back, unless somebody else set it too")
+        yield Impact(name(preview), change, "reset, unless it is also set elsewhere")
 
 
 def provider(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how the way to the server's Docker changes."""
-    yield Impact(name(preview), f"the way to its Docker: {DONE[step.op]}", "nothing on the server changes by that")
+    yield Impact(name(preview), f"how its Docker is reached: {DONE[step.op]}", "nothing on the server changes")
 
 
 def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, str], disruptive: Set[str]) -> Impact:

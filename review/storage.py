@@ -14,12 +14,12 @@ def images(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say where the images lie, and what becomes of them when that is another place."""
     old, new = _place(step.old) or _unsaid(step, preview), _place(step.new)
     if old and new and old != new:
-        lost = f"images that lie in the {old} alone can't be pulled any more: copy them first (docs/storage.md)"
+        lost = f"images that are only in the {old} can't be pulled any more: copy them first (docs/storage.md)"
         yield Impact(_STACK, f"images: from the {old} to the {new}", lost, disruptive=True)
     elif new and not old and _is_outside(step.new):
-        yield Impact(_STACK, f"images: in the {new}", "those that are there already can be pulled too")
+        yield Impact(_STACK, f"images: in the {new}", "images that are there already can be pulled too")
     elif step.op == "delete" and old and _is_outside(step.old):
-        yield Impact(_STACK, f"images: in the {old}", "kept as it is, with all the images pushed")
+        yield Impact(_STACK, f"images: in the {old}", "not changed, with all pushed images")
 
 
 def keys(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -28,7 +28,7 @@ def keys(step: Step, preview: Preview) -> Iterator[Impact]:
     old, place = (_place(registry.old), _place(registry.new)) if registry else (None, None)
     is_there = place is not None and old in (None, place)
     if step.op == "update" and step.old.text("keys") != step.new.text("keys") and is_there:
-        yield Impact(_STACK, f"images: other keys for the {place}", "tried before a registry goes live with it")
+        yield Impact(_STACK, f"images: new access keys for the {place}", "tested before the registry uses them")
 
 
 def cache(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -36,11 +36,11 @@ def cache(step: Step, preview: Preview) -> Iterator[Impact]:
     host, size = name(preview), "layers that nginx keeps on the server's disk"
     old, new = (f"at most {state.number('gib')} GiB" for state in (step.old, step.new))
     if step.op == "create":
-        yield Impact(host, f"{size}: {new}", "the first pull of a layer comes from where the images are")
+        yield Impact(host, f"{size}: {new}", "the first pull of a layer is read from the bucket")
     elif step.op == "delete":
-        yield Impact(host, f"{size}: deleted", "copies alone: no image is lost")
+        yield Impact(host, f"{size}: deleted", "only copies: no image is lost")
     elif old != new:
-        yield Impact(host, f"{size}: {old} → {new}", "those that nobody pulled for long go first")
+        yield Impact(host, f"{size}: {old} → {new}", "the least recently pulled are removed first")
 
 
 def _said(registry: State) -> Mapping[str, Any]:

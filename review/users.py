@@ -27,7 +27,7 @@ def users(step: Step, preview: Preview) -> Iterator[Impact]:
     if step.op == "create":
         names = sorted(_users(step.new))
         if names:
-            yield Impact(_STACK, _who(names), "may log in")
+            yield Impact(_STACK, _who(names), "can log in")
     elif step.op == "update":
         groups: dict[_Change, list[str]] = {}
         for name in sorted({*_users(step.old), *_users(step.new)}):
@@ -51,7 +51,7 @@ def _who(names: Sequence[str]) -> str:
 def _changes(name: str, step: Step) -> Iterator[_Change]:
     old, new = _users(step.old).get(name), _users(step.new).get(name)
     if old is None and new is not None:
-        yield _Change(f"added, {_rights(new)}", f"may log in {_NEXT}")
+        yield _Change(f"added, {_rights(new)}", f"can log in {_NEXT}")
     elif new is None:
         yield _Change("removed", f"can't log in {_NEXT}", disruptive=True)
     elif old is not None:
@@ -62,8 +62,8 @@ def _changes(name: str, step: Step) -> Iterator[_Change]:
 
 def _changed_rights(old: Mapping[str, Any], new: Mapping[str, Any]) -> _Change:
     gained, lost = _missing(new, old), _missing(old, new)
-    effects = [*([f"may now {gained}"] if gained else []), *([f"may no longer {lost}"] if lost else [])]
-    return _Change(f"{_rights(old)} → {_rights(new)}", "; ".join(effects) or "may do the same", disruptive=bool(lost))
+    effects = [*([f"can now {gained}"] if gained else []), *([f"can no longer {lost}"] if lost else [])]
+    return _Change(f"{_rights(old)} → {_rights(new)}", "; ".join(effects) or "same access", disruptive=bool(lost))
 
 
 def _changed_passwords(old: Sequence[str], new: Sequence[str]) -> Iterator[_Change]:
@@ -72,12 +72,12 @@ def _changed_passwords(old: Sequence[str], new: Sequence[str]) -> Iterator[_Chan
         return
     if old[0] == new[0]:
         lost = any(digest not in new for digest in old)
-        effect = "whoever still has it can't log in" if lost else "accepted too"
-        yield _Change("the previous password goes" if lost else "a previous password", effect, disruptive=lost)
+        effect = "clients that still use it can't log in" if lost else "accepted too"
+        yield _Change("the previous password is removed" if lost else "a previous password", effect, disruptive=lost)
     elif old[0] in new:
-        yield _Change("a new password", "the one before is accepted too")
+        yield _Change("a new password", "the previous one is accepted too")
     else:
-        yield _Change("a new password", f"the one before is refused {_NEXT}", disruptive=True)
+        yield _Change("a new password", f"the previous one is refused {_NEXT}", disruptive=True)
 
 
 def _anonymous(step: Step) -> Iterator[Impact]:

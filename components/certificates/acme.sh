@@ -18,7 +18,7 @@ try_staged() {
 		--mount "type=bind,source=$challenges,target=/srv/challenges" \
 		--mount "type=bind,source=$directory/releases/$release,target=/etc/private-registry/current,readonly" \
 		--entrypoint sh "$image" /etc/private-registry/current/renewal.sh first 2>&1) ||
-		fail "no certificate from $asked, and what was served before is served on: $(reason)"
+		fail "no certificate from $asked, the current one stays in use: $(reason)"
 }
 
 # Prints what the authority said, without the time before each line and what went well.

@@ -275,7 +275,7 @@ check() {
 	[ ! -e /tmp/note ] || read -r due end life failures < /tmp/note
 	due=${due#*=} end=${end#*=} life=${life#*=} failures=${failures#*=}
 	if [ $(($(uptime) - due)) -gt 900 ]; then
-		printf 'the renewal does not go on\n'
+		printf 'the renewal has stopped\n'
 	elif [ $((end - $(now))) -lt $((life / 5)) ]; then
 		printf 'less than a fifth of the life is left, after %s attempts to renew it\n' "$failures"
 	else

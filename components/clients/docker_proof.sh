@@ -20,7 +20,7 @@ run() {
 fail_at_docker() {
 	said=$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)
 	without=$(docker info --format '{{.NoProxy}}' 2> /dev/null) || true
-	if is_proxied; then said="$said; this client's Docker asks a proxy for $host (its No Proxy: ${without:-none})"; fi
+	if is_proxied; then said="$said; Docker on this client uses a proxy for $host (its No Proxy: ${without:-none})"; fi
 	fail "$said"
 }
 
@@ -38,27 +38,27 @@ is_proxied() {
 }
 
 check_tools() {
-	step='docker and curl are there'
+	step='docker and curl are installed'
 	check_curl
 	command -v docker > /dev/null || fail "docker is not installed on this client"
 	run docker version --format '{{.Server.Version}}'
 }
 
 check_tls() {
-	step='TLS with the distributed authority'
-	[ -n "$authority" ] || step='TLS with the authorities of the system'
+	step='TLS with ca.crt'
+	[ -n "$authority" ] || step='TLS with the CAs of the system'
 	check_trust
 	[ -z "$authority" ] || check_distrust
 	check_refusal
 }
 
 check_distrust() {
-	step='no TLS without the distributed authority'
+	step='TLS is refused without ca.crt'
 	status=0
 	output=$(status_of "https://$registry/v2/") || status=$?
 	# 60 is for a certificate that no known authority signed.
 	[ "$status" = 60 ] || is_in_the_store ||
-		fail "curl ended with $status instead of 60, status $output; is the authority in the system's store too?"
+		fail "curl ended with status $status instead of 60 (HTTP status $output); is the CA in the system's trust store too?"
 }
 
 # A registry of ours may have put it there, this one or another.
@@ -114,7 +114,7 @@ check_round_trip() {
 	# Not by the tag: another client may have pushed in between, in the other form that Docker knows.
 	pulled=$name@$pushed
 	run docker image pull "$pulled"
-	step='the digest pulled is the digest pushed'
+	step='the pulled digest is the pushed digest'
 	digest=$(digest_of "$pulled")
 	[ "$pushed" = "$digest" ] || fail "pushed $pushed, pulled $digest"
 }

@@ -29,17 +29,17 @@ knows() {
 keep_trust() {
 	[ -n "$registry" ] && [ -e "$1" ] && drops_an_authority "$1" || return 0
 	command -v curl > /dev/null ||
-		fail "an authority can't be dropped: without curl on this client nobody knows what $registry serves"
+		fail "CA not removed: curl is not installed on this client, so it can't check the certificate of $registry"
 	[ -n "$scratch" ] || scratch=$(mktemp -d)
 	mkdir "$scratch/none"
 	payload ca.crt > "$scratch/ca.crt"
 	knows "$scratch/ca.crt" && return 0
 	refused=$said
 	knows "$1" &&
-		fail "an authority can't be dropped: what $registry serves is not signed by any of those that stay ($refused)"
+		fail "CA not removed: the certificate of $registry is not signed by any of the remaining CAs ($refused)"
 	case $status in
 	# Nothing listens, no handshake, not trusted.
-	7 | 35 | 60) say "$registry was not trusted before either ($said)" ;;
-	*) fail "an authority can't be dropped: nobody knows what $registry serves ($said)" ;;
+	7 | 35 | 60) say "this client did not trust $registry before this update either ($said)" ;;
+	*) fail "CA not removed: this client can't read the certificate of $registry ($said)" ;;
 	esac
 }

@@ -46,5 +46,5 @@ check_trust() {
 check_refusal() {
 	step='401 without a login'
 	output=$(trusting "https://$registry/v2/")
-	[ "$output" = 401 ] || fail "status $output instead of 401"
+	[ "$output" = 401 ] || fail "HTTP status $output instead of 401"
 }

@@ -19,7 +19,7 @@ find_store() {
 		bundle=$root/var/lib/ca-certificates/ca-bundle.pem
 		[ -d "$anchors" ] || debian_store
 	else
-		fail "this client has neither update-ca-certificates nor update-ca-trust, so nobody knows its trust store"
+		fail "this client has neither update-ca-certificates nor update-ca-trust, so its trust store is unknown"
 	fi
 }
 
@@ -35,13 +35,13 @@ debian_store() {
 # Two registries may be placed at once, and no such program minds another one. A killed update may still be at work: it
 # holds the lock as long as one of its processes is there.
 take_turn() {
-	command -v flock > /dev/null || fail "flock is missing: install util-linux"
+	command -v flock > /dev/null || fail "flock is not installed: install the package util-linux"
 	[ -d "$anchors" ] || (umask 022 && mkdir -p "$anchors")
 	exec 9< "$anchors"
 	waited=0
 	until flock -n 9; do
 		waited=$((waited + 1))
-		[ "$waited" -lt 120 ] || fail "another update still works on $anchors: wait for it, or end it"
+		[ "$waited" -lt 120 ] || fail "another update is still changing $anchors: wait until it ends, or stop it"
 		sleep 1
 	done
 }
@@ -109,8 +109,8 @@ refuse_strangers() {
 		file=$(file_of "$line")
 		[ -e "$file" ] || continue
 		is_same "$line" "$file" ||
-			fail "$file exists with other content and was not written by this stack; it was left as it is"
-		say "$file was there with this content and is taken over"
+			fail "$file exists with other content and was not written by this stack; it was not changed"
+		say "$file existed with this content; the stack manages it from now on"
 	done
 }
 
@@ -174,7 +174,7 @@ links_to() {
 # Java's store is one: a hook reads what comes and goes (https://manpages.debian.org/update-ca-certificates).
 tell_hooks() {
 	for hook in $(run-parts --test "$root/etc/ca-certificates/update.d" 2> /dev/null); do
-		printf '%s\n' "$1" | "$hook" > /dev/null 2>&1 || say "$hook ended with an error"
+		printf '%s\n' "$1" | "$hook" > /dev/null 2>&1 || say "$hook failed"
 	done
 }
 
@@ -199,7 +199,7 @@ delete() {
 		if is_ours "$file"; then
 			take_away "$file"
 		else
-			say "$file has other content than this stack wrote and was left"
+			say "$file has content that this stack did not write, and was not removed"
 		fi
 	done
 	refresh ''
@@ -214,13 +214,13 @@ look() {
 		elif ! is_same "$line" "$file"; then
 			say "$file has other content"
 		elif ! holds "$line"; then
-			say "$bundle has lost what is in $file"
+			say "$bundle does not contain the certificate in $file"
 		elif [ "0$(stat -c %a "$file")" != "$mode" ]; then
 			say "$file has mode $(stat -c %a "$file") instead of $mode"
 		fi
 	done
 	for file in $(named_ours); do
-		is_wanted "$file" || say "$file is there and was to go"
+		is_wanted "$file" || say "$file still exists, and should have been removed"
 	done
 }
 

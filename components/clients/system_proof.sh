@@ -7,7 +7,7 @@ trusting() {
 }
 
 check_name() {
-	step="TLS by the system's store"
+	step="TLS with the system's trust store"
 	check_trust
 	check_refusal
 }

@@ -13,7 +13,7 @@ main() {
 		sleep 1
 	done
 	state=$(docker container inspect --format '{{.State.Status}}, {{.State.Health.Status}}' "$container")
-	printf '%s: container %s did not get healthy (%s). Its last words:\n' "$(uname -n)" "$container" "$state" >&2
+	printf '%s: container %s did not become healthy (%s). Last lines of its log:\n' "$(uname -n)" "$container" "$state" >&2
 	docker container logs --tail 5 "$container" >&2
 	return 1
 }

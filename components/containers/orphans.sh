@@ -19,7 +19,7 @@ main() {
 	elif [ "$kind" = volume ] && [ -n "$stack" ] && [ "$(label stack)" = "$stack" ]; then
 		return 0
 	else
-		fail "a $kind named $name is there and was not made by this stack; it was left as it is"
+		fail "a $kind named $name already exists and was not created by this stack; it was not changed"
 	fi
 }
 

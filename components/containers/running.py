@@ -86,5 +86,5 @@ def _failure(shell: Sequence[str], verb: str, owner: str, payload: Mapping[str, 
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the server could not be asked whether its containers run: {error}"
+        return f"the containers on the server could not be checked: {error}"
     return done.stderr.strip() if done.returncode else None

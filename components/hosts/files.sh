@@ -92,8 +92,8 @@ refuse_strangers() {
 		name=${file%%:*}
 		[ -e "$directory/$name" ] || continue
 		same "$name" || fail "$directory/$name exists with other content and was not written by this stack;" \
-			"it was left as it is"
-		say "$directory/$name was there with this content and is taken over"
+			"it was not changed"
+		say "$directory/$name existed with this content; the stack manages it from now on"
 	done
 }
 
@@ -124,7 +124,7 @@ is_linked() {
 place_link() {
 	[ -n "$link" ] && [ -n "$files" ] && ! is_linked || return 0
 	if [ -e "$link" ] || [ -L "$link" ]; then
-		say "$link was there and was left: images named so are trusted by what it holds"
+		say "$link existed and was not changed: Docker uses its CAs for images with this name"
 	else
 		ln -s "${directory##*/}" "$link"
 		placed=$placed$line_break$link
@@ -142,7 +142,7 @@ remove_files() {
 		if same "$name"; then
 			rm -f "$directory/$name"
 		else
-			say "$directory/$name has other content than this stack wrote and was left"
+			say "$directory/$name has content that this stack did not write, and was not removed"
 		fi
 	done
 }
@@ -175,7 +175,7 @@ take_away() {
 # By what was written there: it may be another authority now.
 take_former_away() {
 	if [ -e "$directory/ca.crt" ] && [ "$(digest < "$directory/ca.crt")" != "$(claimed 2)" ]; then
-		say "$directory/ca.crt has other content than this stack wrote and was left"
+		say "$directory/ca.crt has content that this stack did not write, and was not removed"
 	else
 		rm -f "$directory/ca.crt"
 	fi
@@ -212,7 +212,7 @@ look_at_folder() {
 }
 
 look_at_former() {
-	say "$directory is there and was to go"
+	say "$directory still exists, and should have been removed"
 }
 
 look() {

@@ -58,15 +58,15 @@ write_in_place() {
 		(printf %s "${before%x}" | cat > "$target") 2> /dev/null || true
 		fail "the hosts entry can't be written to $target: $refused"
 	fi
-	say "$target is a mount, and was written in place; what mounts it may write it anew when it starts"
+	say "$target is a mount, and was written in place; the program that mounts it can overwrite it when it starts"
 }
 
 # A hosts file that something else writes says so.
 warn_of_writers() {
 	if grep -q 'cloud/templates/hosts' "$hosts"; then
-		say "cloud-init writes $hosts anew at each boot, without the entry: set manage_etc_hosts to false in its configuration"
+		say "cloud-init overwrites $hosts at each boot and removes the entry: set manage_etc_hosts to false in its configuration"
 	elif grep -qi 'automatically generated' "$hosts"; then
-		say "$hosts is generated, as it says, and may lose the entry: take the registry's name to where it comes from"
+		say "$hosts is generated, as a comment in it says, and can lose the entry: add the registry's name where it is generated from"
 	fi
 }
 
@@ -75,7 +75,7 @@ warn_of_writers() {
 write_hosts() {
 	[ -n "$marker" ] || return 0
 	exec 8< "${hosts%/*}/"
-	! command -v flock > /dev/null || timeout 120 flock 8 || fail "another update still works on $hosts: wait for it, or end it"
+	! command -v flock > /dev/null || timeout 120 flock 8 || fail "another update is still changing $hosts: wait until it ends, or stop it"
 	write_alone "$1"
 	exec 8<&-
 }

@@ -24,12 +24,12 @@ clean_up() {
 # What a killed update started may still be at work, and must not have the last word: it holds the lock as long as one
 # of its processes is there, and no longer.
 take_turn() {
-	command -v flock > /dev/null || fail "flock is missing: install util-linux"
+	command -v flock > /dev/null || fail "flock is not installed: install the package util-linux"
 	waited=0
 	until has_turn; do
 		waited=$((waited + 1))
 		[ "$waited" -lt 120 ] ||
-			fail "another update still works on $directory: wait for it, or end it ('fuser $directory' names its processes)"
+			fail "another update is still changing $directory: wait until it ends, or stop it ('fuser $directory' shows its processes)"
 		sleep 1
 	done
 }
@@ -84,7 +84,7 @@ change_live() {
 			set_live "$previous"
 			take_back
 		fi
-		fail "$program does not serve what it was given, and what was live before is live again: $why; $(last_words)"
+		fail "rolled back: $program did not load the new files, and the previous version is active again: $why; $(last_words)"
 	fi
 	prune "$previous"
 }

@@ -14,14 +14,14 @@ from ..scripts.script import with_payload, words
 _FAMILIES = Path(__file__).parent / "families.sh"
 _NONLOCAL = Path(__file__).parent / "nonlocal.sh"
 _ALL_OF_IPV4, _ALL_OF_IPV6 = "0.0.0.0", "::"  # noqa: S104 - a registry is there to be reached
-_TO_LOOK_AGAIN = 'To look again after a change there, name them: bindAddress: ["0.0.0.0", "::"].'
+_TO_LOOK_AGAIN = 'If you change that on the server: set bindAddress: ["0.0.0.0", "::"] and run an update.'
 _SAID = {
-    "none": f"The server has no IPv6, so nginx listens on IPv4 alone. {_TO_LOOK_AGAIN}",
-    "shared docker": "Docker before version 27 shows nginx all IPv6 clients under one address, in the log and in what "
-    f"is limited for each address. {_TO_LOOK_AGAIN}",
-    "shared router": "nginx sees all IPv6 clients under one address. For their own, Docker would make the server "
-    "forward, and its kernel, which has the default route from a router, would drop that: set "
-    f"net.ipv6.conf.INTERFACE.accept_ra = 2 there first. {_TO_LOOK_AGAIN}",
+    "none": f"The server has no IPv6, so nginx listens only on IPv4. {_TO_LOOK_AGAIN}",
+    "shared docker": "With Docker before version 27, nginx sees all IPv6 clients under one address, in its log and "
+    f"in limits for each address. {_TO_LOOK_AGAIN}",
+    "shared router": "nginx sees all IPv6 clients under one address. To see their own addresses, Docker would turn on "
+    "forwarding, and the kernel would then lose its default route, which comes from a router: set "
+    f"net.ipv6.conf.INTERFACE.accept_ra = 2 on the server first. {_TO_LOOK_AGAIN}",
 }
 """What families.sh prints -> what that means."""
 
@@ -73,8 +73,8 @@ def may_come_later(
         return []
     if not is_root:
         pulumi.log.info(
-            "Where an address of bindAddress comes only after Docker has started (a VPN, keepalived), nginx stays down "
-            "after a boot, unless root sets net.ipv4.ip_nonlocal_bind = 1 (net.ipv6… for IPv6) in /etc/sysctl.d.",
+            "If an address of bindAddress appears only after Docker has started (a VPN, keepalived), nginx stays down "
+            "after a boot. To avoid that, set net.ipv4.ip_nonlocal_bind = 1 (net.ipv6… for IPv6) in /etc/sysctl.d.",
             opts.parent,
         )
         return []

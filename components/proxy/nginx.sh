@@ -77,7 +77,7 @@ workers() {
 # New workers serve for a moment beside those before them.
 old_worker() {
 	for worker in $(workers); do
-		! printf '%s\n' "$old_workers" | grep -qx "$worker" || say "a worker of nginx goes on as before"
+		! printf '%s\n' "$old_workers" | grep -qx "$worker" || say "an nginx worker still uses the previous configuration"
 	done
 }
 
@@ -122,7 +122,7 @@ certificate() {
 }
 
 last_words() {
-	say "nginx's last words: $({ docker container logs --since 1m "$container" > /dev/null; } 2>&1 | tail -n 3)"
+	say "last lines of nginx's log: $({ docker container logs --since 1m "$container" > /dev/null; } 2>&1 | tail -n 3)"
 }
 
 look_at_program() {

@@ -57,12 +57,12 @@ def mistakes(domain: str, chain: str, key: str, authorities: str | None, aliases
     if not _names(links[0], domain):
         yield f"the server certificate is not for {domain}: its alternative names are {_shown_names(links[0])}"
         if _is_authority(links[0]) and len(links) > 1:
-            yield "the chain starts with an authority; the server certificate must come first"
+            yield "the chain starts with a CA certificate; the server certificate must come first"
     for alias in aliases:
         if not _names(links[0], alias):
-            yield f"the server certificate is not for {alias} of aliases: its names are {_shown_names(links[0])}"
+            yield f"the server certificate is not for the alias {alias}: its names are {_shown_names(links[0])}"
     if not issuers:
-        yield "the chain has the server certificate alone; add its issuer's intermediate certificates after it"
+        yield "the chain contains only the server certificate; add the intermediate certificates of its issuer after it"
     if links[0].public_key() != secret.public_key():
         yield "the key does not belong to the chain's first certificate"
         yield from causes
@@ -116,16 +116,18 @@ def _shown_names(certificate: x509.Certificate) -> str:
         return "missing, and clients ignore the common name"
     shown = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
     wide = [name for name in shown if name.startswith("*.") and name.count(".") == 1]
-    return ", ".join(shown) + (f" (curl takes no wildcard as wide as {wide[0]})" if wide else "")
+    return ", ".join(shown) + (f" (curl does not accept the wildcard {wide[0]})" if wide else "")
 
 
 def _strength(certificate: x509.Certificate) -> Iterator[str]:
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _MIN_RSA_BITS:
-            yield f"{subject(certificate)} has an RSA key of {key.key_size} bits; clients want {_MIN_RSA_BITS} or more"
+            yield (
+                f"{subject(certificate)} has an RSA key of {key.key_size} bits; clients require {_MIN_RSA_BITS} or more"
+            )
     elif not isinstance(key, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)):
-        yield f"{subject(certificate)} has a key of a kind that clients refuse; use ECDSA or RSA"
+        yield f"{subject(certificate)} has a key type that clients refuse; use ECDSA or RSA"
     # What an authority says of itself is trusted for other reasons than its signature.
     algorithm = certificate.signature_hash_algorithm
     if certificate.issuer != certificate.subject and isinstance(algorithm, _WEAK_HASHES):
@@ -155,14 +157,15 @@ def _anchor(last: x509.Certificate, authorities: Sequence[x509.Certificate]) -> 
         yield from _may_issue(authority)
     if not any(last == authority or issued(last, authority) for authority in authorities):
         yield (
-            f"the chain ends at {subject(last)}, issued by {last.issuer.rfc4514_string()}, "
-            "which is none of the authorities that clients are given"
+            f"the last certificate of the chain is {subject(last)}. Its issuer {last.issuer.rfc4514_string()} is not "
+            "in authority or authorityFile. Add the issuer there, or add the missing intermediate certificates to the "
+            "chain"
         )
 
 
 def _may_issue(certificate: x509.Certificate) -> Iterator[str]:
     if not _is_authority(certificate):
-        yield f"{subject(certificate)} is no authority (basic constraints), so clients won't accept what it issued"
+        yield f"{subject(certificate)} is not a CA certificate (basic constraints), so clients refuse what it issued"
         return
     usage = _extension(certificate, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:

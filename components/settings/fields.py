@@ -31,7 +31,7 @@ _SSH_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._@+\\-]{0,253}[A-Za-z0-9._@+$
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ENDPOINT = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[^/:@\s\[\]]+)(?P<port>:[0-9]{1,5})?/?")
 _MOST_OF_A_NAME = 128
-_NO_NAMES = {"<token>": "Docker takes it for a token in place of a name"}
+_NO_NAMES = {"<token>": "Docker uses it for a token instead of a user name"}
 
 
 def unique(key: str, names: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ def unique(key: str, names: Iterable[str]) -> None:
     """
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise ValueError(f"{key}: {', '.join(repeated)} stands more than once; each may be listed once")
+        raise ValueError(f"{key}: {', '.join(repeated)} is listed more than once; list each only once")
 
 
 def _ip(value: str) -> str:
@@ -58,9 +58,11 @@ def _addresses(value: object) -> tuple[str, ...]:
     families = [ip_address(one).version for one in addresses]
     alone = [one for one in addresses if ip_address(one).is_unspecified]
     if len(set(addresses)) < len(addresses) or any(families.count(ip_address(one).version) > 1 for one in alone):
-        raise ValueError("names an address twice: 0.0.0.0 stands for all of IPv4, :: for all of IPv6")
+        raise ValueError("contains an address twice: 0.0.0.0 means all of IPv4, :: means all of IPv6")
     if len(addresses) > len(HTTPS_PORTS):
-        raise ValueError(f"may name {len(HTTPS_PORTS)} addresses; 0.0.0.0 stands for all of IPv4, :: for all of IPv6")
+        raise ValueError(
+            f"can have at most {len(HTTPS_PORTS)} addresses; 0.0.0.0 means all of IPv4, :: means all of IPv6"
+        )
     return addresses
 
 
@@ -94,7 +96,7 @@ def _domain(value: str) -> str:
     host = host_name(value)
     if host == "localhost" or host.startswith("127.") or host == "::1":
         raise ValueError(
-            "must not be a loopback name: Docker skips TLS checks for it, so nothing would be protected; "
+            "must not be a loopback name: Docker does not check TLS for such a name; "
             "use a name such as registry.test with a client's hostsEntry"
         )
     return host
@@ -107,10 +109,13 @@ def _password(value: SecretStr, info: ValidationInfo) -> SecretStr:
     text = value.get_secret_value()
     cost = bcrypt_cost(text)
     if cost is not None and not 4 <= cost <= MAX_BCRYPT_COST:
-        raise ValueError(f"a bcrypt hash must have a cost of 4 to {MAX_BCRYPT_COST}: a login would take seconds")
+        raise ValueError(
+            f"the bcrypt cost must be between 4 and {MAX_BCRYPT_COST}; with a higher cost each login takes "
+            "several seconds"
+        )
     _secret_text(value)
     if len(text.encode()) > MAX_PASSWORD_BYTES:
-        raise ValueError(f"must be at most {MAX_PASSWORD_BYTES} bytes long, which is all that bcrypt reads")
+        raise ValueError(f"must be at most {MAX_PASSWORD_BYTES} bytes long: bcrypt ignores the rest")
     return value
 
 
@@ -126,7 +131,7 @@ def _secret_text(value: SecretStr) -> SecretStr:
 def _repository(value: str) -> str:
     if not _REPOSITORY.fullmatch(value) or len(value) > 255:
         raise ValueError(
-            "must be a repository such as 'team/app', which stands for all below it too, or '*' for all there are: "
+            "must be a repository such as 'team/app', which includes all below it, or '*' for all repositories: "
             "a-z, 0-9, and between them '.', '_', '-' and '/'"
         )
     return value
@@ -151,7 +156,7 @@ def _image(value: str) -> str:
     if not _IMAGE.fullmatch(value):
         raise ValueError(
             "must be pinned: NAME:TAG@sha256:<64 hexadecimal digits>, or the id of a local image, sha256:<64 digits>; "
-            "'docker buildx imagetools inspect NAME:TAG' shows the digest"
+            "to see the digest: 'docker buildx imagetools inspect NAME:TAG'"
         )
     return value
 
@@ -161,7 +166,7 @@ def _private_key(value: SecretStr) -> SecretStr:
     if "PRIVATE KEY-----" not in text:
         raise ValueError("must be a private key in OpenSSH or PEM form")
     if "BEGIN ENCRYPTED PRIVATE KEY" in text:
-        raise ValueError("must be in OpenSSH form to have a passphrase; 'ssh-keygen -p -f FILE' writes it so")
+        raise ValueError("must be in OpenSSH form to have a passphrase; to convert it: 'ssh-keygen -p -f FILE'")
     return value
 
 
@@ -184,7 +189,7 @@ def resolve(value: object, info: ValidationInfo) -> Path:
         ValueError: It is not a string, not a file, or not to be reached; pydantic reports it under the key.
     """
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError("must be the name of a file, relative to the project")
+        raise ValueError("must be a file name, relative to the project")
     path = Path((info.context or {}).get(PROJECT, "."), value)
     try:
         mode = path.stat().st_mode
@@ -193,7 +198,7 @@ def resolve(value: object, info: ValidationInfo) -> Path:
     except OSError as error:
         raise ValueError(_unreadable(path, error)) from None
     if not stat.S_ISREG(mode):
-        raise ValueError(f"{path} is no file{' but a folder' if stat.S_ISDIR(mode) else ''}")
+        raise ValueError(f"{path} is not a file{' but a folder' if stat.S_ISDIR(mode) else ''}")
     return path
 
 
@@ -202,13 +207,13 @@ def _read(path: Path, label: str = "") -> str:
     try:
         return pem.text_of(path.read_bytes(), label)
     except UnicodeDecodeError as error:
-        raise ValueError(f"can't read {path}: {type(error).__name__}, it is no text") from None
+        raise ValueError(f"can't read {path}: {type(error).__name__}, it is not a text file") from None
     except OSError as error:
         raise ValueError(_unreadable(path, error)) from None
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    more = f"; 'namei -l {path}' shows who may" if isinstance(error, PermissionError) else ""
+    more = f"; to see the permissions: 'namei -l {path}'" if isinstance(error, PermissionError) else ""
     return f"can't read {path}: {os.strerror(error.errno or 0)}{more}"
 
 
@@ -225,7 +230,7 @@ def secret_file(value: object, info: ValidationInfo, label: str = "") -> str:
     path = resolve(value, info)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IROTH:
-        raise ValueError(f"{path} may be read by everybody on this machine (mode {mode:04o}); chmod 600 {path}")
+        raise ValueError(f"every user of this machine can read {path} (mode {mode:04o}); run 'chmod 600 {path}'")
     return _read(path, label)
 
 
@@ -244,7 +249,9 @@ class NamedKey(NamedTuple):
 def _key_file(value: object, info: ValidationInfo) -> NamedKey:
     path = resolve(value, info)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError(f"ssh takes no key that may be read by everybody or by the group; chmod 600 {path}")
+        raise ValueError(
+            f"ssh refuses a key that the group or every user of this machine can read; run 'chmod 600 {path}'"
+        )
     return NamedKey(str(value), _private_key(SecretStr(secret_file(value, info))))
 
 
@@ -291,7 +298,7 @@ def _only_text(value: object) -> object:
     return value
 
 
-_NO_TEXT = "must be text; without quotes YAML makes a number, or true or false, of it, and drops leading zeros"
+_NO_TEXT = "must be text in quotes; without quotes YAML reads it as a number, true or false, and removes leading zeros"
 
 
 def _user_name(value: str) -> str:
@@ -300,7 +307,7 @@ def _user_name(value: str) -> str:
     if not plain or not 0 < len(name) <= _MOST_OF_A_NAME or name.startswith("#"):
         raise ValueError(
             f"must be a name of at most {_MOST_OF_A_NAME} printable characters without spaces, ':' and '~', "
-            "which does not start with '#'"
+            "and must not start with '#'"
         )
     if name in _NO_NAMES:
         raise ValueError(f"can't be {name}: {_NO_NAMES[name]}")
@@ -315,8 +322,9 @@ def ssh_user(value: str) -> str:
     """
     if not _SSH_USER.fullmatch(value):
         raise ValueError(
-            "must be a user's name as OpenSSH takes it: letters, digits, '.', '_', '-' and '+', perhaps with a domain "
-            "(DOMAIN\\user, user@example.com) or '$' at its end; it can't start with '-'"
+            "must be a user name that OpenSSH accepts: letters, digits, '.', '_', '-' and '+', optionally with a "
+            "domain "
+            "(DOMAIN\\user, user@example.com) or '$' at the end; it must not start with '-'"
         )
     return value
 

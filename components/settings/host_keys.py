@@ -6,8 +6,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 WHERE = (
-    "'cat /etc/ssh/ssh_host_ed25519_key.pub' on the host shows it, over a way that you trust: its console, or a "
-    "connection to it that is known already"
+    "to see it: 'cat /etc/ssh/ssh_host_ed25519_key.pub' on the host itself, on its console or over a connection "
+    "that is known already"
 )
 
 _PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
@@ -25,10 +25,10 @@ def host_key(value: str) -> str:
     lines = [line.strip() for line in value.splitlines()]
     found = [_LINE.fullmatch(line) for line in lines if line and not line.startswith("#")]
     if not found or not all(found):
-        raise ValueError(f"must be a whole public host key, such as 'ssh-ed25519 AAAA…'; {WHERE}")
+        raise ValueError(f"must be the type and the key, such as 'ssh-ed25519 AAAA…'; {WHERE}")
     keys = [match for match in found if match]
     if len({match["host"] for match in keys if match["host"] and not match["host"].startswith("|")}) > 1:
-        raise ValueError("has keys of several hosts; leave the one of this host")
+        raise ValueError("contains the keys of several hosts; keep only the key of this host")
     return _best([(match["kind"], match["key"]) for match in keys])
 
 
@@ -36,12 +36,12 @@ def _best(keys: list[tuple[str, str]]) -> str:
     for kind in _PREFERRED:
         same = {key for other, key in keys if other == kind}
         if len(same) > 1:
-            raise ValueError(f"has {len(same)} keys of the kind {kind}; leave the one that the host shows")
+            raise ValueError(f"contains {len(same)} keys of the type {kind}; keep only the one that the host shows")
         if same:
             return _checked(kind, same.pop())
     raise ValueError(
-        f"is a key of the kind {keys[0][0]}, and only {', '.join(_PREFERRED)} can be compared "
-        f"(ssh-rsa would be asked for with SHA-1, which OpenSSH refuses); {WHERE}"
+        f"is a key of the type {keys[0][0]}, and only {', '.join(_PREFERRED)} can be compared "
+        f"(ssh-rsa would use SHA-1, which OpenSSH refuses); {WHERE}"
     )
 
 
@@ -50,5 +50,5 @@ def _checked(kind: str, key: str) -> str:
     try:
         load_ssh_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(f"must be a whole public host key, and a part of this one is missing; {WHERE}") from None
+        raise ValueError(f"must be a complete public host key, and a part of this one is missing; {WHERE}") from None
     return text

@@ -12,7 +12,7 @@ _HASH = re.compile(
 _LINE = re.compile(rf"(?P<name>[^:\s]+):\s*(?P<hash>{_HASH.pattern})", re.IGNORECASE)
 _BCRYPT = re.compile(r"\$2[abxy]?\$.*", re.IGNORECASE)
 _DES = re.compile(r"[./A-Za-z0-9]{13}")
-_INSTEAD = "give the password itself, or what 'htpasswd -nB NAME' prints"
+_INSTEAD = "use the password itself, or the output of 'htpasswd -nB NAME'"
 
 
 def password_or_hash(text: str, name: str | None) -> str:
@@ -43,10 +43,11 @@ def _of_user(lines: list[str], name: str | None) -> str:
     own = {hashed.strip() for owner, _, hashed in (line.partition(":") for line in lines) if owner == name}
     if not own:
         raise ValueError(
-            f"holds {'lines' if len(lines) > 1 else 'a line'} of an htpasswd file, and none of this user; {_INSTEAD}"
+            f"contains {'lines' if len(lines) > 1 else 'a line'} of an htpasswd file, but no line of this user; "
+            f"{_INSTEAD}"
         )
     if len(own) > 1:
-        raise ValueError("holds several lines of this user; leave one")
+        raise ValueError("contains several lines of this user; keep only one")
     return own.pop()
 
 
@@ -62,6 +63,6 @@ def _bcrypt(hashed: str) -> str:
     if _BCRYPT.fullmatch(hashed):
         raise ValueError(
             "looks like a bcrypt hash but is not one: $2a$, $2b$ or $2y$, two digits, $, 53 characters; "
-            "in a shell or a compose file its '$' may be lost"
+            "a shell or a compose file can remove its '$'"
         )
-    raise ValueError(f"is a hash, and of no kind but bcrypt is one accepted; {_INSTEAD}")
+    raise ValueError(f"is a hash, and only bcrypt hashes are accepted; {_INSTEAD}")

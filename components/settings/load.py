@@ -71,7 +71,7 @@ def given(args: Mapping[str, Any], name: str) -> Settings:
         return Settings.model_validate(args)
     except ValidationError as error:
         details = list(_told(error.errors(include_url=False)))
-    lines = [f"The registry '{name}' has {_count(details)}; nothing of it was created or changed."]
+    lines = [f"The registry '{name}' has {_count(details)}; no part of it was created or changed."]
     for detail in details:
         place = _place(detail)
         shown = "" if place.is_secret else _shown_value(detail)
@@ -214,7 +214,7 @@ def _reason(detail: ErrorDetails, place: _Place) -> str:
 def _unknown(key: str, place: _Place) -> str:
     others = [name for name, kind in place.beside.items() if key in _keys(kind)]
     if others:
-        return f"{key} makes no sense with {place.kind}, but with {' or '.join(others)}; take one of them out"
+        return f"{key} cannot be used with {place.kind}, only with {' or '.join(others)}; remove one of them"
     allowed = _keys(place.section)
     [guess] = get_close_matches(key, allowed, n=1) or [""]
     return f"is not known here{f'; did you mean {guess}?' if guess else ''}; allowed are {', '.join(allowed)}"
@@ -243,13 +243,13 @@ def _fix(place: _Place, path: str, detail: ErrorDetails, stack: str) -> str:
     """Return what to do, so that it works as it is printed: with VALUE and FILE in their places."""
     location = place.location
     if location and str(location[0]) in ("clientsFile", "imagesFile") and len(location) > 1:
-        return f"fix it in the file that {NAMESPACE}:{location[0]} names"
+        return f"fix it in the file of {NAMESPACE}:{location[0]}"
     if detail["type"] == "extra_forbidden":
         return f"pulumi config rm --path {_quoted(path)}"
     # A value in its place would take away all that the section holds.
     whole = detail["type"] in _STRUCTURES or isinstance(detail["input"], (Mapping, BaseModel))
     if not path or (whole and detail["type"] != "missing"):
-        return f"change it in Pulumi.{stack}.yaml; pulumi config shows what is set"
+        return f"change it in Pulumi.{stack}.yaml; to see what is set: 'pulumi config'"
     key = str(location[-1])
     # Without a value it is asked for: on the command line it would stay in the shell's history.
     secret = "--secret " if place.is_secret and not key.endswith("File") else ""

@@ -87,13 +87,16 @@ class User(Section):
     @classmethod
     def _not_reserved(cls, name: str) -> str:
         if name == VERIFICATION_USER:
-            raise ValueError(f"'{VERIFICATION_USER}' is the stack's own user; choose another name")
+            raise ValueError(f"'{VERIFICATION_USER}' is the user of the stack itself; use another name")
         return name
 
     @model_validator(mode="after")
     def _rotates_what_is_made(self) -> Self:
         if self.rotation and self.secret is not None:
-            raise ValueError("rotation makes no sense with a password that is given; change that one")
+            raise ValueError(
+                "rotation works only with a generated password; to change a configured password, set password or "
+                "passwordFile"
+            )
         return self
 
     @property
@@ -295,14 +298,14 @@ class Settings(Section):
         unique("clients", (client.host for client in self.all_clients))
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
-                raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or give it in imagesFile")
+                raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or set it in imagesFile")
         return self
 
     @model_validator(mode="after")
     def _acme_has_its_program(self) -> Self:
         if isinstance(self.certificate, Acme) and not self.lego_image:
             raise ValueError(
-                "certificate: source: acme needs images.lego: goacme/lego:v4.35.2@sha256:<digest>, or give it in "
+                "certificate: source: acme needs images.lego: goacme/lego:v4.35.2@sha256:<digest>, or set it in "
                 "imagesFile"
             )
         return self
@@ -310,15 +313,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _protected_data_stay(self) -> Self:
         if self.protect and self.delete_data:
-            raise ValueError("protect and deleteData exclude each other; to delete the images, set protect to false")
+            raise ValueError("protect and deleteData cannot both be true; to delete the images, set protect to false")
         return self
 
     @model_validator(mode="after")
     def _storage_can_be_deleted(self) -> Self:
         if self.delete_data and not self.storage.can_be_deleted:
             raise ValueError(
-                f"deleteData makes no sense with storage.type: {self.storage.type}: the stack never deletes what is "
-                "there; take deleteData out"
+                f"deleteData cannot be used with storage.type: {self.storage.type}: the stack never deletes images "
+                "there; remove deleteData"
             )
         return self
 
@@ -326,8 +329,8 @@ class Settings(Section):
     def _server_is_reachable(self) -> Self:
         if (self.docker_host is None) != (self.docker_host_access is None):
             raise ValueError(
-                "dockerHost and dockerHostAccess go together: with both the server is reached over SSH, "
-                "with neither it is this machine"
+                "dockerHost and dockerHostAccess must be set together: with both the server is reached over SSH, "
+                "without both the server is this machine"
             )
         return self
 
@@ -336,15 +339,16 @@ class Settings(Section):
         for key, host in [("domain", self.reference), *(("aliases", host) for host in self.aliases_known_as.values())]:
             if host in _DOCKER_HUB or not set(host) & set(".:"):
                 raise ValueError(
-                    f"{key}: {host} is no name of a registry to Docker, which would push {host}/team/app to Docker "
-                    f"Hub; give it a name with a dot, such as {host}.test, or another httpsPort, as in {host}:5000"
+                    f"{key}: Docker does not accept {host} as the name of a registry: it would push {host}/team/app "
+                    f"to Docker Hub; use a name with a dot, such as {host}.test, or another httpsPort, as in "
+                    f"{host}:5000"
                 )
         return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         if self.domain in self.aliases:
-            raise ValueError(f"aliases: {self.domain} is the domain; list there what clients may call it besides")
+            raise ValueError(f"aliases: {self.domain} is the domain; list only additional names there")
         unique("aliases", self.aliases)
         return self
 

@@ -46,7 +46,10 @@ def certificates(text: str) -> list[x509.Certificate]:
     """
     blocks = list(_blocks(text))
     if "PRIVATE KEY" in text:
-        raise ValueError("holds a private key, which would be sent to the clients; take it out, and take it for leaked")
+        raise ValueError(
+            "contains a private key, which would be sent to the clients; remove it, and replace that key: it may "
+            "be known to others"
+        )
     found = [
         _certificate(body, label, position)
         for position, (label, body) in enumerate(
@@ -56,7 +59,7 @@ def certificates(text: str) -> list[x509.Certificate]:
     if not found:
         raise ValueError(
             "must be one or more certificates in PEM form, -----BEGIN CERTIFICATE-----; "
-            "'openssl pkcs7 -print_certs -in FILE' writes those of a PKCS #7 file so"
+            "to convert a PKCS #7 file: 'openssl pkcs7 -print_certs -in FILE'"
         )
     return list(dict.fromkeys(found))
 
@@ -80,7 +83,7 @@ def private_key(text: str) -> PrivateKeyTypes:
     """
     keys = [(label, body) for label, body in _blocks(text) if label.endswith("PRIVATE KEY")]
     if len(keys) > 1:
-        raise ValueError(f"holds {len(keys)} private keys; leave the one of the chain's first certificate")
+        raise ValueError(f"contains {len(keys)} private keys; keep only the key of the chain's first certificate")
     if not keys:
         raise ValueError("must be a private key in PEM form, -----BEGIN PRIVATE KEY-----")
     [(label, body)] = keys
@@ -95,7 +98,7 @@ def private_key_text(key: PrivateKeyTypes) -> str:
     return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
 
 
-_ENCRYPTED = "must not be encrypted; 'openssl pkey -in FILE' writes it without a passphrase"
+_ENCRYPTED = "must not be encrypted; to remove the passphrase: 'openssl pkey -in FILE'"
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +120,7 @@ def _certificate(body: str, label: str, position: int) -> x509.Certificate:
             _read_whole(certificate)
     except (ValueError, TypeError, Warning, UnsupportedAlgorithm, *_ODD_EXTENSIONS):
         raise ValueError(
-            f"certificate {position} in it can't be read; 'openssl x509 -in FILE -text' shows what OpenSSL makes of it"
+            f"certificate {position} in it can't be read; to see what OpenSSL reads: 'openssl x509 -in FILE -text'"
         ) from None
     return certificate
 
@@ -141,7 +144,7 @@ def _opened(label: str, body: str) -> PrivateKeyTypes:
         raise ValueError(_ENCRYPTED) from None
     except Exception:
         # The library's own words may quote the input.
-        raise ValueError("can't be read as a private key; 'openssl pkey -in FILE -check' tries it") from None
+        raise ValueError("can't be read as a private key; to test it: 'openssl pkey -in FILE -check'") from None
 
 
 def _decoded(body: str) -> bytes:

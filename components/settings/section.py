@@ -78,5 +78,5 @@ class Section(BaseModel):
         for name, field in fields.items():
             file = fields.get(f"{name}_file")
             if file and field.default is None and None not in (getattr(self, name), getattr(self, f"{name}_file")):
-                raise ValueError(f"has both {field.alias} and {file.alias}; take one of them out")
+                raise ValueError(f"has both {field.alias} and {file.alias}; remove one of them")
         return self

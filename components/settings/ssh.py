@@ -105,7 +105,7 @@ class SshLogin(Section):
         if self._key_text:
             _opened(self._key_text, self.ssh_key_password)
         elif self.ssh_key_password:
-            raise ValueError("privateKeyPassword makes no sense without privateKey or privateKeyFile; take it out")
+            raise ValueError("privateKeyPassword cannot be used without privateKey or privateKeyFile; remove it")
         return self
 
     @property
@@ -272,13 +272,15 @@ class DockerHostAccess(SshLogin):
         for login, name in ((self, ""), (self.bastion, "bastion.")):
             if login and not login.is_known:
                 raise ValueError(
-                    f"{name}hostKey and the login may come from no other resource: the program ssh has to know them "
-                    "at once"
+                    f"{name}hostKey and the login must not come from another resource: the program ssh needs them "
+                    "before any resource is created"
                 )
             if login and (login.ssh_password or login.private_key or login.ssh_key_password):
                 raise ValueError(
-                    f"{name}privateKeyFile without a passphrase, or {name}agent: true, is needed here: Docker is "
-                    "reached by the program ssh, which can use nothing else; 'ssh-add FILE' gives a key to the agent"
+                    f"use {name}privateKeyFile (a key without a passphrase) or {name}agent: true. The connection "
+                    "to the "
+                    "server's Docker does not support password, privateKey or a key with a passphrase. If the key has "
+                    "a passphrase: run 'ssh-add FILE' and set agent: true"
                 )
         return self
 
@@ -315,9 +317,9 @@ def _opened(key: str, passphrase: str | None) -> str:
         return key if password else opened.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     except TypeError:
         if passphrase:
-            raise ValueError("the private key has no passphrase; take privateKeyPassword out") from None
-        raise ValueError("the private key has a passphrase: give it as privateKeyPassword, with --secret") from None
+            raise ValueError("the private key has no passphrase; remove privateKeyPassword") from None
+        raise ValueError("the private key has a passphrase: set privateKeyPassword, with --secret") from None
     except Exception:
         # The library's own words may quote the input.
         why = "privateKeyPassword does not open the private key" if passphrase else "the private key can't be read"
-        raise ValueError(f"{why}; 'ssh-keygen -y -f FILE' tries it") from None
+        raise ValueError(f"{why}; to test it: 'ssh-keygen -y -f FILE'") from None

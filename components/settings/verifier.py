@@ -26,19 +26,19 @@ EXPLAINED = _NO_ISSUER | _NOT_YET | _EXPIRED | _WEAK
 """The errors of which ``settings.chain`` names the cause."""
 
 _WORDS = {
-    **dict.fromkeys(_NO_ISSUER, "no authority that clients are given, and no certificate of the chain, issued it"),
+    **dict.fromkeys(_NO_ISSUER, "it was issued by no CA that clients have, and by no certificate of the chain"),
     **dict.fromkeys(_NOT_YET, "it is not valid yet"),
     **dict.fromkeys(_EXPIRED, "it expired"),
     **dict.fromkeys(_WEAK, "its key or its signature is too weak"),
-    **dict.fromkeys(_NOT_AUTHORITY, "it may not issue certificates (basic constraints, key usage)"),
+    **dict.fromkeys(_NOT_AUTHORITY, "it is not allowed to issue certificates (basic constraints, key usage)"),
     **dict.fromkeys(_PURPOSE, "it is not for TLS servers (extended key usage, key usage)"),
     7: "its signature is wrong",
-    25: "an authority above it allows fewer intermediate certificates (path length constraint)",
+    25: "a CA above it allows fewer intermediate certificates (path length constraint)",
     30: "its authority key identifier is not that of the certificate that issued it",
     34: "it has a critical extension that clients don't know",
-    47: "an authority above it does not permit its name (name constraints)",
-    48: "an authority above it excludes its name (name constraints)",
-    94: "its key spells its curve out in place of naming it",
+    47: "a CA above it does not permit its name (name constraints)",
+    48: "a CA above it excludes its name (name constraints)",
+    94: "its key contains the parameters of its curve instead of the name",
 }
 
 _CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
@@ -92,7 +92,7 @@ def _handshake(
 
     def refused(_: SSL.Connection, certificate: crypto.X509, error: int, __: int, ok: int) -> bool:
         if not ok:
-            words = _WORDS.get(error, f"OpenSSL says so (verify error {error})")
+            words = _WORDS.get(error, f"OpenSSL reports verify error {error}")
             found.append((error, f"clients would refuse {subject(certificate.to_cryptography())}: {words}"))
         return bool(ok)
 
@@ -107,7 +107,7 @@ def _handshake(
             _step(ours, theirs)
             _step(theirs, ours)
     except SSL.Error:
-        error, words = found[0] if found else (0, "clients and nginx can't use a key of the server certificate's kind")
+        error, words = found[0] if found else (0, "clients and nginx can't use the key type of the server certificate")
         return [], error, words
     return ours.get_verified_chain(as_cryptography=True) or [], 0, ""
 
@@ -166,7 +166,7 @@ def _unacceptable(path: Sequence[x509.Certificate]) -> Iterator[str]:
     for below, (certificate, issuer) in enumerate(pairwise(path)):
         yield from (f"{subject(certificate)} is signed with {how}" for how in _unacceptable_signature(certificate))
         if certificate.issuer.public_bytes() != issuer.subject.public_bytes():
-            yield f"{subject(certificate)} spells the name of its issuer, {subject(issuer)}, in another way"
+            yield f"{subject(certificate)} has the name of its issuer, {subject(issuer)}, in another encoding"
         yield from _unacceptable_issuer(issuer, below)
 
 
@@ -175,14 +175,14 @@ def _unacceptable_by_itself(certificate: x509.Certificate) -> Iterator[str]:
     if not isinstance(key, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey)) or (
         certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
     ):
-        yield f"has a key of the kind {certificate.public_key_algorithm_oid._name}"
+        yield f"has the key type {certificate.public_key_algorithm_oid._name}"
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in (*_KNOWN, *_NEVER_CRITICAL):
             yield f"has a critical extension, {extension.oid.dotted_string}"
         if extension.critical and isinstance(extension.value, x509.NameConstraints):
             names = [*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ())]
             if not all(isinstance(name, _CONSTRAINED) for name in names):
-                yield "constrains names of a kind that is none of DNS, IP, email and URI"
+                yield "has name constraints of another type than DNS, IP, email and URI"
 
 
 def _unacceptable_signature(certificate: x509.Certificate) -> Iterator[str]:

@@ -19,8 +19,8 @@ def main() -> int:
     """Run the command and return its exit status."""
     parser = _Parser(prog="python -m operations.drift", description=__doc__)
     add_stack(parser)
-    parser.add_argument("--json", action="store_true", help="report for programs")
-    parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and look again")
+    parser.add_argument("--json", action="store_true", help="report as JSON")
+    parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and check again")
     options = parser.parse_args()
     try:
         report = examine(CommandLine(options.stack), options.repair)

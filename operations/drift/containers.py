@@ -52,14 +52,16 @@ def _compared(host: str, container: Container, seen: Sequence[Seen], well: Seque
     own = next((found for found in seen if found.id == container.id), None)
     if own is None:
         if any(found.name == container.name for found in seen):
-            return Finding(host, f"{what} is not the one that the stack made: remove it, and look again", Remedy.MANUAL)
+            return Finding(host, f"{what} was not created by this stack: remove it, and check again", Remedy.MANUAL)
         return Finding(host, f"{what} is gone", Remedy.REFRESH)
     if own.name != container.name:
-        return Finding(host, f"{what} is named {own.name} now: rename it", Remedy.MANUAL)
+        return Finding(host, f"{what} was renamed to {own.name}: rename it back", Remedy.MANUAL)
     if own.status in _STOPPED:
         return Finding(host, f"{what} is stopped ({own.status})")
     if own.status != "running" or own.health not in well:
-        return Finding(host, f"{what} is {own.status}, {own.health}: 'docker logs' tells more", Remedy.MANUAL)
+        return Finding(
+            host, f"{what} is {own.status}, {own.health}; for the reason: 'docker logs {container.name}'", Remedy.MANUAL
+        )
     return None
 
 
@@ -68,6 +70,6 @@ def _strangers(host: str, known: Sequence[Container], seen: Sequence[Seen]) -> I
     for found in seen:
         if found.id not in ids and found.name not in names:
             what = (
-                f"container {found.name} bears this stack's label and is not in its state: remove it if it is not yours"
+                f"container {found.name} has this stack's label but is not in its state: if it is not yours, remove it"
             )
             yield Finding(host, what, Remedy.MANUAL)

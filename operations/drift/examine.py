@@ -17,7 +17,9 @@ _AT_ONCE = 20
 _CONTAINERS = Path(__file__).parent / "containers.sh"
 _START = 'docker container unpause "$1" > /dev/null 2>&1 || docker container start "$1" > /dev/null\n'
 
-_BEHIND = "could not be compared: the last update has not got there, or was of the version before; run an update first"
+_BEHIND = (
+    "could not be compared: the last update did not reach this host, or was of an older version; run an update first"
+)
 
 Visit = Callable[[Host, Run], Awaitable[list[Finding]]]
 
@@ -50,7 +52,7 @@ async def _visit_all(hosts: Sequence[Host], visit: Visit) -> list[Finding]:
             async with limit, session(host.connection) as run:
                 return await visit(host, run)
         except Unanswered as error:
-            return [Finding(host.name, f"could not be asked: {error}", Remedy.MANUAL)]
+            return [Finding(host.name, f"could not be checked: {error}", Remedy.MANUAL)]
 
     return [finding for findings in await asyncio.gather(*map(go, hosts)) for finding in findings]
 
@@ -69,7 +71,7 @@ async def _look(host: Host, run: Run, awaited: str = "starting") -> list[Finding
             found += container_findings(host.name, containers, await _seen(containers, run, awaited))
         except Unanswered as error:
             # What was found in the files counts also where Docker does not answer.
-            found.append(Finding(host.name, f"Docker could not be asked: {error}", Remedy.MANUAL))
+            found.append(Finding(host.name, f"Docker could not be checked: {error}", Remedy.MANUAL))
     return found
 
 
@@ -112,8 +114,8 @@ async def _seen(containers: Containers, run: Run, awaited: str = "starting") -> 
 def file_findings(host: str, answer: Answer) -> list[Finding]:
     """Return what the check of a bundle has found."""
     if answer.failure and "unknown verb check" in answer.failure:
-        what = "could not be asked: the stack's scripts are older than this question; run an update first"
+        what = "could not be checked: the stack's scripts are older than this check; run an update first"
         return [Finding(host, what, Remedy.MANUAL)]
     if answer.failure:
-        return [Finding(host, f"could not be asked: {answer.failure}", Remedy.MANUAL)]
+        return [Finding(host, f"could not be checked: {answer.failure}", Remedy.MANUAL)]
     return [Finding(host, line) for line in answer.output.splitlines()]

@@ -52,15 +52,15 @@ class Report:
         parts = [
             *_part("Repaired:", self.repaired),
             *_part(f"'{repair}' repairs:", by_remedy[Remedy.REPAIR]),
-            *_part(f"'{remake}' makes again:", by_remedy[Remedy.REFRESH]),
-            *_part("To be looked at by hand:", by_remedy[Remedy.MANUAL]),
+            *_part(f"'{remake}' creates again:", by_remedy[Remedy.REFRESH]),
+            *_part("To check by hand:", by_remedy[Remedy.MANUAL]),
         ]
         if not self.found:
-            parts.append(f"Stack {self.stack} is as it was left; hosts asked: {self.hosts}.")
+            parts.append(f"Stack {self.stack} is unchanged since the last update; hosts checked: {self.hosts}.")
         return "\n".join(parts)
 
     def json(self) -> str:
-        """Return the report for programs."""
+        """Return the report as JSON."""
         return json.dumps(
             {
                 "stack": self.stack,

@@ -35,7 +35,7 @@ class Answer:
         if self.status == 0:
             return None
         lines = self.errors.strip().splitlines()
-        return lines[-1] if lines else f"the command ended with {self.status}"
+        return lines[-1] if lines else f"the command failed with status {self.status}"
 
 
 Run = Callable[[str, str], Awaitable[Answer]]
@@ -121,7 +121,7 @@ async def _client_keys(connection: Connection, opened: AsyncExitStack) -> list[A
         return None
     path = connection.get("agentSocketPath") or os.environ.get("SSH_AUTH_SOCK")
     if not path:
-        raise Unanswered(f"{connection['host']}: no SSH agent runs; start one, so that SSH_AUTH_SOCK names it")
+        raise Unanswered(f"{connection['host']}: no SSH agent is running; start one and set SSH_AUTH_SOCK")
     agent = await opened.enter_async_context(asyncssh.connect_agent(path))
     return list(await agent.get_keys())
 

@@ -48,10 +48,10 @@ def _options() -> argparse.Namespace:
         prog="python -m operations.expiry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_stack(parser, is_needed=False)
-    parser.add_argument("--url", help="ask this server alone, without a look at the state: https://HOST[:PORT]")
-    parser.add_argument("--warn", "--days", type=int, metavar="DAYS", help="a warning if fewer days are left")
-    parser.add_argument("--error", type=int, metavar="DAYS", help="an error if fewer days are left")
-    parser.add_argument("--json", action="store_true", help="report for programs")
+    parser.add_argument("--url", help="check only this server, without the state: https://HOST[:PORT]")
+    parser.add_argument("--warn", "--days", type=int, metavar="DAYS", help="warn if fewer days are left")
+    parser.add_argument("--error", type=int, metavar="DAYS", help="fail if fewer days are left")
+    parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument(
         "--prometheus", type=Path, metavar="FILE", help="write it for node exporter's textfile collector"
     )

@@ -23,18 +23,18 @@ def metrics(report: Report) -> str:
         return list(zip(labels, values, strict=True))
 
     families: Sequence[tuple[str, str, list[tuple[Labels, float]]]] = (
-        ("check_success", "Whether the server said what it serves.", [(stack, float(not report.failure))]),
-        ("check_timestamp_seconds", "When it was asked.", [(stack, report.now.timestamp())]),
+        ("check_success", "Whether the server showed its certificate.", [(stack, float(not report.failure))]),
+        ("check_timestamp_seconds", "When it was checked.", [(stack, report.now.timestamp())]),
         ("not_before_timestamp_seconds", "When the certificate begins.", each(one.begin.timestamp() for one in found)),
         ("not_after_timestamp_seconds", "When the certificate ends.", each(one.end.timestamp() for one in found)),
         (
             "warning_threshold_seconds",
-            "With less time left somebody should look.",
+            "If less time is left: a warning.",
             each(limits.warning(one).total_seconds() for one in found),
         ),
         (
             "error_threshold_seconds",
-            "With less time left somebody has to look.",
+            "If less time is left: an error.",
             each(limits.failure(one).total_seconds() for one in found),
         ),
     )

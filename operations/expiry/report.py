@@ -13,9 +13,9 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 FAILED, ERROR, WARNING = 1, 2, 3
 """Exit statuses."""
 _BY_HAND = "you, in three updates"
-_AUTHORITY = "docs/rotate.md tells how another authority takes its place, in three updates."
-_BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
-_BY_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
+_AUTHORITY = "Rotate the CA in three updates. See docs/rotate.md."
+_BY_ITSELF = "The server does not renew its certificate. To find the reason: see docs/acme.md."
+_BY_UPDATE = "Run an update. If you provide the certificate: configure a new chain and key before."
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Report:
         return (_advice(one) for one in self.certificates if self.state(one) is not State.OK)
 
     def json(self) -> str:
-        """Return the report for programs."""
+        """Return the report as JSON."""
         return json.dumps(
             {
                 "stack": self.stack,
@@ -105,7 +105,7 @@ def renewed_by(renewal: Renewal | None) -> str:
         return "unknown"
     if renewal.by == "update":
         return f"an update in its last {renewal.days} days"
-    return "the server, by itself" if renewal.by == "server" else "whoever brings it along"
+    return "the server, by itself" if renewal.by == "server" else "you, with a new chain and key"
 
 
 def time_left(left: timedelta) -> str:

@@ -28,7 +28,7 @@ def served(url: str) -> Sequence[x509.Certificate]:
             return _shaken(plain, host)
     except OSError as error:
         raise OperationError(
-            f"{url} does not answer: {error}; does this machine know its name, and have a way to it?"
+            f"{url} does not answer: {error}. Check that this machine resolves the name and reaches the address."
         ) from None
 
 
@@ -44,7 +44,7 @@ def _shaken(plain: socket.socket, host: str) -> Sequence[x509.Certificate]:
         except SSL.WantReadError:
             _pass_on(client, plain)
         except SSL.Error as error:
-            raise ConnectionError(f"no handshake of TLS, {_reasons(error)}") from None
+            raise ConnectionError(f"the TLS handshake failed: {_reasons(error)}") from None
         else:
             return client.get_peer_cert_chain(as_cryptography=True) or []
 
@@ -54,7 +54,7 @@ def _pass_on(client: SSL.Connection, plain: socket.socket) -> None:
         plain.sendall(client.bio_read(_BYTES))
     answer = plain.recv(_BYTES)
     if not answer:
-        raise ConnectionError("it hung up")
+        raise ConnectionError("the connection was closed")
     client.bio_write(answer)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from components.advice import advice_of
 from components.troubleshooting import PROBLEMS
 
 BY_KEY = {problem.key: problem for problem in PROBLEMS}
@@ -12,4 +13,9 @@ def assert_advice(said: str, key: str, where: str) -> None:
     problem = BY_KEY[key]
     assert re.search(problem.pattern, said, re.DOTALL), said
     if not problem.by_engine:
-        assert f"{where}: {problem.advice}" in said, said
+        # The engine indents the lines after the first.
+        assert _on_one_line(f"{where}: {advice_of(where, problem.message)}") in _on_one_line(said), said
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

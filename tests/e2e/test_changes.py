@@ -198,7 +198,7 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
     after = containers(f"private-registry-{NAME}")
     if change in REPLACED:
         assert registry(after) != registry(running)
-        assert len(registry(after)) == 1, "the one before is gone"
+        assert len(registry(after)) == 1, "the previous one is gone"
         running, after = ({k: v for k, v in found.items() if k not in registry(found)} for found in (running, after))
     assert after == running, "no other container was replaced or restarted"
     if change == "server certificate renewed":

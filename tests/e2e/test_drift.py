@@ -42,7 +42,7 @@ def registry() -> str:
 def test_nothing_has_drifted_after_an_update(stack: Stack) -> None:
     stack.up()
     assert stack.drifted() == []
-    assert stack.drift() == (0, f"Stack {NAME} is as it was left; hosts asked: 3.\n")
+    assert stack.drift() == (0, f"Stack {NAME} is unchanged since the last update; hosts checked: 3.\n")
 
 
 ON_CLIENTS: tuple[tuple[tuple[str, str, tuple[str, str]], ...], ...] = (
@@ -150,7 +150,7 @@ def test_a_container_is_gone(stack: Stack) -> None:
     name = registry()
     run(["docker", "rm", "--force", name])
     assert stack.drifted("--repair") == [(HERE, f"container {name} is gone")]
-    assert f"'pulumi up --refresh' makes again:\n  {HERE:<15} container {name} is gone" in stack.drift()[1]
+    assert f"'pulumi up --refresh' creates again:\n  {HERE:<15} container {name} is gone" in stack.drift()[1]
     stack.up(refresh=True)
     assert registry() != name
     assert stack.drifted() == []
@@ -166,7 +166,7 @@ def test_a_container_that_the_state_does_not_know(stack: Stack) -> None:
         [(host, what)] = stack.drifted("--repair")
         assert (host, what.partition(":")[0]) == (
             HERE,
-            f"container {CONTAINER}-stranger bears this stack's label and is not in its state",
+            f"container {CONTAINER}-stranger has this stack's label but is not in its state",
         )
     finally:
         run(["docker", "rm", "--force", f"{CONTAINER}-stranger"])
@@ -190,7 +190,7 @@ def test_another_container_has_the_name(stack: Stack) -> None:
     image = run(["docker", "inspect", "--format", "{{.Image}}", CONTAINER])
     run(["docker", "rm", "--force", CONTAINER])
     run(["docker", "create", "--name", CONTAINER, image])
-    expected = f"container {CONTAINER} is not the one that the stack made: remove it, and look again"
+    expected = f"container {CONTAINER} was not created by this stack: remove it, and check again"
     try:
         assert stack.drifted("--repair") == [(HERE, expected)]
     finally:
@@ -207,10 +207,10 @@ def test_a_host_that_is_down_hides_nothing_of_the_others(stack: Stack, client_ho
         missing, down = stack.drifted()
         assert missing == (ONE, f"{FILE} is missing")
         assert down[0] == TWO
-        assert down[1].startswith(f"could not be asked: {TWO}: ")
+        assert down[1].startswith(f"could not be checked: {TWO}: ")
         [(host, what)] = stack.drifted("--repair")
         assert host == TWO
-        assert what.startswith(f"could not be asked: {TWO}: ")
+        assert what.startswith(f"could not be checked: {TWO}: ")
     finally:
         run(["docker", "start", client_hosts.container("two")])
         client_hosts.inside("two", "until [ -e /run/sshd.pid ]; do sleep 0.2; done")
@@ -224,7 +224,7 @@ def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: 
     )
     try:
         [(host, what)] = stack.drifted("--repair")
-        assert (host, what) == (ONE, f"could not be asked: {ONE}: Host key is not trusted for host {ONE}")
+        assert (host, what) == (ONE, f"could not be checked: {ONE}: Host key is not trusted for host {ONE}")
         client_hosts.fails("one", f"cat {FILE}")
     finally:
         client_hosts.inside("one", f"mv -f {key}.away {key}; mv -f {key}.pub.away {key}.pub; {reload}")

@@ -256,7 +256,7 @@ FAULTS: dict[str, Row] = {
         "registry-refuses",
     ),
     "the new registry does not get healthy, twice": Row(
-        never_healthy, "registry-registry-healthy", r"container \S+ did not get healthy", "container-ends"
+        never_healthy, "registry-registry-healthy", r"container \S+ did not become healthy", "container-ends"
     ),
     "the registry's image is missing": Row(
         lambda world: an_image_that_is_missing(world, "registry"),
@@ -287,12 +287,12 @@ FAULTS: dict[str, Row] = {
     "the authority is replaced in one step": Row(
         setting(certificate={"authorities": ["2"]}),
         f"{TRUST}.11",
-        r"an authority can't be dropped: what registry.test serves is not signed",
+        r"CA not removed: the certificate of registry.test is not signed",
     ),
     "a client can't prove itself": Row(
         a_client_without_curl,
         f"registry-verification-{PREFIX}.12",
-        r"two: verification failed at .docker and curl are there",
+        r"two: verification failed at .docker and curl are installed",
     ),
     "the passphrase is another one": Row(another_passphrase, "", r"incorrect passphrase", "passphrase"),
     "an update was killed": Row(a_killed_update, "", r"the stack is currently locked.*pulumi cancel", "locked"),
@@ -437,7 +437,7 @@ def test_what_others_made_is_neither_used_nor_removed(
     before = run(["docker", kind, "inspect", name])
     try:
         said = foreign.fails()
-        assert f"a {kind} named {name} is there and was not made by this stack; it was left as it is" in said
+        assert f"a {kind} named {name} already exists and was not created by this stack; it was not changed" in said
         foreign.destroy()
         assert run(["docker", kind, "inspect", name]) == before
     finally:

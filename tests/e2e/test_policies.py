@@ -22,25 +22,25 @@ ASKED = "✅ private-registry@"
 PRODUCTION = {"protected-data": {"stacks": [NAME]}}
 
 REFUSED_FILES = (
-    "server-is-one-host|registry-proxy-users: a command of the server's runs on 10.255.255.1, and most others on this",
-    "no-secret-on-clients|registry-trust-10.255.255.1: the file a.key goes to a client. Send it certificates",
-    "no-secret-on-clients|registry-trust-10.255.255.1: a private key or a password's hash goes to a client. Take",
-    "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ to everybody. Put 'auth_request /access;' there",
-    "registry-asks-who|registry-proxy-users: everybody may pull everything. Name it in the setting",
+    "server-is-one-host|registry-proxy-users: a command of the server runs on 10.255.255.1, but most others run",
+    "no-secret-on-clients|registry-trust-10.255.255.1: the file a.key is sent to a client. Send only certificates",
+    "no-secret-on-clients|registry-trust-10.255.255.1: a private key or a password hash is sent to a client. Remove",
+    "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ without access control. Add 'auth_request /access;'",
+    "registry-asks-who|registry-proxy-users: everything can be pulled without a login. Add it to private-registry",
     "modern-tls|registry-proxy-site: nginx.conf offers TLSv1.1. Render 'ssl_protocols TLSv1.2 TLSv1.3;'",
-    "pinned-host-keys|registry-trust-10.255.255.1: the host 10.255.255.1 may present any key. Set its hostKey",
+    "pinned-host-keys|registry-trust-10.255.255.1: the host 10.255.255.1 can present any key. Set its hostKey",
     "private-key-files|registry-proxy-tls: server.key is placed with the mode 0644. Declare it as File(",
-    "no-insecure-registries|registry-trust-10.255.255.1: stdin speaks of insecure-registries",
+    "no-insecure-registries|registry-trust-10.255.255.1: stdin contains insecure-registries",
 )
 REFUSED_CONTAINERS = (
-    f"only-nginx-is-published|private-registry-{NAME}-registry: publishes the port 5000, and is not the proxy. Let",
-    "images-by-digest|registry-proxy-container: the image nginx:latest has no digest. Name it as IMAGE:TAG@",
-    "no-latest|registry-proxy-login-container: the image nginx:latest is whatever is latest. Name the version",
+    f"only-nginx-is-published|private-registry-{NAME}-registry: publishes the port 5000, and is not the proxy. Publish",
+    "images-by-digest|registry-proxy-container: the image nginx:latest has no digest. Set it to IMAGE:TAG@",
+    "no-latest|registry-proxy-login-container: the image nginx:latest has no fixed version. Set a version",
     "protected-data|registry-registry-data: the volume with the images is not protected in the stack policies. Set",
     "locked-down-containers|registry-proxy-container: keeps capabilities. Drop them",
-    "locked-down-containers|registry-proxy-container: runs as root. Give it the user of the settings",
-    f"locked-down-containers|private-registry-{NAME}-registry: may write to its root file system. Set read_only=True",
-    f"locked-down-containers|private-registry-{NAME}-registry: may gain privileges. Add",
+    "locked-down-containers|registry-proxy-container: runs as root. Set its user to the UID:GID",
+    f"locked-down-containers|private-registry-{NAME}-registry: can write to its root file system. Set read_only=True",
+    f"locked-down-containers|private-registry-{NAME}-registry: can gain privileges. Add",
 )
 
 

@@ -277,7 +277,7 @@ def test_a_destroy_leaves_every_client_as_it_was(stack: Stack, client_hosts: Hos
     assert containers("private-registry-test") == {}
     assert run(["sh", "-c", "ls -A /var/lib/private-registry/test 2> /dev/null || echo gone"]) == "gone"
     volumes = run(["docker", "volume", "ls", "--quiet"]).splitlines()
-    assert "private-registry-test-data" in volumes, "the images pushed are kept"
+    assert "private-registry-test-data" in volumes, "the pushed images are kept"
 
 
 def test_delete_data_takes_the_volume_along(stack: Stack) -> None:

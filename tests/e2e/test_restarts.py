@@ -77,7 +77,7 @@ def test_an_older_deployment_is_healed_by_its_next_update(stack: Stack, client_h
     """It was reloaded by a signal from Docker, and then stays down after a boot."""
     with stack.altered("restarts_unless_stopped"):
         stack.up()
-    assert "Docker before version 27 shows nginx all IPv6 clients under one address" in stack.log
+    assert "With Docker before version 27, nginx sees all IPv6 clients under one address" in stack.log
     client_hosts.inside("server", f"docker kill --signal HUP {PROXY}")
     before = ids(client_hosts)
     stack.configure(users=[*stack.settings["users"], {"name": "later", "password": "another password"}])

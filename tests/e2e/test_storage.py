@@ -137,7 +137,7 @@ def test_a_bucket_that_can_not_be_used_changes_nothing(stack: Stack, bucket: Buc
     problem = problem_of(said)
     assert problem is not None
     assert problem.key == key, said
-    assert problem.fix in said, "the advice stands below the error"
+    assert problem.cause in said, "the advice stands below the error"
     assert bucket.env["AWS_SECRET_ACCESS_KEY"] not in said
     assert serving_now() == before
     assert client.pull("ci", "kept").startswith("sha256:")

@@ -129,7 +129,7 @@ def test_the_proof_fails_where_the_store_has_no_authority(client_hosts: Hosts) -
         "two", f"mkdir /tmp/kept && mv /etc/ssl/certs/* /tmp/kept; head -n 30 /tmp/kept/*crt > {BUNDLE}"
     )
     said = client_hosts.fails("two", start, text)
-    assert 'verification failed at "TLS by the system\'s store": ' in said
+    assert 'verification failed at "TLS with the system\'s trust store": ' in said
     client_hosts.inside("two", f"rm {BUNDLE} && mv /tmp/kept/* /etc/ssl/certs && rmdir /tmp/kept")
 
     assert docker.payload
@@ -139,7 +139,7 @@ def test_the_proof_fails_where_the_store_has_no_authority(client_hosts: Hosts) -
     [file] = anchors(client_hosts, "one")
     client_hosts.inside("one", f"mv {ANCHORS}/{file} {ANCHORS}/company.crt")
     said = client_hosts.fails("one", start, text)
-    assert 'failed at "no TLS without the distributed authority"' in said
+    assert 'failed at "TLS is refused without ca.crt"' in said
     client_hosts.inside("one", f"mv {ANCHORS}/company.crt {ANCHORS}/{file}")
 
 
@@ -154,7 +154,7 @@ def test_what_is_changed_by_hand_is_found_and_repaired(stack: Stack, client_host
     }
     assert stack.drifted("--repair") == []
     client_hosts.inside("two", f"head -n 30 {BUNDLE} > /tmp/b && cp /tmp/b {BUNDLE} && rm /tmp/b")
-    assert stack.drifted() == [(TWO, f"{BUNDLE} has lost what is in {ANCHORS}/{two}")]
+    assert stack.drifted() == [(TWO, f"{BUNDLE} does not contain the certificate in {ANCHORS}/{two}")]
     assert stack.drifted("--repair") == []
     assert {host: store(client_hosts, host) for host in ("one", "two")} == kept
 
@@ -164,7 +164,7 @@ def test_an_authority_goes_only_when_another_signs(stack: Stack, client_hosts: H
     stack.configure(certificate={"authorities": ["2027"]})
     said = stack.fails()
     for name in (f"registry-trust-{ONE}", f"registry-trust-{ONE}~system", f"registry-trust-{TWO}~system"):
-        assert f"{name}: The client trusts the registry and would not do so any more" in said
+        assert f"{name}: Without this CA the client would no longer trust the registry" in said
     assert store(client_hosts, "two") == kept
 
 

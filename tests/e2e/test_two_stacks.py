@@ -64,7 +64,10 @@ def test_another_state_with_the_same_name_gets_nothing(
     users = [{"name": "stranger", "password": "another good one"}]
     known = {**stacks["green"].settings, "clients": [], "users": users}
     other = Stack(tmp_path_factory.mktemp("other"), "green", known, beside=True)
-    assert "a network named private-registry-green-backend is there and was not made by this stack" in other.fails()
+    assert (
+        "a network named private-registry-green-backend already exists and was not created by this stack"
+        in other.fails()
+    )
     assert kept("green") == before
     other.destroy()
     assert kept("green") == before

@@ -145,7 +145,7 @@ def test_a_pull_request_gets_one_comment_by_a_runner_that_reaches_no_host(team: 
     assert comment.startswith(MARK)
     assert "640 MiB" in staging
     assert "Nothing changes" in prod
-    assert "<details><summary>All that the engine says</summary>" in staging
+    assert "<details><summary>The whole preview of Pulumi</summary>" in staging
     assert "https://git.example.com/team/registry/actions/workflows/deploy.yml" in comment
 
 
@@ -161,7 +161,7 @@ def test_a_mistake_fails_the_check_and_is_told_in_the_comment(team: Team) -> Non
     team.change("mistake", "prod", httpsPort=0)
     assert team.runner("mistake", NOWHERE).workflow("preview") == {"preview": "failure", "comment": "success"}
     [comment] = team.host.bodies("comments")
-    assert "The preview failed; nothing was changed" in comment.partition("## Preview of `prod`")[2]
+    assert "The preview failed. Nothing was changed" in comment.partition("## Preview of `prod`")[2]
     assert "private-registry:httpsPort" in comment
 
 

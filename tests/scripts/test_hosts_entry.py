@@ -44,7 +44,7 @@ def test_a_lock_that_nobody_gives_back_is_named(shell: Shell, hosts: Path, tmp_p
     impatient = replace(shell, path=f"{tmp_path}:{shell.path}")
     done = impatient.run(SCRIPT, "create", f"hosts={hosts}", "marker=private-registry project/other", ENTRY)
     assert done.returncode == 1
-    assert f"another update still works on {hosts}" in done.stderr
+    assert f"another update is still changing {hosts}" in done.stderr
     assert hosts.read_bytes() == BEFORE
 
 

@@ -68,13 +68,19 @@ BROKEN = (issue("server", BETWEEN, ["127.0.0.1"]), BETWEEN)
 EXPIRED = issue("server", FIRST, ["127.0.0.1"], starts=-20, ends=-10)
 DROPS = {
     "what is served is known by what stays": ((FIRST, SECOND), (SECOND,), served, (BY_SECOND,), ""),
-    "what is served is known by what goes": ((FIRST,), (SECOND,), served, (BY_FIRST,), "is not signed by any of those"),
+    "what is served is known by what goes": (
+        (FIRST,),
+        (SECOND,),
+        served,
+        (BY_FIRST,),
+        "is not signed by any of the remaining CAs",
+    ),
     "back from a chain that nobody trusts": ((SHORT,), (FIRST,), served, BROKEN, ""),
     "back from one that is expired": ((FIRST,), (SECOND,), served, (EXPIRED,), ""),
     "back from another domain's": ((FIRST,), (SECOND,), served, (issue("x", FIRST, ["other.test"]),), ""),
     "nothing listens": ((FIRST,), (SECOND,), nothing, (), ""),
     "no handshake": ((FIRST,), (SECOND,), mute, (), ""),
-    "the name is not known": ((FIRST,), (SECOND,), nowhere, (), "nobody knows what"),
+    "the name is not known": ((FIRST,), (SECOND,), nowhere, (), "can't read the certificate of"),
 }
 
 

@@ -60,7 +60,7 @@ def test_mistakes_are_told_together() -> None:
 
     with pytest.raises(pulumi.RunError) as error:
         PrivateRegistry("hub", {"domain": "localhost", "users": [{"name": "ci", "acess": "pull"}]})  # type: ignore
-    assert "The registry 'hub' has 2 mistakes; nothing of it was created or changed." in str(error.value)
+    assert "The registry 'hub' has 2 mistakes; no part of it was created or changed." in str(error.value)
     assert "did you mean access?" in str(error.value)
 '''
 

@@ -139,13 +139,13 @@ def test_a_file_of_our_name_that_is_not_ours_is_left(shell: Shell, store: Machin
     assert "exists with other content and was not written by this stack" in ended.stderr
     assert store.content() == before
     said = done(shell, store, "delete", OLD)
-    assert "has other content than this stack wrote and was left" in said
+    assert "has content that this stack did not write, and was not removed" in said
     assert file_of(store, OLD).read_text() == NEW.pem
 
 
 def test_what_is_there_already_is_taken_over_and_told(shell: Shell, store: Machine) -> None:
     file_of(store, OLD).write_text(OLD.pem)
-    assert "was there with this content and is taken over" in done(shell, store, "create", OLD)
+    assert "existed with this content; the stack manages it from now on" in done(shell, store, "create", OLD)
 
 
 def test_what_others_have_there_is_not_touched(shell: Shell, store: Machine) -> None:
@@ -268,19 +268,22 @@ def test_a_check_names_what_is_not_as_it_was_left(shell: Shell, store: Machine) 
     new.chmod(0o600)
     store.bundle.write_text(NEW.pem)
     assert done(shell, store, "check", OLD, NEW).splitlines() == [
-        f"{store.bundle} has lost what is in {old}",
+        f"{store.bundle} does not contain the certificate in {old}",
         f"{new} has mode 600 instead of 0644",
     ]
     done(shell, store, "update", OLD, NEW)
     assert store.content() == before
-    assert done(shell, store, "check", OLD) == f"{new} is there and was to go\n"
+    assert done(shell, store, "check", OLD) == f"{new} still exists, and should have been removed\n"
 
 
 def test_a_bundle_that_is_gone_is_made_again(shell: Shell, store: Machine) -> None:
     done(shell, store, "create", OLD)
     before = store.content()
     store.bundle.unlink()
-    assert done(shell, store, "check", OLD) == f"{store.bundle} has lost what is in {file_of(store, OLD)}\n"
+    assert (
+        done(shell, store, "check", OLD)
+        == f"{store.bundle} does not contain the certificate in {file_of(store, OLD)}\n"
+    )
     done(shell, store, "update", OLD)
     assert store.content() == before
 

@@ -52,14 +52,14 @@ def test_a_client_whose_store_has_no_authority_does_not_prove_it(shell: Shell, t
     curl(tools)
     done = proven(shell, tools, registry)
     assert done.returncode == 1
-    assert 'verification failed at "TLS by the system\'s store": curl: (60)' in done.stderr
+    assert 'verification failed at "TLS with the system\'s trust store": curl: (60)' in done.stderr
 
 
 def test_who_asks_for_no_login_is_not_the_registry(shell: Shell, tools: Path, registry: str, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_text(ROOT.pem)
     curl(tools, f"--cacert {shlex.quote(str(tmp_path / 'root.pem'))}")
     done = proven(shell, tools, registry)
-    assert 'verification failed at "401 without a login": status 200 instead of 401' in done.stderr
+    assert 'verification failed at "401 without a login": HTTP status 200 instead of 401' in done.stderr
 
 
 def test_a_client_without_curl_is_told_of(tools: Path) -> None:
@@ -83,5 +83,6 @@ case $url in *c.test*) echo "curl: (6) Could not resolve host: c.test" && exit 6
     names = ("a.test", "b.test:8443", "[fd00::2]")
     assert asked.read_text().split() == [f"https://{name}/v2/" for name in names for _ in ("trust", "refusal")]
     done = proven(shell, tools, "a.test", "aliases=b.test,c.test")
-    assert 'failed at "TLS by the system\'s store": curl: (6) Could not resolve host: c.test (as c.test)' in done.stderr
+    assert "TLS with the system's trust store" in done.stderr
+    assert "curl: (6) Could not resolve host: c.test (as c.test)" in done.stderr
     assert proven(shell, tools, "a.test").stdout == "trusted by the system, 401 without a login\n"

@@ -37,24 +37,33 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no address": (configured(email="ops"), "must be one address"),
     "no such challenge": (configured(challenge="tls-sni-01"), "http-01"),
     "no provider": (configured(challenge="dns-01"), "challenge: dns-01 needs dnsProvider"),
-    "a provider for nothing": (configured(dnsProvider="route53"), "dnsProvider makes no sense with challenge: http-01"),
+    "a provider for nothing": (configured(dnsProvider="route53"), "dnsProvider cannot be used with challenge: http-01"),
     "variables for nothing": (
         configured(dnsVariables={"A_TOKEN": "marker-token"}),
-        "dnsVariables makes no sense with challenge: http-01",
+        "dnsVariables cannot be used with challenge: http-01",
     ),
-    "resolvers for nothing": (configured(dnsResolvers=["10.0.0.1"]), "dnsResolvers makes no sense"),
-    "no variable": (configured(**{**DNS, "dnsVariables": {"a-token": "marker-token"}}), "has no variable for a DNS"),
-    "a variable of our own": (configured(**{**DNS, "dnsVariables": {"LEGO_PATH": "marker"}}), "has no variable for a"),
-    "a path": (configured(**{**DNS, "dnsVariables": {"PATH": "marker"}}), "has no variable for a DNS provider in PATH"),
+    "resolvers for nothing": (configured(dnsResolvers=["10.0.0.1"]), "dnsResolvers cannot be used"),
+    "no variable": (
+        configured(**{**DNS, "dnsVariables": {"a-token": "marker-token"}}),
+        "which is not a variable of a DNS",
+    ),
+    "a variable of our own": (
+        configured(**{**DNS, "dnsVariables": {"LEGO_PATH": "marker"}}),
+        "which is not a variable of a",
+    ),
+    "a path": (
+        configured(**{**DNS, "dnsVariables": {"PATH": "marker"}}),
+        "contains PATH, which is not a variable of a DNS provider",
+    ),
     "no text": (configured(**{**DNS, "dnsVariables": {"A_TOKEN": 12}}), "A_TOKEN must be text in quotes"),
     "an empty text": (configured(**{**DNS, "dnsVariables": {"A_TOKEN": ""}}), "A_TOKEN must be text in quotes"),
     "a list": (configured(**{**DNS, "dnsVariables": ["marker-token"]}), "must be a mapping"),
-    "a record for an address": ({**configured(**DNS), "domain": "10.0.0.2"}, "an IP address has no record in DNS"),
-    "half an account": (configured(externalAccountKeyId="team"), "go together"),
-    "the other half": (configured(externalAccountKey="marker-hmac"), "go together"),
-    "public and nothing": (configured(public=True), "public makes no sense without authority"),
+    "a record for an address": ({**configured(**DNS), "domain": "10.0.0.2"}, "dns-01 cannot be used for an IP address"),
+    "half an account": (configured(externalAccountKeyId="team"), "must be set together"),
+    "the other half": (configured(externalAccountKey="marker-hmac"), "must be set together"),
+    "public and nothing": (configured(public=True), "public cannot be used without authority"),
     "no kind of key": (configured(keyType="ed25519"), "P-256"),
-    "no authority": (configured(authority=issue("a server", ROOT, ["other.test"]).pem), "is no authority"),
+    "no authority": (configured(authority=issue("a server", ROOT, ["other.test"]).pem), "is not a CA certificate"),
     "a chain of its own": (configured(chain="marker"), "chain"),
     "both": (configured(**{**DNS, "dnsVariablesFile": "dns.yaml"}), "dnsVariablesFile"),
 }
@@ -256,22 +265,25 @@ def test_a_preview_says_who_is_asked_and_who_renews() -> None:
     [row] = rows(event("create", ACME, "registry-certificate", None, SAID))
     assert row == (
         "acme.example.com is asked in the update for a certificate of registry.test, "
-        "which asks this server on port 80 for the proof",
-        "if it refuses, nothing that serves changes; the server renews it by itself from then on",
+        "which checks the domain on port 80 of this server",
+        "if it refuses, nginx keeps what it has; the server renews it by itself from then on",
         False,
     )
     by_record = {**SAID, "challenge": "dns-01", "dnsProvider": "route53"}
     [(change, effect, _)] = rows(event("update", ACME, "registry-certificate", SAID, by_record))
-    assert change.endswith("which looks into the DNS for the proof (route53)")
-    assert effect == "another challenge, another DNS provider; if it is refused, the one before is served on"
+    assert change.endswith("which checks the domain by a record in DNS (route53)")
+    assert effect == "another challenge, another DNS provider; if it is refused, the current certificate stays in use"
     assert rows(event("update", ACME, "registry-certificate", SAID, {**SAID, "authorities": {}})) == []
     [gone] = rows(event("delete", ACME, "registry-certificate", SAID, None))
-    assert gone[:2] == ("acme.example.com is asked for no certificate any more", "nobody renews the one that it gave")
+    assert gone[:2] == (
+        "acme.example.com is asked for no certificate any more",
+        "the certificate that it issued is not renewed any more",
+    )
 
 
 def test_a_preview_says_that_nobody_has_to_run_an_update() -> None:
     said = text(preview(event("same", ACME, "registry-certificate", SAID, SAID)))
-    assert "The server renews its certificate by itself; 'python -m operations.expiry' asks it" in said
+    assert "The server renews its certificate by itself. To see how long" in said
     moved = event("create", ACME, "registry-certificate", None, SAID)
     assert "by itself; 'python" not in text(preview(moved))
 

@@ -54,12 +54,12 @@ def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, s
         ({"aliases": ["https://b.test"]}, "aliases[0]", "without a scheme or a port"),
         ({"aliases": ["b.test:443"]}, "aliases[0]", "without a scheme or a port"),
         ({"aliases": ["c.test", "localhost"]}, "aliases[1]", "loopback"),
-        ({"aliases": ["registry"]}, "", "aliases: registry is no name of a registry to Docker"),
+        ({"aliases": ["registry"]}, "", "aliases: Docker does not accept registry as the name of a registry"),
         ({"aliases": ["docker.io"]}, "", "Docker Hub"),
         ({"aliases": ["registry.test"]}, "", "aliases: registry.test is the domain"),
-        ({"aliases": ["b.test", "b.test"]}, "", "aliases: b.test stands more than once"),
+        ({"aliases": ["b.test", "b.test"]}, "", "aliases: b.test is listed more than once"),
         ({"aliases": "b.test"}, "aliases", "tuple"),
-        ({"aliases": TWO, "certificate": PROVIDED}, "", "the server certificate is not for 10.0.0.2 of aliases: "),
+        ({"aliases": TWO, "certificate": PROVIDED}, "", "the server certificate is not for the alias 10.0.0.2: "),
         (
             {
                 "aliases": ["10.0.0.2"],
@@ -67,7 +67,7 @@ def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, s
                 "images": ACME["images"],
             },
             "",
-            "an IP address has no record in DNS",
+            "dns-01 cannot be used for an IP address",
         ),
     ],
 )
@@ -246,7 +246,7 @@ def shown(op: str, old: list[str], new: list[str], **more: Any) -> list[tuple[st
     return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*events))]
 
 
-KEPT = "clients keep trusting what is served: they trust its authority"
+KEPT = "clients keep trusting the registry: they have its CA"
 
 
 def test_a_preview_says_that_a_name_comes() -> None:
@@ -254,7 +254,7 @@ def test_a_preview_says_that_a_name_comes() -> None:
         ("b.test is another name of the registry", "clients log in, push and pull by it too", False),
         ("a new server certificate: for a.test, b.test instead of a.test", KEPT, False),
         (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
-        ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry is found there", False),
+        ("hosts entry: 10.0.0.2 a.test → 10.0.0.2 a.test b.test", "the registry's name resolves to it", False),
     ]
 
 
@@ -265,14 +265,14 @@ def test_a_preview_says_nothing_else_where_a_folder_is_all_that_comes() -> None:
 
 def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
     assert shown("update", ["a.test", "b.test"], ["a.test"]) == [
-        ("b.test is no name of the registry any more", "who still uses it gets x509, or no such host", True),
+        ("b.test is no longer a name of the registry", "clients that still use it get x509, or no such host", True),
         (
             "a new server certificate: for a.test instead of a.test, b.test",
-            "nobody is served as b.test any more",
+            "clients can no longer use b.test",
             True,
         ),
         (f"removed: {CERTS_D}/b.test/ca.crt", "trust lost as b.test", True),
-        ("hosts entry: 10.0.0.2 a.test b.test → 10.0.0.2 a.test", "the registry is found there", False),
+        ("hosts entry: 10.0.0.2 a.test b.test → 10.0.0.2 a.test", "the registry's name resolves to it", False),
     ]
 
 

@@ -30,7 +30,9 @@ def test_each_stack_has_its_table_and_the_rest_folded() -> None:
         < prod
     )
     assert text.count("<details>") == text.count("</details>") == 2
-    assert text.endswith(f"After the merge, `staging`, then `prod`: each waits for an approval, [here]({NEXT}).\n")
+    assert text.endswith(
+        f"After the merge, the update runs for `staging`, then `prod`. Each waits for an approval [here]({NEXT}).\n"
+    )
 
 
 @pytest.mark.parametrize("kinds", [("many-clients", "many-clients"), ("first", "invalid", "domain")])
@@ -115,7 +117,7 @@ def test_a_refusal_says_so_without_the_token(
     git_host: GitHost, kind: str, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    with pytest.raises(ForgeError, match="403 Forbidden; may the token write there") as refused:
+    with pytest.raises(ForgeError, match=r"403 Forbidden\. Check that the token can write there") as refused:
         publish.comment(forge({**variables(git_host, kind), token: "Marker-Token-11"}), MARK)
     assert "Marker-Token" not in f"{refused.value}{caplog.text}"
     assert len(git_host.seen) == 1, "nor is it asked again"

@@ -81,7 +81,7 @@ def test_files_are_told_of_also_where_docker_does_not_answer() -> None:
 
     host = Host("server", None, (Bundle(False, {"directory": "/d"}, {}, "script"),), {"registry": KNOWN})
     found = asyncio.run(_look(host, run))
-    assert [finding.what for finding in found] == ["/a is missing", "Docker could not be asked: no Docker"]
+    assert [finding.what for finding in found] == ["/a is missing", "Docker could not be checked: no Docker"]
 
 
 def test_containers_are_asked_for_where_the_server_is(declare: Declare) -> None:
@@ -179,11 +179,11 @@ def test_every_line_that_a_check_prints_is_a_finding() -> None:
 
 def test_a_check_that_fails_is_a_finding() -> None:
     [failed] = file_findings("one", Answer(1, "", "first\nsudo: a password is required\n"))
-    assert failed == Finding("one", "could not be asked: sudo: a password is required", Remedy.MANUAL)
+    assert failed == Finding("one", "could not be checked: sudo: a password is required", Remedy.MANUAL)
     [old] = file_findings("one", Answer(1, "", "one: unknown verb check\n"))
     assert "run an update first" in old.what
     [silent] = file_findings("one", Answer(7, "", ""))
-    assert silent.what == "could not be asked: the command ended with 7"
+    assert silent.what == "could not be checked: the command failed with status 7"
 
 
 def seen(*rows: str) -> str:
@@ -208,11 +208,11 @@ KNOWN = Containers(("sh", "-s", "--"), "owner", (Container("proxy", "p1"), Conta
         (["p1 proxy running unhealthy", "r1 registry exited healthy"], [("registry is stopped", Remedy.REPAIR)]),
         (["p1 proxy running healthy", "r1 registry paused healthy"], [("stopped (paused)", Remedy.REPAIR)]),
         (["r1 registry running healthy"], [("proxy is gone", Remedy.REFRESH)]),
-        (["p2 proxy running healthy", "r1 registry running healthy"], [("not the one that", Remedy.MANUAL)]),
-        (["p1 away running healthy", "r1 registry running healthy"], [("is named away now", Remedy.MANUAL)]),
+        (["p2 proxy running healthy", "r1 registry running healthy"], [("was not created by", Remedy.MANUAL)]),
+        (["p1 away running healthy", "r1 registry running healthy"], [("was renamed to away", Remedy.MANUAL)]),
         (
             ["p1 proxy running healthy", "r1 registry running healthy", "x1 stranger exited none"],
-            [("container stranger bears this stack's label", Remedy.MANUAL)],
+            [("container stranger has this stack's label", Remedy.MANUAL)],
         ),
     ],
 )
@@ -232,7 +232,7 @@ def test_only_a_container_of_the_state_is_started() -> None:
 FOUND = [
     Finding("one", "/a is missing"),
     Finding("server", "container proxy is gone", Remedy.REFRESH),
-    Finding("two", "could not be asked: no answer within 10 s", Remedy.MANUAL),
+    Finding("two", "could not be checked: no answer within 10 s", Remedy.MANUAL),
 ]
 
 
@@ -240,16 +240,16 @@ def test_the_report_tells_people_what_to_do() -> None:
     assert Report("dev", 3, FOUND).text("make up", "make up").splitlines() == [
         "'make up' repairs:",
         "  one             /a is missing",
-        "'make up' makes again:",
+        "'make up' creates again:",
         "  server          container proxy is gone",
-        "To be looked at by hand:",
-        "  two             could not be asked: no answer within 10 s",
+        "To check by hand:",
+        "  two             could not be checked: no answer within 10 s",
     ]
     other = Report("prod", 3, FOUND[:2], FOUND[2:]).text()
     assert "'make drift STACK=prod REPAIR=1' repairs:" in other
-    assert "'pulumi up --refresh' makes again:" in other
+    assert "'pulumi up --refresh' creates again:" in other
     assert other.startswith("Repaired:\n  two ")
-    assert Report("prod", 3, []).text() == "Stack prod is as it was left; hosts asked: 3."
+    assert Report("prod", 3, []).text() == "Stack prod is unchanged since the last update; hosts checked: 3."
 
 
 def test_the_report_tells_programs_the_same() -> None:
@@ -260,7 +260,7 @@ def test_the_report_tells_programs_the_same() -> None:
         "repaired": [{"host": "one", "what": "/a is missing"}],
         "drift": [
             {"host": "server", "what": "container proxy is gone", "remedy": "refresh"},
-            {"host": "two", "what": "could not be asked: no answer within 10 s", "remedy": "manual"},
+            {"host": "two", "what": "could not be checked: no answer within 10 s", "remedy": "manual"},
         ],
     }
     assert Report("prod", 3, FOUND).needs_refresh

@@ -109,7 +109,7 @@ def test_a_review_alarms_where_images_stay_behind(declare: Declare, old: Kind, n
     [row] = moved(with_storage(declare, old), with_storage(declare, new))
     places = [Settings.model_validate({**BASE, "storage": EXAMPLES[kind]}).storage.place for kind in (old, new)]
     assert row.change == f"images: from the {places[0]} to the {places[1]}"
-    assert row.effect.startswith(f"images that lie in the {places[0]} alone can't be pulled any more")
+    assert row.effect.startswith(f"images that are only in the {places[0]} can't be pulled any more")
     assert row.disruptive
 
 
@@ -120,12 +120,12 @@ def deleting(declare: Declare, kind: Kind, **changes: Any) -> list[Impact]:
 @each_storage
 def test_a_review_tells_what_becomes_of_the_images_when_the_stack_goes(declare: Declare, kind: Kind) -> None:
     effects = [row.effect for row in deleting(declare, kind)]
-    assert "ALL IMAGES PUSHED ARE DELETED" not in effects
-    kept = [effect for effect in effects if "all the images pushed" in effect]
+    assert "ALL PUSHED IMAGES ARE DELETED" not in effects
+    kept = [effect for effect in effects if "all pushed images" in effect]
     assert len(kept) == 1
     if kind.can_be_deleted:
         losses = [row.effect for row in deleting(declare, kind, deleteData=True) if row.disruptive]
-        assert "ALL IMAGES PUSHED ARE DELETED" in losses
+        assert "ALL PUSHED IMAGES ARE DELETED" in losses
 
 
 @each_storage

@@ -86,12 +86,12 @@ def by_update(days: int) -> dict[str, object]:
 BY_SERVER: dict[str, object] = {"by": "server"}
 
 
-BY_AN_UPDATE = "Run an update; a certificate that you bring along has to be another one by then."
-BY_ITSELF = "The server does not renew its certificate: docs/acme.md tells where it says why."
+BY_AN_UPDATE = "Run an update. If you provide the certificate: configure a new chain and key before."
+BY_ITSELF = "The server does not renew its certificate. To find the reason: see docs/acme.md."
 OF_EACH_SOURCE: dict[str, tuple[int, dict[str, object], str, str]] = {
     "SelfSigned": (365, by_update(30), "an update in its last 30 days", BY_AN_UPDATE),
     "SigningAuthority": (365, by_update(30), "an update in its last 30 days", BY_AN_UPDATE),
-    "Provided": (90, {"by": "you"}, "whoever brings it along", BY_AN_UPDATE),
+    "Provided": (90, {"by": "you"}, "you, with a new chain and key", BY_AN_UPDATE),
     "Acme": (90, BY_SERVER, "the server, by itself", BY_ITSELF),
 }
 """The life of a certificate in days, who renews it, in which words, and what to do if nobody does."""
@@ -362,11 +362,11 @@ def test_what_does_not_answer_as_a_registry_does_is_said(tmp_path: Path) -> None
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         place = f"https://127.0.0.1:{listening.getsockname()[1]}"
         for answer, why in (
-            (b"", "it hung up"),
-            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no handshake of TLS, .*packet length.*"),
+            (b"", "the connection was closed"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the TLS handshake failed: .*packet length.*"),
         ):
             threading.Thread(target=_answer, args=(listening, answer), daemon=True).start()
-            with pytest.raises(OperationError, match=rf"^{place} does not answer: {why}; does this machine know its"):
+            with pytest.raises(OperationError, match=rf"^{place} does not answer: {why}\. Check that this machine"):
                 served(place)
     with pytest.raises(OperationError, match="refused"):
         served(place)
@@ -399,7 +399,7 @@ def test_the_summary_of_the_lab_tells_it_too(monkeypatch: pytest.MonkeyPatch) ->
     known = {"url": URL, "registry": "registry.test", "renewal": {"by": "you"}, "ends": ends, "clients": {}}
     monkeypatch.setattr("lab.stack.pulumi", lambda *_: json.dumps({**known, "verification": {}}))
     monkeypatch.setattr("lab.stack.users", lambda: [{"name": "ci", "passwordFile": "file", "access": "push"}])
-    heading = "Certificates, how long they last, and who renews the server's: whoever brings it along"
+    heading = "Certificates, days left, and who renews the server certificate: you, with a new chain and key"
     shown = [re.sub(r"20\d\d-\d\d-\d\d", "DAY", line) for line in summary.text().splitlines()]
     assert shown[shown.index(heading) :][1:4] == [
         "  364 days      until DAY    server certificate",

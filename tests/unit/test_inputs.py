@@ -102,7 +102,7 @@ MISTAKES: Mapping[str, tuple[Callable[[], pulumi.Output[Any]], str]] = {
     ),
     "the hash of somebody else": (
         lambda: User.model_validate({"name": "ci", "password": later("you:$2y$05$" + "a" * 53)}).known(),
-        "password, which another resource gives: holds a line of an htpasswd file, and none of this user",
+        "password, which another resource gives: contains a line of an htpasswd file, but no line of this user",
     ),
     "another server's certificate": (
         lambda: provided(chain=lambda: later(issue("other", ROOT, ["other.test"]).pem)),

@@ -110,4 +110,4 @@ def test_a_host_key_is_read_over_a_way_that_is_trusted(page: str) -> None:
 
 def test_public_is_advised_only_where_it_is_accepted() -> None:
     for advice in (problem.fix for problem in PROBLEMS if "public: true" in problem.fix):
-        assert "does not come from the stack's own authorities" in advice
+        assert "is not signed by a CA of this stack" in advice

@@ -104,7 +104,7 @@ def test_a_private_key_among_certificates_is_refused(tmp_path: Path, text: str, 
     with pytest.raises(InvalidSettings) as refused:
         read({**BASE, "certificate": {"source": "provided", "key": KEY, **given}}, tmp_path)
     said = str(refused.value)
-    assert "holds a private key" in said or "a part of it is missing" in said
+    assert "contains a private key" in said or "a part of it is missing" in said
     assert not any(line in said for line in text.splitlines()[1:] if len(line) > 20)
 
 
@@ -149,8 +149,8 @@ ENCRYPTED = SERVER.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpen
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (KEY + ROOT.key_pem(), "holds 2 private keys"),
-        (KEY + KEY, "holds 2 private keys"),
+        (KEY + ROOT.key_pem(), "contains 2 private keys"),
+        (KEY + KEY, "contains 2 private keys"),
         (CHAIN, "must be a private key in PEM form"),
         (KEY[: len(KEY) // 2], "a part of it is missing"),
         (KEY.replace(body(KEY)[:20], "marker" * 3), "can't be read as a private key"),

@@ -179,21 +179,45 @@ KEY = "-----BEGIN PRIVATE KEY-----\ns3cret-key\n"
 HASH = "$2b$10$s3cret"
 USERS = "ci:$2b$10$s3cret:push *\n~anonymous:!:pull web\n"
 BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
-    ("no-secret-on-clients", TRUST, sets("stdin", payload(ca_crt=PEM + KEY)), "a private key", "certificates alone"),
-    ("no-secret-on-clients", TRUST, sets("stdin", payload(ca_crt="s3cret\n")), "something else than", "trust alone"),
+    ("no-secret-on-clients", TRUST, sets("stdin", payload(ca_crt=PEM + KEY)), "a private key", "only certificates"),
+    (
+        "no-secret-on-clients",
+        TRUST,
+        sets("stdin", payload(ca_crt="s3cret\n")),
+        "something else than",
+        "only the CA certificates",
+    ),
     ("no-secret-on-clients", TRUST, sets("stdin", payload(htpasswd=HASH + "\n")), "the file htpasswd", "certificates"),
-    ("no-secret-on-clients", TRUST, adds("stdin", f"echo '{HASH}'\n"), "password's hash", "certificates alone"),
-    ("no-secret-on-clients", TRUST, adds("stdin", packs(HASH)), "password's hash", "certificates alone"),
+    ("no-secret-on-clients", TRUST, adds("stdin", f"echo '{HASH}'\n"), "password hash", "only certificates"),
+    ("no-secret-on-clients", TRUST, adds("stdin", packs(HASH)), "password hash", "only certificates"),
     ("no-secret-on-clients", TRUST, adds("create", " password=s3cret"), "an argument other than", "certificates"),
     ("no-secret-on-clients", TRUST, adds("create", " s3cret=="), "an argument other than", "certificates"),
     ("no-secret-on-clients", TRUST, adds("create", " 's3cret"), "an argument other than", "certificates"),
     ("no-secret-on-clients", TRUST, sets("environment", {"P": "s3cret"}), "the input environment", "certificates"),
-    ("no-secret-on-clients", TRUST, sets("update", "echo s3cret | docker login"), "as it stands", "Host.run"),
-    ("no-secret-on-clients", VERIFICATION, says("create", "user=verification", "user=ci"), "a user's", "is made"),
-    ("no-secret-on-clients", VERIFICATION, sets("stdin", payload(password="s3cret\n")), "a user's", "is made"),
+    ("no-secret-on-clients", TRUST, sets("update", "echo s3cret | docker login"), "not a script", "Host.run"),
+    (
+        "no-secret-on-clients",
+        VERIFICATION,
+        says("create", "user=verification", "user=ci"),
+        "a user's",
+        "generated password",
+    ),
+    (
+        "no-secret-on-clients",
+        VERIFICATION,
+        sets("stdin", payload(password="s3cret\n")),
+        "a user's",
+        "generated password",
+    ),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "auth_request /access;", ""), "/v2/", "auth_request"),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "/access;", "off;"), "= /blob", "auth_request"),
-    ("registry-asks-who", "registry-proxy-site", says("stdin", "access.authorize", "access.token"), "all", "auth_req"),
+    (
+        "registry-asks-who",
+        "registry-proxy-site",
+        says("stdin", "access.authorize", "access.token"),
+        "everything",
+        "auth_req",
+    ),
     (
         "registry-asks-who",
         "registry-proxy-site",
@@ -208,10 +232,16 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
         "nginx.conf can't be read from",
         "quote",
     ),
-    ("registry-asks-who", "registry-proxy-users", sets("stdin", payload(htpasswd=USERS)), "pull web", "anonymousPull"),
-    ("only-nginx-is-published", REGISTRY, sets("ports", [{"internal": 5000.0}]), "the port 5000,", "proxy publish"),
-    ("only-nginx-is-published", PROXY, sets("ports", [{"internal": 5001}]), "the port 5001", "proxy publish"),
-    ("only-nginx-is-published", REGISTRY, sets("publishAllPorts", True), "all its ports", "proxy publish"),
+    (
+        "registry-asks-who",
+        "registry-proxy-users",
+        sets("stdin", payload(htpasswd=USERS)),
+        "web can be pulled",
+        "anonymousPull",
+    ),
+    ("only-nginx-is-published", REGISTRY, sets("ports", [{"internal": 5000.0}]), "the port 5000,", "Publish only"),
+    ("only-nginx-is-published", PROXY, sets("ports", [{"internal": 5001}]), "the port 5001", "Publish only"),
+    ("only-nginx-is-published", REGISTRY, sets("publishAllPorts", True), "all its ports", "Publish only"),
     ("only-nginx-is-published", REGISTRY, sets("networkMode", "host"), "own network", "internal networks"),
     ("images-by-digest", PROXY, sets("image", "nginx:1.30"), "nginx:1.30 has no digest", "@sha256:DIGEST"),
     (
@@ -221,8 +251,8 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
         "nginx:1",
         "",
     ),
-    ("no-latest", PROXY, sets("image", "r.test:5000/nginx"), "r.test:5000/nginx is", "Name the version"),
-    ("no-latest", PROXY, sets("image", f"nginx:latest@sha256:{'a' * 64}"), "nginx:latest@", "Name the version"),
+    ("no-latest", PROXY, sets("image", "r.test:5000/nginx"), "r.test:5000/nginx has", "Set a version"),
+    ("no-latest", PROXY, sets("image", f"nginx:latest@sha256:{'a' * 64}"), "nginx:latest@", "Set a version"),
     (
         "modern-tls",
         "registry-proxy-site",
@@ -230,13 +260,19 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
         "TLSv1.1",
         "ssl_pro",
     ),
-    ("modern-tls", "registry-proxy-site", says("stdin", "ssl_protocols", "#"), "to nginx", "ssl_protocols TLSv1.2"),
+    (
+        "modern-tls",
+        "registry-proxy-site",
+        says("stdin", "ssl_protocols", "#"),
+        "does not set the TLS versions",
+        "ssl_protocols TLSv1.2",
+    ),
     (
         "modern-tls",
         "registry-proxy-tls",
         says("stdin", "listen 8443 ssl;", "listen 80;"),
         "listens on 80",
-        "Write 'ssl'",
+        "Add 'ssl'",
     ),
     ("pinned-host-keys", TRUST, connects(), "the host 10.0.0.7", "Set its hostKey"),
     ("pinned-host-keys", "registry-proxy-tls", connects(), "the host 10.0.0.2", "Set its hostKey"),
@@ -259,9 +295,9 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
     ("locked-down-containers", PROXY, sets("capabilities", {"drops": ["ALL"], "adds": ["CHOWN"]}), "capabil", "Drop"),
     ("locked-down-containers", PROXY, sets("capabilities", None), "keeps capabilities", "Drop them"),
     ("locked-down-containers", REGISTRY, sets("user", "0:101"), "as root", "UID:GID"),
-    ("locked-down-containers", REGISTRY, sets("readOnly", False), "may write", "read_only=True"),
+    ("locked-down-containers", REGISTRY, sets("readOnly", False), "can write", "read_only=True"),
     ("locked-down-containers", REGISTRY, sets("securityOpts", []), "gain privileges", "no-new-privileges:true"),
-    ("locked-down-containers", REGISTRY, sets("privileged", True), "is privileged", "Take privileged out"),
+    ("locked-down-containers", REGISTRY, sets("privileged", True), "is privileged", "Remove privileged"),
     ("no-insecure-registries", TRUST, adds("stdin", '{"insecure-registries": []}'), "stdin", "certs.d"),
     ("no-insecure-registries", PROXY, sets("command", ["--insecure-registry=x"]), "command", "certs.d"),
 )
@@ -324,15 +360,15 @@ def test_each_rule_is_broken_by_one_of_these_tests() -> None:
 
 def test_a_command_of_which_nobody_knows_runs_on_a_client(whole: dict[str, Resource]) -> None:
     [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], above=(REGISTRY_TYPE,)), Stack("test"))
-    assert "neither its trust nor its verification" in message
+    assert "neither to its trust nor to its verification" in message
 
 
 def test_what_is_for_the_server_stays_there(whole: dict[str, Resource]) -> None:
     """Else a component of the server's would be a way to bring a key to a client."""
     moved = replace(whole[TRUST], above=(PROXY_TYPE, f"{COMPONENT}ReleasedFiles"))
     [message] = judged({**whole, TRUST: moved}, Stack("test"))["server-is-one-host"]
-    assert message.startswith(f"{TRUST}: a command of the server's runs on 10.0.0.7, and most others on 10.0.0.2.")
-    assert "Give it the server as its host" in message
+    assert message.startswith(f"{TRUST}: a command of the server runs on 10.0.0.7, but most others run on 10.0.0.2.")
+    assert "Set its host to the server" in message
     unknown = replace(moved, inputs={**moved.inputs, "connection": UNKNOWN})
     assert judged({**whole, TRUST: unknown}, Stack("test")) == {}
     outside = judged({**whole, TRUST: replace(moved, registry="")}, Stack("test"))
@@ -345,7 +381,9 @@ def test_two_registries_of_one_program_may_have_a_server_each(whole: dict[str, R
     key = "command:remote:Command hub-proxy-tls"
     moved = {key: replace(other[key], inputs=whole["registry-proxy-tls"].inputs)}
     [message] = judged({**whole, **other, **moved}, Stack("test"))["server-is-one-host"]
-    assert message.startswith("hub-proxy-tls: a command of the server's runs on 10.0.0.2, and most others on 10.0.0.3.")
+    assert message.startswith(
+        "hub-proxy-tls: a command of the server runs on 10.0.0.2, but most others run on 10.0.0.3."
+    )
 
 
 @pytest.mark.parametrize("start", [["policies/run"], [sys.executable, "policies"]])
@@ -364,7 +402,7 @@ def test_the_pack_starts(start: list[str]) -> None:
 def test_what_everybody_may_pull_has_to_be_declared(declare: Declare) -> None:
     resources = judgeable(declare(**CHANGES[2]))
     [message] = judged(resources, Stack("test", (), ["base"]))["registry-asks-who"]
-    assert message.startswith("registry-proxy-users: everybody may pull public.")
+    assert message.startswith("registry-proxy-users: public can be pulled without a login.")
     assert judged(resources, Stack("test", (), None)) == {}, "the setting may be out of reach"
 
 
@@ -388,7 +426,7 @@ def test_what_nobody_knows_may_hold_images_below_the_registry() -> None:
     """A storage may declare what no rule has heard of."""
     unheard = Resource("nfs:index/share:Share", "share", {}, (REGISTRY_TYPE, STORING, f"{COMPONENT}NfsStorage"))
     [message] = judged({"": unheard}, Stack("prod"))["protected-data"]
-    assert message.startswith("share: what may hold the images is not protected in the stack prod. Set")
+    assert message.startswith("share: a resource that may hold the images is not protected in the stack prod. Set")
     assert judged({"": replace(unheard, protect=True)}, Stack("prod")) == {}
     assert judged({"": replace(unheard, above=(REGISTRY_TYPE,))}, Stack("prod")) == {}
     unknown = Resource(VOLUME, "any", {"labels": UNKNOWN}, (REGISTRY_TYPE, STORING))

@@ -331,9 +331,12 @@ def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pyt
     )
     assert _advise(failure) is False, "nothing is tried again"
     assert said == [
-        "registry-trust-h: The user may not become root without a password. "
-        "Allow it on the host (visudo: USER ALL=(ALL) NOPASSWD: ALL), or reach the host as root. "
-        "Until this host trusts what is to be trusted, nginx keeps its certificate; all else goes on."
+        "registry-trust-h: The user must be able to use sudo without a password.\n"
+        "Still working: the registry. nginx keeps the current certificate until this client has the new CA. "
+        "All other changes of this update continue.\n"
+        "What to do:\n"
+        "1. Run 'visudo' on the host and add: USER ALL=(ALL) NOPASSWD: ALL. Or connect to the host as root.\n"
+        "2. Run the update again."
     ]
 
 

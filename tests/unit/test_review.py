@@ -88,13 +88,13 @@ def test_a_secret_is_never_shown(kind: str) -> None:
 
 @pytest.mark.parametrize("op", ["create", "update", "replace", "delete", "import"])
 def test_what_is_not_known_here_has_a_row(op: str) -> None:
-    row = Impact("the stack", f"resource other: {op}", "see the engine's preview of it")
+    row = Impact("the stack", f"resource other: {op}", "see Pulumi's own preview")
     assert impacts(preview(event(op, "random:index:Thing", "other"))) == [row]
 
 
 def test_the_rest_of_an_earlier_update_is_not_taken_for_a_loss() -> None:
     [row] = impacts(preview(volume("delete-replaced")))
-    assert (row.effect, row.disruptive) == ("the rest of an earlier update is taken away", False)
+    assert (row.effect, row.disruptive) == ("left over from an earlier update; removed", False)
 
 
 @pytest.mark.parametrize(("retained", "disruptive"), [(True, False), (False, True)])
@@ -102,7 +102,7 @@ def test_the_rest_of_an_earlier_update_is_not_taken_for_a_loss() -> None:
 def test_images_are_deleted_unless_the_volume_is_retained(op: str, retained: bool, disruptive: bool) -> None:
     [row] = impacts(preview(volume(op, retained)))
     assert row.disruptive is disruptive
-    assert ("ALL IMAGES PUSHED ARE DELETED" in row.effect) is disruptive
+    assert ("ALL PUSHED IMAGES ARE DELETED" in row.effect) is disruptive
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_failure_that_is_known_says_what_to_do() -> None:
     shown = text(recorded([failed, {"summaryEvent": {"result": "failed"}}]))
     assert shown.startswith("The preview failed")
     assert f"  {problem.message}\n" in shown
-    assert shown.endswith(problem.advice)
+    assert shown.endswith(problem.advice())
 
 
 @pytest.mark.parametrize("written", ["", '{"preludeEvent": {}}\n{"resourcePreEv'])
@@ -179,7 +179,7 @@ def test_an_engine_that_was_killed_is_a_failure(written: str) -> None:
 def test_an_expired_certificate_is_said_to_be_so(show: Callable[[Preview], str]) -> None:
     hours, end = {"earlyRenewalHours": 720}, {"validityEndTime": "2026-11-01T00:00:00Z"}
     certificate = event("same", "tls:index/locallySignedCert:LocallySignedCert", "any", hours, outputs=end)
-    assert "has ended on 2026-11-01; an update" in show(preview(certificate))
+    assert "expired on 2026-11-01; an update" in show(preview(certificate))
 
 
 def test_no_text_of_an_event_is_read_as_markup() -> None:
@@ -204,7 +204,7 @@ def test_a_command_that_only_checks_has_a_row_where_nothing_else_tells_of_it(
     check = event("update", COMMAND, "any", {}, {}, parent=below(*parts))
     replaced = event("replace", CONTAINER, "other", {}, {}, ["image"], parent=below(*parts))
     [alone] = impacts(preview(check))
-    assert (alone.change, alone.effect) == (change, "the server sees to it again; nothing else changes")
+    assert (alone.change, alone.effect) == (change, "checked again on the server; nothing else changes")
     [told] = impacts(preview(check, replaced))
     assert "image" in told.change
 
@@ -221,4 +221,4 @@ def test_a_rotation_beside_another_change_is_named_too() -> None:
 
 def test_a_key_that_no_certificate_follows_has_a_row() -> None:
     [row] = impacts(preview(event("create", "tls:index/privateKey:PrivateKey", "any", None, {})))
-    assert (row.change, row.effect) == ("a key of the certificate: made", "the certificate stays as it is")
+    assert (row.change, row.effect) == ("a key of the certificate: created", "the certificate is not changed")

@@ -92,24 +92,24 @@ def said(*steps: dict[str, Any]) -> list[tuple[str, str, bool]]:
     return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*steps))]
 
 
-GAINED, LOST = "clients gain trust in what it signs", "clients lose trust in what it signed"
-KEPT = "clients keep trusting what is served: they trust its authority"
-GIVEN_ROOT = ("CN=team root is given to clients, until 2036-11-23", GAINED, False)
+GAINED, LOST = "clients trust what it signs", "clients no longer trust what it signed"
+KEPT = "clients keep trusting the registry: they have its CA"
+GIVEN_ROOT = ("CN=team root is placed on clients, until 2036-11-23", GAINED, False)
 
 
 def test_an_authority_has_the_name_that_the_settings_give_it_whatever_its_resource_is_called() -> None:
     rows = said(component("update", "self-signed", own("2026"), own("2026", "2027")), authority("create", "2027"))
-    assert rows == [("authority 2027 is made, for 3650 days", GAINED, False)]
+    assert rows == [("CA 2027 is created, for 3650 days", GAINED, False)]
     rows = said(component("update", "self-signed", own("2026", "2027"), own("2026")), authority("delete", "2027"))
-    assert rows == [("authority 2027 goes", LOST, True)]
+    assert rows == [("CA 2027 is removed", LOST, True)]
 
 
 def test_who_signs_is_named() -> None:
     moved = component("update", "self-signed", own("2026", "2027"), own("2027", "2026"))
-    change = "a new server certificate: signed by authority 2027 instead of authority 2026"
+    change = "a new server certificate: signed by CA 2027 instead of CA 2026"
     assert said(moved, server("replace", "caCertPem")) == [(change, KEPT, False)]
     first = component("create", "signing-authority", None, signing())
-    made = "a server certificate is made, for 365 days, signed by CN=team intermediate"
+    made = "a server certificate is created, for 365 days, signed by CN=team intermediate"
     assert said(first, server("create")) == [GIVEN_ROOT, (made, "nginx serves it", False)]
 
 
@@ -124,15 +124,19 @@ def test_an_authority_of_the_teams_own_takes_over_in_steps_and_nothing_alarms_bu
     assert said(*signs, *below) == [
         (
             "a new server certificate: from signing-authority instead of self-signed, "
-            "signed by CN=team intermediate instead of authority 2027",
+            "signed by CN=team intermediate instead of CA 2027",
             KEPT,
             False,
         ),
-        ("authority 2027 goes", "clients keep trusting what it signed: it is given to them besides", False),
+        (
+            "CA 2027 is removed",
+            "clients keep trusting what it signed: they have it by the setting 'authority' too",
+            False,
+        ),
     ]
     assert "(until 2027-11-25); this update replaces it." in text(preview(*signs, *below))
     alone = component("update", "signing-authority", signing(**given_too("2027")), signing())
-    assert said(alone) == [("CN=test registry authority 2027 is no longer given to clients", LOST, True)]
+    assert said(alone) == [("CN=test registry authority 2027 is removed from clients", LOST, True)]
 
 
 def test_the_way_back_is_as_safe() -> None:
@@ -173,14 +177,14 @@ def test_a_certificate_that_is_given_is_told_of_too() -> None:
     assert said(renewed) == [(change, KEPT, False)]
     assert "(until 2036-11-23); this update replaces it." in text(preview(renewed))
     same = component("same", "provided", provided(), provided())
-    assert "(until 2036-11-23); put another one in its place before that." in text(preview(same))
+    assert "(until 2036-11-23); replace it before that." in text(preview(same))
     first = said(component("create", "provided", None, provided()))
-    given = "a server certificate is given, until 2036-11-23, signed by CN=shop"
+    given = "a server certificate is configured, until 2036-11-23, signed by CN=shop"
     assert first == [GIVEN_ROOT, (given, "nginx serves it", False)]
     gone = said(component("delete", "provided", provided(), None))
     assert [change for change, _, _ in gone] == [
-        "CN=team root is no longer given to clients",
-        "the server certificate goes",
+        "CN=team root is removed from clients",
+        "the server certificate is removed",
     ]
 
 
@@ -195,7 +199,7 @@ def test_another_kind_of_key_is_named(old: dict[str, str], new: dict[str, str]) 
     changed = component("update", "self-signed", own("1", **old), own("1", **new))
     [row] = said(changed, server("replace", "certRequestPem"), step("create", KEY, "any", None, {}))
     kinds = "RSA-2048 instead of P-256" if new else "P-256 instead of RSA-2048"
-    assert row == (f"a new server certificate: a key of another kind, {kinds}", KEPT, False)
+    assert row == (f"a new server certificate: a key of another type, {kinds}", KEPT, False)
     unknown = component("update", "self-signed", BEFORE, own("1", **new))
     assert "of another kind" not in text(preview(unknown, server("replace", "certRequestPem")))
 
@@ -204,9 +208,9 @@ def test_another_kind_of_key_is_named(old: dict[str, str], new: dict[str, str]) 
     ("days", "words"),
     [
         (91, ""),
-        (89, "it has 89 days left (until 2027-02-22)"),
-        (0, "it has 0 days left (until 2026-11-25)"),
-        (-1, "it has ended on 2026-11-24"),
+        (89, "has 89 days left (until 2027-02-22)"),
+        (0, "has 0 days left (until 2026-11-25)"),
+        (-1, "expired on 2026-11-24"),
     ],
 )
 def test_an_authority_that_ends_soon_is_told_of(days: int, words: str) -> None:
@@ -214,17 +218,17 @@ def test_an_authority_that_ends_soon_is_told_of(days: int, words: str) -> None:
     made = {name: {"sha256": name, "until": until} for name in ("1", "2")}
     root = {"CN=team root": {"sha256": "root", "until": until}}
     old = own("1", "2", given=root)
-    for new, names in ((old, ["authority 1", "authority 2", "CN=team root"]), (own("2"), ["authority 2"]), (None, [])):
+    for new, names in ((old, ["CA 1", "CA 2", "CN=team root"]), (own("2"), ["CA 2"]), (None, [])):
         found = step("update", kind("self-signed"), "registry-certificate", old, new, outputs={"authorities": made})
-        told = [line for line in text(preview(found), width=200).splitlines() if line.startswith("For ")]
-        expected = [f"For {name}, which clients trust, there has to be another one: {words}" for name in names]
-        assert told == ([f"{one}; that takes three updates." for one in expected] if words else [])
+        told = [line for line in text(preview(found), width=200).splitlines() if "which clients trust, " in line]
+        expected = [f"{name}, which clients trust, {words}: replace it in three updates" for name in names]
+        assert told == ([f"{one} (docs/rotate.md)." for one in expected] if words else [])
 
 
 def test_another_time_of_renewal_makes_no_certificate() -> None:
     old, new = ({"validityPeriodHours": 24 * 365, "earlyRenewalHours": 24 * days} for days in (30, 60))
     [row] = said(step("update", SERVER, "any", old, new, ["earlyRenewalHours"]))
-    assert row == ("the server certificate is renewed in its last 60 days instead of 30", "it stays as it is", False)
+    assert row == ("the server certificate is renewed in its last 60 days instead of 30", "it is not changed", False)
 
 
 def test_a_state_of_the_version_before_says_nothing_and_alarms_nobody() -> None:
@@ -233,7 +237,7 @@ def test_a_state_of_the_version_before_says_nothing_and_alarms_nobody() -> None:
     assert "Nothing changes" in text(preview(known))
     added = component("update", "self-signed", BEFORE, own("2026", "2027"))
     rows = said(added, authority("create", "2027"))
-    assert rows == [("authority 2027 is made, for 3650 days", GAINED, False)]
+    assert rows == [("CA 2027 is created, for 3650 days", GAINED, False)]
     renewed = said(known, server("replace", "readyForRenewal"))
     assert [(effect, disruptive) for _, effect, disruptive in renewed] == [(KEPT, False)]
     assert said(component("update", "provided", BEFORE, provided())) == []

@@ -135,13 +135,13 @@ MOVED = before_runtimes(
             "trust lost in root, until 2030-01-01",
             True,
         ),
-        ("update", trusting(), trusting("d2"), CA, "trust in the same authorities", False),
+        ("update", trusting(), trusting("d2"), CA, "trust in the same CAs", False),
         (
             "update",
             trusting(),
             trusting(**ENTRY),
             "hosts entry: none → 10.0.0.2 r.test",
-            "the registry is found there",
+            "the registry's name resolves to it",
             False,
         ),
         (
@@ -149,7 +149,7 @@ MOVED = before_runtimes(
             trusting(),
             trusting(link=LINK),
             f"placed: {LINK}, a link",
-            "trust gained under this name too",
+            "trust gained for this name too",
             False,
         ),
     ],
@@ -164,8 +164,8 @@ def test_what_becomes_of_a_clients_trust_is_said(
     ("diffs", "change", "effect"),
     [
         (["stdin"], "written again with the same content", "trust kept"),
-        (["connection", "create"], "nothing but the way to it", "trust kept"),
-        (["stdin", "create"], f"written again: {CA}", "trust as it was declared before"),
+        (["connection", "create"], "only how it is reached", "trust kept"),
+        (["stdin", "create"], f"written again: {CA}", "trust as configured before"),
     ],
 )
 def test_what_a_command_does_without_a_change_of_what_is_declared(diffs: list[str], change: str, effect: str) -> None:
@@ -178,9 +178,9 @@ def test_a_client_of_the_version_before_gains_what_is_said_of_it_without_an_alar
     placed = f"written again: {CA}, {LINK}, a link"
     new = trusting(UNKNOWN, authorities=UNKNOWN, link=LINK)
     [row] = said(client("update", {}, new))
-    assert row == (HOST, placed, "the state does not say what it trusted before this update", False)
+    assert row == (HOST, placed, "the state does not contain what it trusted before this update", False)
     assert file_differences(preview(client("update", {}, new))) == []
-    quiet = ("what the state says of it", "nothing on it changes", False)
+    quiet = ("its entry in the state", "nothing on it changes", False)
     told = client("update", {}, trusting(), commands=())
     proof = client("update", {}, {"host": HOST}, "proof", kind="Verification", commands=())
     assert set(said(told, proof)) == {(HOST, *quiet)}
@@ -204,7 +204,7 @@ def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() 
     placed = client("same", trusting(), trusting(), commands=("create",), command_type=LOCAL)
     [_, _, removed] = client("same", trusting(), trusting(), commands=("delete",))
     assert {(effect, disruptive) for _, _, effect, disruptive in said([*placed, removed])} == {
-        ("trust gained, and lost again at the end; instead take it off the list, update, and list it again", True),
+        ("trust gained, and lost again at the end; instead remove it from the list, update, and add it again", True),
         ("trust lost", True),
     }
 
@@ -215,17 +215,17 @@ def test_an_authority_that_the_update_makes_is_named() -> None:
         "tls:index/selfSignedCert:SelfSignedCert",
         "registry-certificate-authority-2027",
         None,
-        {"subject": {"commonName": "authority 2027"}},
+        {"subject": {"commonName": "CA 2027"}},
     )
     update = client("update", trusting(), trusting(UNKNOWN, authorities=UNKNOWN))
-    assert (HOST, CA, "trust gained in authority 2027, made by the update", False) in said([*update, made])
+    assert (HOST, CA, "trust gained in CA 2027, created by the update", False) in said([*update, made])
     [difference] = file_differences(preview([*update, made]))
-    assert difference.file == f"ca.crt, its authorities ({HOST})"
-    assert difference.lines == ("+authority 2027, made by the update",)
+    assert difference.file == f"ca.crt, its CA certificates ({HOST})"
+    assert difference.lines == ("+CA 2027, created by the update",)
 
 
 @pytest.mark.parametrize(
-    ("op", "effect"), [("create", "proved"), ("update", "proved again"), ("delete", "no longer proved")]
+    ("op", "effect"), [("create", "verified"), ("update", "verified again"), ("delete", "no longer verified")]
 )
 def test_a_proof_is_said_to_come_and_go(op: str, effect: str) -> None:
     known = {"host": HOST, "registry": "r.test"}
@@ -275,14 +275,14 @@ RUNTIMES = {
         {"docker": "delete", "hosts": "create"},
         [
             (f"removed: {CA}, hosts entry 10.0.0.2 r.test", "trust by docker lost", True),
-            ("hosts entry: 10.0.0.2 r.test, on another line", "the registry is found there", False),
+            ("hosts entry: 10.0.0.2 r.test, on another line", "the registry's name resolves to it", False),
         ],
     ),
     "the hosts entry alone": (
         trusting("d1", "system", **ENTRY),
         trusting("d1", "system", hostsEntry={"address": "10.0.0.3", "name": "r.test"}),
         {"hosts": "update"},
-        [("hosts entry: 10.0.0.2 r.test → 10.0.0.3 r.test", "the registry is found there", False)],
+        [("hosts entry: 10.0.0.2 r.test → 10.0.0.3 r.test", "the registry's name resolves to it", False)],
     ),
     "an authority comes for both": (
         trusting("d1", *BOTH),
@@ -319,10 +319,10 @@ STEPS = {"docker": ["TLS", "login"], "system": ["TLS", "401"]}
 @pytest.mark.parametrize(
     ("op", "old", "new", "commands", "change", "effect"),
     [
-        ("update", BOTH, BOTH, ("update", "update"), "TLS, login, 401", "proved again"),
-        ("update", ("docker",), BOTH, ("create",), "TLS, 401", "proved"),
-        ("update", BOTH, ("docker",), ("delete",), "TLS, 401", "no longer proved"),
-        ("create", (), ("system",), ("create",), "TLS, 401", "proved"),
+        ("update", BOTH, BOTH, ("update", "update"), "TLS, login, 401", "verified again"),
+        ("update", ("docker",), BOTH, ("create",), "TLS, 401", "verified"),
+        ("update", BOTH, ("docker",), ("delete",), "TLS, 401", "no longer verified"),
+        ("create", (), ("system",), ("create",), "TLS, 401", "verified"),
     ],
 )
 def test_several_proofs_of_a_client_are_one_row(

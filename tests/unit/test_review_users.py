@@ -31,61 +31,61 @@ def with_passwords(*digests: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("old", "new", "change", "effect", "disruptive"),
     [
-        (user("push", "team"), user("admin", "team"), "push in team → admin in team", "may now delete in team", False),
+        (user("push", "team"), user("admin", "team"), "push in team → admin in team", "can now delete in team", False),
         (
             user("admin", "team"),
             user("pull", "team"),
             "admin in team → pull in team",
-            "may no longer push or delete in team",
+            "can no longer push or delete in team",
             True,
         ),
         (
             user("push", "team"),
             user("push", "team", "web"),
             "push in team → push in team, web",
-            "may now pull or push in web",
+            "can now pull or push in web",
             False,
         ),
         (
             user("push", "*"),
             user("push", "team"),
             "push in all repositories → push in team",
-            "may no longer pull or push elsewhere",
+            "can no longer pull or push elsewhere",
             True,
         ),
         (
             user("admin", "*"),
             user("push", "*"),
             "admin in all repositories → push in all repositories",
-            "may no longer delete in all repositories",
+            "can no longer delete in all repositories",
             True,
         ),
         (
             user("pull", "team"),
             user("pull", "*"),
             "pull in team → pull in all repositories",
-            "may now pull elsewhere",
+            "can now pull elsewhere",
             False,
         ),
         (
             user("pull", "team"),
             user("pull", "team", "team/app"),
             "pull in team → pull in team, team/app",
-            "may do the same",
+            "same access",
             False,
         ),
         (
             user("push", "team"),
             user("pull", "web"),
             "push in team → pull in web",
-            "may now pull in web; may no longer pull or push in team",
+            "can now pull in web; can no longer pull or push in team",
             True,
         ),
         (
             user("pull", "team"),
             user("pull", "teams"),
             "pull in team → pull in teams",
-            "may now pull in teams; may no longer pull in team",
+            "can now pull in teams; can no longer pull in team",
             True,
         ),
     ],
@@ -97,7 +97,7 @@ def test_a_right_that_changes_is_named(old: Any, new: Any, change: str, effect: 
 def test_who_comes_and_who_goes_is_named_and_losses_come_first() -> None:
     assert said(of_users(ci=user("push", "*")), of_users(dev=user("pull", "team", "web"))) == [
         ("user ci: removed", "can't log in from the next request on", True),
-        ("user dev: added, pull in team, web", "may log in from the next request on", False),
+        ("user dev: added, pull in team, web", "can log in from the next request on", False),
     ]
 
 
@@ -106,12 +106,12 @@ def test_many_users_with_the_same_change_are_one_row() -> None:
     assert said(of_users(), of_users(**many)) == [
         (
             "2000 users: user0000, user0001, user0002, …: added, pull in all repositories",
-            "may log in from the next request on",
+            "can log in from the next request on",
             False,
         )
     ]
     assert said(None, of_users(**many), "create") == [
-        ("2000 users: user0000, user0001, user0002, …", "may log in", False)
+        ("2000 users: user0000, user0001, user0002, …", "can log in", False)
     ]
 
 
@@ -119,9 +119,13 @@ def test_many_users_with_the_same_change_are_one_row() -> None:
     ("old", "new", "rows"),
     [
         (("a",), ("a",), []),
-        (("a",), ("b",), [("user ci: a new password", "the one before is refused from the next request on", True)]),
-        (("a",), ("b", "a"), [("user ci: a new password", "the one before is accepted too", False)]),
-        (("b", "a"), ("b",), [("user ci: the previous password goes", "whoever still has it can't log in", True)]),
+        (("a",), ("b",), [("user ci: a new password", "the previous one is refused from the next request on", True)]),
+        (("a",), ("b", "a"), [("user ci: a new password", "the previous one is accepted too", False)]),
+        (
+            ("b", "a"),
+            ("b",),
+            [("user ci: the previous password is removed", "clients that still use it can't log in", True)],
+        ),
         (("b",), ("b", "a"), [("user ci: a previous password", "accepted too", False)]),
     ],
 )
@@ -138,7 +142,7 @@ def test_what_only_the_update_will_know_of_passwords_is_not_guessed() -> None:
 
 def test_what_everybody_may_pull_is_told() -> None:
     assert said({"users": {}, "anonymousPull": []}, {"users": {}, "anonymousPull": ["public"]}) == [
-        ("without a login: pull in no repository → pull in public", "may now pull in public", False)
+        ("without a login: pull in no repository → pull in public", "can now pull in public", False)
     ]
 
 

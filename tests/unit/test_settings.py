@@ -80,48 +80,56 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"httpsPort": 443.5}, "private-registry:httpsPort", "valid integer"),
     ({"bindAddress": "eth0"}, "private-registry:bindAddress", "IP address"),
     ({"bindAddress": ["10.0.0.2", "eth0"]}, "private-registry:bindAddress", "IP address"),
-    ({"bindAddress": ["10.0.0.2", "0.0.0.0"]}, "private-registry:bindAddress", "0.0.0.0 stands for all of IPv4"),  # noqa: S104
+    ({"bindAddress": ["10.0.0.2", "0.0.0.0"]}, "private-registry:bindAddress", "0.0.0.0 means all of IPv4"),  # noqa: S104
     ({"bindAddress": [f"10.0.0.{number}" for number in range(9)]}, "private-registry:bindAddress", "8 addresses"),
-    ({"bindAddress": ["::", "0:0::0"]}, "private-registry:bindAddress", ":: for all of IPv6"),
+    ({"bindAddress": ["::", "0:0::0"]}, "private-registry:bindAddress", ":: means all of IPv6"),
     ({"serverDirectory": "relative"}, "private-registry:serverDirectory", "match pattern"),
     ({"serverDirectory": "/a b"}, "private-registry:serverDirectory", "match pattern"),
-    ({"users": [{"name": "a", "password": "x", "rotation": "2"}]}, "users[0]", "rotation makes no sense"),
+    (
+        {"users": [{"name": "a", "password": "x", "rotation": "2"}]},
+        "users[0]",
+        "rotation works only with a generated password",
+    ),
     ({"users": [{"name": "a", "access": "delete"}]}, "users[0].access", "'pull', 'push' or 'admin'"),
-    ({"users": [{"name": "a", "repositories": ["Team/"]}]}, "users[0].repositories[0]", "stands for all below it"),
+    ({"users": [{"name": "a", "repositories": ["Team/"]}]}, "users[0].repositories[0]", "includes all below it"),
     ({"users": [{"name": "a", "repositories": []}]}, "users[0].repositories", "at least 1"),
-    ({"anonymousPull": ["a b"]}, "private-registry:anonymousPull[0]", "'*' for all there are"),
+    ({"anonymousPull": ["a b"]}, "private-registry:anonymousPull[0]", "'*' for all repositories"),
     ({"users": [{"name": "a", "password": "x", "passwordFile": "y"}]}, "users[0].passwordFile", "there is no file"),
     ({"users": [{"name": "a:b", "password": "x"}]}, "private-registry:users[0].name", "without spaces, ':' and '~'"),
     ({"users": [{"name": "a b", "password": "x"}]}, "users[0].name", "without spaces"),
     ({"users": [{"name": "a~previous", "password": "x"}]}, "users[0].name", "':' and '~'"),
-    ({"users": [{"name": "#a", "password": "x"}]}, "users[0].name", "does not start with '#'"),
-    ({"users": [{"name": "<token>", "password": "x"}]}, "users[0].name", "takes it for a token"),
-    ({"users": [{"name": True, "password": "x"}]}, "users[0].name", "without quotes YAML makes"),
-    ({"users": [{"name": "a", "password": 123}]}, "users[0].password", "drops leading zeros"),
-    ({"users": [{"name": "a", "password": f"b:{BCRYPT}"}]}, "users[0].password", "none of this user"),
-    ({"users": [{"name": "a", "password": f"b:{BCRYPT}\nc:{BCRYPT}\n"}]}, "users[0].password", "none of this user"),
+    ({"users": [{"name": "#a", "password": "x"}]}, "users[0].name", "must not start with '#'"),
+    ({"users": [{"name": "<token>", "password": "x"}]}, "users[0].name", "uses it for a token"),
+    ({"users": [{"name": True, "password": "x"}]}, "users[0].name", "without quotes YAML reads"),
+    ({"users": [{"name": "a", "password": 123}]}, "users[0].password", "removes leading zeros"),
+    ({"users": [{"name": "a", "password": f"b:{BCRYPT}"}]}, "users[0].password", "no line of this user"),
+    ({"users": [{"name": "a", "password": f"b:{BCRYPT}\nc:{BCRYPT}\n"}]}, "users[0].password", "no line of this user"),
     ({"users": [{"name": "a", "password": f"a:{BCRYPT}\na:{BCRYPT[:-1]}."}]}, "users[0].password", "several lines"),
-    ({"users": [{"name": "a", "previousPassword": f"b:{BCRYPT}"}]}, "users[0].previousPassword", "none of this user"),
+    (
+        {"users": [{"name": "a", "previousPassword": f"b:{BCRYPT}"}]},
+        "users[0].previousPassword",
+        "no line of this user",
+    ),
     *(
-        ({"users": [{"name": "a", key: given}]}, f"users[0].{key}", "no kind but bcrypt")
+        ({"users": [{"name": "a", key: given}]}, f"users[0].{key}", "only bcrypt hashes are accepted")
         for key in ("password", "previousPassword")
         for hashed in OTHER_HASHES
         for given in (hashed, f"a:{hashed}", f"a:{hashed}\n\n")
     ),
     ({"users": [{"name": "a", "password": BCRYPT.upper()}]}, "users[0].password", "looks like a bcrypt"),
-    ({"users": [{"name": "a", "password": "a:rqXexS6ZhobKA"}]}, "users[0].password", "no kind but bcrypt"),
+    ({"users": [{"name": "a", "password": "a:rqXexS6ZhobKA"}]}, "users[0].password", "only bcrypt hashes are accepted"),
     (
         {"users": [{"name": "a", "password": BCRYPT.replace("$2y$", "$2x$")}]},
         "users[0].password",
         "looks like a bcrypt",
     ),
-    ({"users": [{"name": "verification", "password": "x"}]}, "users[0].name", "the stack's own user"),
+    ({"users": [{"name": "verification", "password": "x"}]}, "users[0].name", "the user of the stack itself"),
     ({"users": [{"name": "a", "password": ""}]}, "users[0].password", "empty"),
     ({"users": [{"name": "a", "password": "x" * 73}]}, "users[0].password", "72 bytes"),
     ({"users": [{"name": "a", "password": "x\ny"}]}, "users[0].password", "line breaks"),
     ({"users": [{"name": "a", "password": "$2y$10$short"}]}, "users[0].password", "bcrypt"),
     ({"users": [{"name": "a", "password": "$2y$20$" + "a" * 53}]}, "users[0].password", "cost"),
-    ({"users": [{"name": "a", "password": "x"}] * 2}, "private-registry", "users: a stands more than once"),
+    ({"users": [{"name": "a", "password": "x"}] * 2}, "private-registry", "users: a is listed more than once"),
     ({"users": {"a": "x"}}, "private-registry:users", "valid tuple"),
     (
         {"users": [{"name": "a", "pasword": "x"}]},
@@ -134,28 +142,44 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "private-registry:clients[0]",
         "ssh_host_ed25519_key.pub' on the host",
     ),
-    ({"clients": [{**CLIENT, "hostKey": "AAAA"}]}, "clients[0].hostKey", "public host key"),
-    ({"clients": [{**CLIENT, "hostKey": "# h:22 SSH-2.0-OpenSSH_9.2"}]}, "clients[0].hostKey", "public host key"),
-    ({"clients": [{**CLIENT, "hostKey": f"@revoked h {HOST_KEY}"}]}, "clients[0].hostKey", "public host key"),
+    ({"clients": [{**CLIENT, "hostKey": "AAAA"}]}, "clients[0].hostKey", "must be the type and the key"),
+    (
+        {"clients": [{**CLIENT, "hostKey": "# h:22 SSH-2.0-OpenSSH_9.2"}]},
+        "clients[0].hostKey",
+        "must be the type and the key",
+    ),
+    (
+        {"clients": [{**CLIENT, "hostKey": f"@revoked h {HOST_KEY}"}]},
+        "clients[0].hostKey",
+        "must be the type and the key",
+    ),
     ({"clients": [{**CLIENT, "hostKey": f"h {HOST_KEY}\ni {HOST_KEY}"}]}, "clients[0].hostKey", "of several hosts"),
-    ({"clients": [{**CLIENT, "hostKey": f"{HOST_KEY}\n{OTHER_KEY}"}]}, "clients[0].hostKey", "has 2 keys of the kind"),
+    (
+        {"clients": [{**CLIENT, "hostKey": f"{HOST_KEY}\n{OTHER_KEY}"}]},
+        "clients[0].hostKey",
+        "contains 2 keys of the type",
+    ),
     ({"clients": [{**CLIENT, "hostKey": RSA_KEY}]}, "clients[0].hostKey", "which OpenSSH refuses"),
-    ({"clients": [{**CLIENT, "hostKey": "256 SHA256:b+V9UYz h (ED25519)"}]}, "clients[0].hostKey", "public host key"),
+    (
+        {"clients": [{**CLIENT, "hostKey": "256 SHA256:b+V9UYz h (ED25519)"}]},
+        "clients[0].hostKey",
+        "must be the type and the key",
+    ),
     *(
-        ({"clients": [{**CLIENT, "user": user}]}, "clients[0].user", "as OpenSSH takes it")
+        ({"clients": [{**CLIENT, "user": user}]}, "clients[0].user", "that OpenSSH accepts")
         for user in ("-oProxyCommand=x", "a;b", "$(id)", "a'b", "a:b", "a/b", "dom\\", "", "a\nb", "ü")
     ),
     ({"clients": [{**CLIENT, "privateKey": "x"}]}, "clients[0].privateKey", "OpenSSH or PEM"),
     ({"clients": [{**CLIENT, "host": "a b"}]}, "clients[0].host", "DNS name"),
     ({"clients": [{**CLIENT, "port": 0}]}, "clients[0].port", "greater than"),
-    ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "as OpenSSH takes it"),
+    ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "that OpenSSH accepts"),
     ({"clients": [{**CLIENT, "hostsEntry": "h"}]}, "clients[0].hostsEntry", "IP address"),
-    ({"clients": [CLIENT, CLIENT]}, "private-registry", "clients: h stands more than once"),
+    ({"clients": [CLIENT, CLIENT]}, "private-registry", "clients: h is listed more than once"),
     ({"clientsFile": "missing.yaml"}, "private-registry:clientsFile", "there is no file"),
     ({"images": {"registry": f"sha256:{DIGEST}"}}, "private-registry", "images.nginx is missing"),
     ({"images": {"registry": "registry:3", "nginx": "nginx:latest"}}, "images.nginx", "must be pinned"),
     ({"certificate": {"authorities": []}}, "certificate.authorities", "at least 1"),
-    ({"certificate": {"authorities": ["a", "a"]}}, "certificate", "stands more than once"),
+    ({"certificate": {"authorities": ["a", "a"]}}, "certificate", "is listed more than once"),
     ({"certificate": {"validityDays": 400, "authorityValidityDays": 400}}, "certificate", "outlive"),
     ({"certificate": {"renewalDays": 365}}, "certificate", "renewalDays"),
     ({"certificate": {"validityDays": 5000}}, "certificate.validityDays", "825"),
@@ -166,14 +190,14 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"colour": "blue"}, "private-registry:colour", "is not known here; allowed are"),
     ({"domain": "ex_ample.bücher"}, "private-registry:domain", "not a valid international DNS name"),
     ({"domain": "Bücher.example"}, "private-registry:domain", "not a valid international DNS name"),
-    ({"clients": [{**CLIENT, "hostKey": HOST_KEY[:-9]}]}, "clients[0].hostKey", "whole public host key"),
-    ({"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY}]}, "clients[0]", "give it as privateKeyPassword"),
+    ({"clients": [{**CLIENT, "hostKey": HOST_KEY[:-9]}]}, "clients[0].hostKey", "must be a complete public host key"),
+    ({"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY}]}, "clients[0]", "set privateKeyPassword"),
     (
         {"clients": [{**CLIENT, "privateKey": ENCRYPTED_KEY, "privateKeyPassword": "wrong"}]},
         "clients[0]",
         "privateKeyPassword does not open",
     ),
-    ({"clients": [{**CLIENT, "privateKeyPassword": "x"}]}, "clients[0]", "take privateKeyPassword out"),
+    ({"clients": [{**CLIENT, "privateKeyPassword": "x"}]}, "clients[0]", "remove privateKeyPassword"),
     ({"clients": [{**CLIENT, "privateKey": PKCS8_KEY}]}, "clients[0].privateKey", "must be in OpenSSH form"),
     ({"clients": [{**CLIENT, "privateKey": RUBBISH_KEY}]}, "clients[0]", "the private key can't be read"),
     ({"clients": [{**CLIENT, "password": "x"}]}, "clients[0]", "exactly one of privateKey"),
@@ -181,13 +205,13 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"clients": [{**WITHOUT_KEY, "password": "x", "privateKeyPassword": "x"}]},
         "clients[0]",
-        "makes no sense without privateKey",
+        "cannot be used without privateKey",
     ),
     ({"clients": [{**WITHOUT_KEY, "password": ""}]}, "clients[0].password", "must not be empty"),
     ({"clients": [{**CLIENT, "bastion": {"host": "b"}}]}, "clients[0].bastion", "exactly one of privateKey"),
     ({"clients": [{**CLIENT, "bastion": {**CLIENT, "hostKey": None}}]}, "clients[0].bastion", "needs hostKey"),
-    ({"dockerHost": "ssh://h"}, "private-registry", "dockerHost and dockerHostAccess go together"),
-    ({"dockerHostAccess": AGENT}, "private-registry", "dockerHost and dockerHostAccess go together"),
+    ({"dockerHost": "ssh://h"}, "private-registry", "dockerHost and dockerHostAccess must be set together"),
+    ({"dockerHostAccess": AGENT}, "private-registry", "dockerHost and dockerHostAccess must be set together"),
     *(
         ({"dockerHost": url, "dockerHostAccess": AGENT}, "private-registry:dockerHost", "ssh://[USER@]HOST[:PORT]")
         for url in ("tcp://h:2375", "ssh://", "ssh://h/path", "ssh://u:secret@h", "ssh://h:99999", "ssh://[::1", "h")
@@ -195,12 +219,12 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"dockerHost": "ssh://h", "dockerHostAccess": {"hostKey": HOST_KEY, "password": "x"}},
         "private-registry:dockerHostAccess",
-        "reached by the program ssh",
+        "does not support password, privateKey",
     ),
     (
         {"dockerHost": "ssh://h", "dockerHostAccess": {**AGENT, "bastion": CLIENT}},
         "private-registry:dockerHostAccess",
-        "bastion.privateKeyFile without a passphrase",
+        "bastion.privateKeyFile (a key without a passphrase)",
     ),
 ]
 
@@ -281,7 +305,7 @@ def test_a_text_stands_in_the_settings_or_in_a_file(
     (tmp_path / "file").write_text(value)
     with pytest.raises(InvalidSettings) as refused:
         read({**BASE, **place({key: value, f"{key}File": "file"})}, tmp_path)
-    assert f"has both {key} and {key}File; take one of them out" in str(refused.value)
+    assert f"has both {key} and {key}File; remove one of them" in str(refused.value)
     assert "has 1 mistake" in str(refused.value)
 
 
@@ -302,7 +326,7 @@ def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "clients.yaml").write_text(json.dumps([{**CLIENT, "port": 0}]))
     with pytest.raises(InvalidSettings, match=r"clientsFile\[0\]\.port = 0") as refused:
         read({**BASE, "clientsFile": "clients.yaml"}, tmp_path)
-    assert "fix it in the file that private-registry:clientsFile names" in str(refused.value)
+    assert "fix it in the file of private-registry:clientsFile" in str(refused.value)
 
 
 def test_an_empty_text_is_no_setting() -> None:
@@ -326,7 +350,7 @@ def test_a_secret_file_that_everybody_may_read_is_refused(tmp_path: Path, key: s
         "keyFile": {"certificate": {"source": "provided", "keyFile": "secret"}},
         "privateKeyFile": {"clients": [{**WITHOUT_KEY, "privateKeyFile": "secret"}]},
     }
-    with pytest.raises(InvalidSettings, match=rf"{key}\n.*may be read by everybody .*chmod 600 {file}"):
+    with pytest.raises(InvalidSettings, match=rf"{key}\n.*every user .*can read.*chmod 600 {file}"):
         read({**BASE, **changes[key]}, tmp_path)
 
 
@@ -460,12 +484,12 @@ def not_root() -> Iterator[None]:
 FILES = {
     "closed/key": "Permission denied",
     "unreadable": "Permission denied",
-    "folder": "is no file but a folder",
+    "folder": "is not a file but a folder",
     "loop": "Too many levels of symbolic links",
     "x" * 300: "File name too long",
     "file/below": "there is no file",
-    "a\0b": "must be the name of a file",
-    "pipe": "is no file",
+    "a\0b": "must be a file name",
+    "pipe": "is not a file",
 }
 
 

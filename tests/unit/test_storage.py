@@ -54,18 +54,18 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "an authority of Amazon's": (
         {"storage": bucket(endpoint=None, authority=AUTHORITY.pem)},
         "storage",
-        "authority makes no sense without endpoint",
+        "authority cannot be used without endpoint",
     ),
     "a key of another type": (
         {"storage": {"type": "volume", "bucket": "our-images"}},
         "storage.bucket",
-        "makes no sense with type: volume, but with s3",
+        "cannot be used with type: volume, only with s3",
     ),
     "no room for a layer": ({"storage": bucket(cacheSize=0)}, "storage.cacheSize", "greater than or equal to 1"),
     "deleting a bucket": (
         {"storage": bucket(), "deleteData": True},
         "",
-        "deleteData makes no sense with storage.type: s3",
+        "deleteData cannot be used with storage.type: s3",
     ),
 }
 
@@ -281,10 +281,10 @@ def test_a_place_that_another_resource_gives_is_said_too() -> None:
 
 def test_a_review_does_not_alarm_where_no_image_is_left_behind() -> None:
     assert told("create", None, said("bucket a")) == [
-        ("images: in the bucket a", "those that are there already can be pulled too", False)
+        ("images: in the bucket a", "images that are there already can be pulled too", False)
     ]
     assert told("update", {**said("bucket a"), "memory": 1}, {**said("bucket a"), "memory": 2}) == []
-    gone = ("images: in the bucket a", "kept as it is, with all the images pushed", False)
+    gone = ("images: in the bucket a", "not changed, with all pushed images", False)
     assert told("delete", said("bucket a")) == [gone]
 
 
@@ -314,7 +314,7 @@ def test_a_review_tells_of_other_keys_for_the_same_place() -> None:
         both = preview(event("update", REGISTRY_TYPE, "registry-registry", old, new), other_keys)
         return [(row.change, row.effect) for row in impacts(both)]
 
-    assert told("bucket a") == [("images: other keys for the bucket a", "tried before a registry goes live with it")]
+    assert told("bucket a") == [("images: new access keys for the bucket a", "tested before the registry uses them")]
     assert [change for change, _ in told("bucket b")] == ["images: from the bucket a to the bucket b"]
 
 
@@ -325,12 +325,12 @@ def test_a_review_tells_how_much_of_the_disk_layers_take() -> None:
 
     layers = "layers that nginx keeps on the server's disk"
     assert told("create", None, {"gib": 10}) == [
-        (f"{layers}: at most 10 GiB", "the first pull of a layer comes from where the images are", False)
+        (f"{layers}: at most 10 GiB", "the first pull of a layer is read from the bucket", False)
     ]
     assert told("update", {"gib": 10}, {"gib": 20}) == [
-        (f"{layers}: at most 10 GiB → at most 20 GiB", "those that nobody pulled for long go first", False)
+        (f"{layers}: at most 10 GiB → at most 20 GiB", "the least recently pulled are removed first", False)
     ]
-    assert told("delete", {"gib": 10}) == [(f"{layers}: deleted", "copies alone: no image is lost", False)]
+    assert told("delete", {"gib": 10}) == [(f"{layers}: deleted", "only copies: no image is lost", False)]
 
 
 @pytest.mark.parametrize("op", ["create", "delete"])

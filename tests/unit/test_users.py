@@ -73,7 +73,7 @@ def test_a_second_run_of_a_registry_computes_nothing(outputs: dict[str, Any], co
         return read_payload(declared(users=SOME).named(LOCAL, "registry-proxy-users").plain("stdin"))["htpasswd"]
 
     first = placed()
-    assert len(computed) == len(SOME) + 1, "and the stack's own user"
+    assert len(computed) == len(SOME) + 1, "and the user of the stack itself"
     computed.clear()
     assert placed() == first
     assert computed == []

@@ -11,7 +11,7 @@ from lab.run import run
 
 NAMED = re.compile(
     r"(?<![\w/-])registry:(\d+\.\d+\.\d+)|distribution/v3 v(\d+\.\d+\.\d+)\b(?!/)|distribution/blob/v(\d+\.\d+\.\d+)/"
-    r"|of the registry from (\d+\.\d+\.\d+) on"
+    r"|images\.registry to version (\d+\.\d+\.\d+) or newer"
 )
 """An image, the Go module, a place in its code, and the oldest one that the advice accepts."""
 

@@ -49,11 +49,11 @@ const MANIFESTS = [
 const REFUSALS = {
     LOGIN: [401, 'UNAUTHORIZED', 'log in to REGISTRY first: docker login REGISTRY'],
     WRONG: [401, 'UNAUTHORIZED', 'wrong user name or password, log in again: docker login REGISTRY'],
-    EXPIRED: [401, 'UNAUTHORIZED', 'this token does not count any more, ask for another'],
-    DENIED: [403, 'DENIED', 'this user may not do this here'],
+    EXPIRED: [401, 'UNAUTHORIZED', 'this token is not valid any more, request another one'],
+    DENIED: [403, 'DENIED', 'this user is not allowed to do this here'],
     UNSUPPORTED: [404, 'UNSUPPORTED', 'the distribution specification knows no such request'],
     LOCKED: [429, 'TOOMANYREQUESTS', 'too many wrong passwords, try again in a minute'],
-    UNAVAILABLE: [503, 'UNAVAILABLE', 'passwords can not be checked at the moment, try again'],
+    UNAVAILABLE: [503, 'UNAVAILABLE', 'passwords cannot be checked at the moment, try again'],
 };
 
 // njs 0.8 gives a constant of a loop its first value again after `await`: what a loop waits for is declared outside.

@@ -46,7 +46,9 @@ def _variables(value: object) -> Mapping[str, SecretStr]:
     for name, given in value.items():
         text = given.get_secret_value() if isinstance(given, SecretStr) else given
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or _OURS.match(name):
-            raise ValueError(f"has no variable for a DNS provider in {name}: they are of A-Z, 0-9 and '_'")
+            raise ValueError(
+                f"contains {name}, which is not a variable of a DNS provider: only A-Z, 0-9 and '_' are allowed"
+            )
         if not isinstance(text, str) or not text or not text.strip("\r\n"):
             raise ValueError(f"{name} must be text in quotes, and not empty")
         if "\0" in text or "\r" in text:
@@ -191,13 +193,13 @@ class Acme(CertificateSource):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.external_account_key_id is None) != (self.bound_key is None):
-            raise ValueError("externalAccountKeyId and externalAccountKey, or its file, go together")
+            raise ValueError("externalAccountKeyId and externalAccountKey (or its file) must be set together")
         if self.public and self.trusted is None:
-            raise ValueError("public makes no sense without authority: then nothing is given to clients anyway")
+            raise ValueError("public cannot be used without authority: without it clients get no CA certificate anyway")
         if self.challenge == "dns-01" and self.dns_provider is None:
             raise ValueError("challenge: dns-01 needs dnsProvider, and most providers need dnsVariables")
         if self.challenge != "dns-01" and (told := self._of_dns()):
-            raise ValueError(f"{told} makes no sense with challenge: {self.challenge}; take it out, or set dns-01")
+            raise ValueError(f"{told} cannot be used with challenge: {self.challenge}; remove it, or set dns-01")
         return self
 
     def _of_dns(self) -> str:
@@ -243,6 +245,6 @@ class Acme(CertificateSource):
     def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what the authority gives, as far as that is known before."""
         if self.challenge == "dns-01" and any(map(is_ip_address, [domain, *aliases])):
-            yield "an IP address has no record in DNS, so challenge: dns-01 makes no sense for it; take http-01"
+            yield "challenge: dns-01 cannot be used for an IP address, which has no record in DNS; set http-01"
         if self.trusted:
             yield from authority_mistakes(self.trusted, domain)

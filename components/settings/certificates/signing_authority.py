@@ -82,7 +82,7 @@ class SigningAuthority(Signed, ChainAndKey):
         if signer.public_key() != key.public_key():
             return [_foreign_key(self._links, key)]
         if not isinstance(key, _Signing):
-            return [f"{subject(signer)} has a key of a kind that can't sign here; use ECDSA or RSA"]
+            return [f"{subject(signer)} has a key type that can't sign here; use ECDSA or RSA"]
         trial_key = ec.generate_private_key(ec.SECP256R1())
         trial = _signed([domain, *aliases], signer, key, trial_key)
         served = pem.certificates_text([trial, *self._links])
@@ -98,7 +98,7 @@ def _is_root(certificate: x509.Certificate) -> bool:
 
 def _foreign_key(links: Sequence[x509.Certificate], key: PrivateKeyTypes) -> str:
     owner = next((one for one in links if one.public_key() == key.public_key()), None)
-    more = f"it is that of {subject(owner)}, which must come first" if owner else "it must be that authority's own"
+    more = f"it is the key of {subject(owner)}, which must come first" if owner else "it must be the key of that CA"
     return f"the key does not belong to the chain's first certificate, {subject(links[0])}; {more}"
 
 
@@ -110,7 +110,7 @@ def _outlived(links: Sequence[x509.Certificate], days: int) -> Iterator[str]:
         if timedelta() < left < timedelta(days=days):
             yield (
                 f"{subject(one)} ends on {one.not_valid_after_utc:%Y-%m-%d}, before a certificate of {days} days "
-                f"would; set validityDays below {left.days}, or give chain and key of an authority that lives longer"
+                f"would; set validityDays below {left.days}, or use chain and key of a CA that is valid longer"
             )
 
 

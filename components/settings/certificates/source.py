@@ -86,7 +86,9 @@ class Signed(CertificateSource):
     @model_validator(mode="after")
     def _renewal_is_rare(self) -> Self:
         if self.renewal_days >= self.validity_days:
-            raise ValueError("renewalDays must be below validityDays, or every update would renew the certificate")
+            raise ValueError(
+                "renewalDays must be below validityDays, otherwise every update would renew the certificate"
+            )
         return self
 
 
@@ -108,7 +110,7 @@ class Given(CertificateSource):
             raise ValueError(f"source: {self.source} needs {missing}")
         authority = either(self.authority, self.authority_file)
         if self.public and authority is not None:
-            raise ValueError("authority makes no sense with public: true; take one of them out")
+            raise ValueError("authority cannot be used together with public: true; remove one of them")
         if not self.public and (self.trusted if self.is_known else authority) is None:
             raise ValueError(f"source: {self.source} needs either authority or authorityFile{self.also_trusted}")
         return self

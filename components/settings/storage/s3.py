@@ -101,7 +101,7 @@ class S3(Storage):
             if all(value is None for value in values):
                 raise ValueError(f"type: s3 needs either {key} or {key}File")
         if self.trusted is not None and self.endpoint is None:
-            raise ValueError("authority makes no sense without endpoint: Amazon's certificate is trusted already")
+            raise ValueError("authority cannot be used without endpoint: the certificate of Amazon is trusted already")
         return self
 
     @property
