@@ -20,7 +20,7 @@ SERVER, FIRST, EMPTY, ASKED, AUTHORITY, GONE = (
     "first update s",
     "empty preview s",
     "all hosts asked for changes s",
-    "an authority more s",
+    "a CA more s",
     "all clients gone s",
 )
 STATE = "state, KB per client"

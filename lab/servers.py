@@ -44,7 +44,7 @@ class Server:
 
 
 PEBBLE = Server(
-    "ACME authority",
+    "ACME CA",
     "pebble",
     "acme",
     tuple(f"github.com/letsencrypt/pebble/v2/cmd/{program}" for program in ("pebble", "pebble-challtestsrv")),
@@ -53,7 +53,7 @@ PEBBLE = Server(
 """An authority like a public one, and the name server that it asks."""
 
 STEP_CA = Server(
-    "private ACME authority",
+    "private ACME CA",
     "step-ca",
     "step-ca",
     ("github.com/smallstep/certificates/cmd/step-ca",),

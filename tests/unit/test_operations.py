@@ -80,7 +80,7 @@ def asked(folder: Path) -> list[str]:
 def test_a_preview_says_what_follows_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
     done = run("preview")
     assert done.returncode == 0, done.stderr
-    assert "WHAT FOLLOWS" in done.stdout
+    assert "EFFECT" in done.stdout
     assert "all that Pulumi prints" not in done.stdout
     assert asked(tmp_path) == [f"{PREVIEW} --non-interactive"]
     assert {path.name for path in tmp_path.iterdir()} == {"bin", "asked"}, "nothing else is there"
@@ -93,7 +93,7 @@ def test_a_preview_for_a_pull_request_is_what_review_prints(run: Run) -> None:
 def test_a_preview_that_fails_says_why(run: Run) -> None:
     done = run("preview", review="invalid", status=255)
     assert done.returncode == 255
-    assert "nothing was changed" in done.stdout
+    assert "Nothing was changed" in done.stdout
 
 
 def test_a_preview_that_cannot_begin_says_what_to_do(run: Run) -> None:
@@ -107,7 +107,7 @@ def test_an_update_asks_after_the_preview(run: Run, tmp_path: Path, answer: str)
     done = run("update", "--diff", answer=answer)
     said, _, after = done.stdout.partition("Apply this to stack prod?")
     assert "all that Pulumi prints" in said
-    assert "WHAT FOLLOWS" in said
+    assert "EFFECT" in said
     assert asked(tmp_path) == [PREVIEW, *([UPDATE] if answer == "yes" else [])]
     assert ("Nothing was changed." in after) == (answer == "no")
     assert done.returncode == (0 if answer == "yes" else 1)

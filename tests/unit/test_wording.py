@@ -12,15 +12,15 @@ def found(file: str, content: str) -> list[tuple[int, str]]:
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("docs/a.md", "one\nMend the authority.", [(2, "Mend"), (2, "authority")]),
-        ("docs/a.md", "`authority` [x](y-authority.md)\n```yaml\nauthority: x\n```\n", []),
-        ("docs/a.md", "It may not be\ntaken out.", [(1, "may not"), (2, "taken out")]),
+        ("bench/a.md", "one\nMend the authority.", [(2, "Mend"), (2, "authority")]),
+        ("bench/a.md", "`authority` [x](y-authority.md)\n```yaml\nauthority: x\n```\n", []),
+        ("bench/a.md", "It may not be\ntaken out.", [(1, "may not"), (2, "taken out")]),
         ("a.py", '"""Nobody reads this docstring."""\nfail("what nobody knows")', [(2, "nobody")]),
         ("a.py", 'key = "authority"  # nobody', []),
         ("a.sh", '# nobody\nfail "mend it" \\\n\t"at once"\n', [(2, "mend")]),
         ("Makefile", "up: ## tells why\n\tauthority\n", [(1, "tells why")]),
         (f"{SETTINGS}a.py", 'raise ValueError("authority is mended by nobody")', [(1, "mended"), (1, "nobody")]),
-        ("docs/a.md", "x509: signed by unknown authority", []),
+        ("bench/a.md", "x509: signed by unknown authority", []),
     ],
 )
 def test_a_word_is_found_where_people_read_it(file: str, content: str, words: list[tuple[int, str]]) -> None:
