@@ -41,7 +41,7 @@ INSTEAD = {
 SETTINGS = "components/settings/"
 
 _WORD = re.compile("|".join(rf"(?P<w{number}>\b{pattern}\b)" for number, pattern in enumerate(INSTEAD)), re.IGNORECASE)
-_CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|(?<!\w)'[^'\n]*'(?!\w)", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`\n]*`|[\w-]+\.md|\]\([^)]*\)|(?<!\w)'[^'\n]*'(?!\w)", re.DOTALL)
 _OF_A_SCRIPT = re.compile(r'\b(?:fail|say) ((?:"(?:[^"\\]|\\.)*"(?:\s*\\\n\s*)?)+)')
 _SENTENCE = 3
 """A text with fewer words is a name."""
