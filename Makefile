@@ -53,7 +53,7 @@ test: $(VENV)/ready ## run all tests, on real Pulumi, Docker and SSH hosts
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder tests/scripts tests/e2e
 
-unit: $(VENV)/ready ## run only the unit tests: no CLI, no Docker, about a minute
+unit: $(VENV)/ready ## run only the unit tests: no CLI, no Docker, some seconds
 	@$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=100]

@@ -167,7 +167,7 @@ def in_turn(first: int, end: int | None) -> pytest.MarkDecorator:
 def test_to_a_certificate_that_is_brought_along_with_a_client_down(moving: Moving) -> None:
     before = moving.roots[OWN]
     with moving.one_is_down():
-        assert "nginx keeps its certificate" in moving.fails(BROUGHT, OWN, SIGNING)
+        assert "nginx keeps the current certificate" in moving.fails(BROUGHT, OWN, SIGNING)
         assert moving.trusted() == [3, 2]
         moving.up(OWN, BROUGHT)
     assert moving.trusted() == [2, 2]
@@ -183,8 +183,8 @@ def test_move(moving: Moving, source: str, target: str) -> None:
 def test_from_an_authority_that_is_asked_without_its_root(moving: Moving) -> None:
     before = containers(PREFIX)
     said = moving.fails(SIGNING)
-    assert "what registry.test serves is not signed by any of those that stay" in said
-    assert "nothing that the one before needs is taken away" in said
+    assert "the certificate of registry.test is not signed by any of the remaining CAs" in said
+    assert "nothing that the previous one needs is removed" in said
     assert containers(PREFIX) == before
     moving.up(ASKED, SIGNING)
     assert moving.stack.preview() == []
@@ -202,8 +202,8 @@ def test_to_an_authority_that_refuses(moving: Moving) -> None:
     moving.asked.record("set-servfail", host="registry.test")
     # What it gave before is still in the volume, so another one is asked for.
     said = moving.fails(ASKED, OWN, rotation="refused")
-    assert f"no certificate from {NETWORK.gateway}:14000, and what was served before is served on" in said
-    assert "The authority finds no address for private-registry:domain in the DNS" in said
+    assert f"no certificate from {NETWORK.gateway}:14000, the current one stays in use" in said
+    assert "The CA finds no address for private-registry:domain in the DNS" in said
     moving.asked.record("clear-servfail", host="registry.test")
     moving.up(OWN, ASKED)
     assert moving.roots[OWN] == before, "the same authority signs"
