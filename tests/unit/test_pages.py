@@ -85,6 +85,13 @@ def test_a_place_in_a_list_is_looked_at_before_it_is_written(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
+def test_a_line_that_continues_a_command_has_no_prompt(page: str) -> None:
+    for block in COMMANDS.findall(PAGES[page]):
+        # Copied as they are, these lines would run `$`.
+        assert not re.search(r"^\$ {2,}\S|\\\n\$", block, re.MULTILINE), block
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
 def test_no_command_removes_images_that_the_reader_pushed(page: str) -> None:
     about = page == "docs/decommission.md"
     for block in COMMANDS.findall(PAGES[page]):
