@@ -667,7 +667,8 @@ PULUMI = (
         "Only if the process is gone: run `pulumi cancel`. It removes every lock, also that of a running update.\n"
         "Run `pulumi up --continue-on-error`. It completes the update that was killed.",
         by_engine=True,
-        works=_AS_BEFORE,
+        works="everything that ran before this update, except if nginx was just being replaced: then the registry is "
+        "down until step 4.",
     ),
     Problem(
         "state-description",

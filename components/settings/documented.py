@@ -18,7 +18,7 @@ EFFECTS = {
     "clients": "Files on the clients change. The server is not touched.",
     "reload": "nginx loads new files. No request fails.",
     "restart": "A container behind nginx starts again. No request fails.",
-    "interruption": "nginx stops and starts again. For about two seconds, no client is served.",
+    "interruption": "nginx stops and starts again. For about 2 seconds, up to 12, no client is served.",
     "loss": "Data, access or trust is lost. The text says what, and what to do instead.",
 }
 """What a change of a setting can do -> what that means; the worst one last."""

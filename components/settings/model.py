@@ -237,8 +237,8 @@ class Settings(Section):
     certificate: Source = SelfSigned()
     """The CA and the server certificate.
 
-    Change: clients, reload: another `source` needs three steps, so that clients always trust the certificate in use
-    (rotate.md).
+    Change: clients, reload: another `source` needs two updates, with `protect` up to three, so that clients always
+    trust the certificate in use (change-source.md).
     """
     storage: AnyStorage = Volume()
     """Where the images are stored.
