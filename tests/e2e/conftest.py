@@ -14,6 +14,9 @@ from lab.run import LabError, run
 from tests.e2e.hosts import PREFIX, PREFIX6, WORKER, Hosts, free_addresses
 from tests.e2e.stack import KINDS, RUNS, Stack
 
+# pytest-xdist gives its workers a terminal of 80 columns, and tables would be wrapped there alone.
+os.environ.pop("COLUMNS", None)
+
 CA = "/etc/docker/certs.d/registry.test/ca.crt"
 """By which a client of the tests trusts their registry."""
 NETWORK = Network(
