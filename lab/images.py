@@ -45,7 +45,7 @@ _BUILT = {
         ('ENTRYPOINT ["registry"]', "VOLUME /var/lib/registry"),
         "2 minutes",
     ),
-    "lego": Built(("lego.sh",), {"mmdebstrap": "mmdebstrap"}, ('ENTRYPOINT ["/lego"]',), "30 s"),
+    "lego": Built(("lego.sh", "flock"), {"mmdebstrap": "mmdebstrap"}, ('ENTRYPOINT ["/lego"]',), "30 s"),
     "client": Built(
         ("client.sh", "start-host"),
         {"mmdebstrap": "mmdebstrap"},

@@ -3,9 +3,11 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,9 +88,16 @@ class CommandLine:
             OperationError: It is not there.
         """
         command = [*self._command(*words), "--non-interactive"]
-        return subprocess.run(
-            command, cwd=self.folder, env=self._environment, input=stdin, capture_output=True, text=True, check=False
-        )
+        with interrupted_by_pulumi():
+            return subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self._environment,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
 
     def show(self, *words: str) -> int:
         """Run ``pulumi`` on the stack with its output on the terminal, and return its status.
@@ -97,7 +106,8 @@ class CommandLine:
             OperationError: It is not there.
         """
         command = self._command(*words)
-        return subprocess.run(command, cwd=self.folder, env=self._environment, check=False).returncode
+        with interrupted_by_pulumi():
+            return subprocess.run(command, cwd=self.folder, env=self._environment, check=False).returncode
 
     def _command(self, *words: str) -> list[str]:
         program = shutil.which("pulumi", path=self._environment.get("PATH"))
@@ -110,6 +120,17 @@ class CommandLine:
         # The program is run by the Python that runs this: it has the packages, whatever the shell has activated.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, **self.env}
+
+
+@contextmanager
+def interrupted_by_pulumi() -> Iterator[None]:
+    """Leave Ctrl-C to Pulumi, which gets it too: it ends what it has begun, and gives up its lock."""
+    # Not SIG_IGN, which the program that is started would inherit.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:

@@ -263,7 +263,9 @@ def secrets_text(source: Acme) -> str:
         account = {"LEGO_EAB": "true", "LEGO_EAB_KID": source.external_account_key_id or "", "LEGO_EAB_HMAC": key}
     variables = {name: value.get_secret_value() for name, value in source.variables.items()}
     names = [*account, *variables]
-    return _assigned(**account, **variables) + (f"export {' '.join(names)}\n" if names else "")
+    if not names:
+        return _assigned()
+    return _assigned(**account, **variables, hidden=" ".join(names)) + f"export {' '.join(names)}\n"
 
 
 def _assigned(**values: str) -> str:

@@ -102,12 +102,13 @@ def gives_up(certificate: str, authorities: Collection[str], state: Iterable[str
     """
     if state is None:
         return True
-    kinds, name = certificate.split("::")[2:]
+    kinds, name = certificate.split("::", 3)[2:]
     above = kinds.rpartition("$")[0]
     for urn in state:
-        found, called = urn.split("::")[2:]
+        found, called = urn.split("::", 3)[2:]
         is_source = called == name and found.rpartition("$")[0] == above and urn != certificate
-        if is_source or (found == f"{kinds}${_AUTHORITY}" and urn not in authorities):
+        is_authority = found == f"{kinds}${_AUTHORITY}" and called.startswith(f"{name}-")
+        if is_source or (is_authority and urn not in authorities):
             return True
     return False
 

@@ -1,8 +1,9 @@
 # Gets the server certificate and renews it, in the container of lego. Its settings and secrets lie beside it.
 #
-# Called as: renewal.sh first|keep|check
+# Called as: renewal.sh first|keep|once|check
 #   first   see to it that there is a certificate, or say why there is none
 #   keep    renew it for ever
+#   once    renew it if it is time
 #   check   say what is wrong with that, if anything is
 #
 #   /var/lib/acme/accounts          lego's, with the key of the account
@@ -32,7 +33,13 @@ put() {
 
 # One at a time: an update may ask while the container before it renews.
 take_turn() {
-	flock -w 900 9
+	waited=0
+	# BusyBox' flock can't wait for a time.
+	until flock -n 9; do
+		waited=$((waited + 1))
+		[ "$waited" -lt 900 ] || { printf 'another process still works on the certificates\n' >> "$said" && return 1; }
+		sleep 1
+	done
 }
 
 # lego writes its files in place. So it works on a copy, and what it made takes their place by a rename.
@@ -124,7 +131,7 @@ ask_anew() {
 renew() {
 	set -- renew --no-random-sleep --reuse-key
 	if is_due; then set -- "$@" --days 36500; else set -- "$@" --dynamic; fi
-	[ "$failures" = 0 ] || set -- "$@" --ari-disable
+	[ -z "$offended" ] || set -- "$@" --ari-disable
 	ask "$@"
 }
 
@@ -162,14 +169,25 @@ take_over() {
 # One that is lost in the volume is still where nginx reads it.
 publish() {
 	# With other settings nginx has another pair, and has left this one.
-	[ -d "$served" ] || grep -qx "id=$id" /etc/private-registry/current/settings || return 0
+	[ -d "$served" ] || grep -qx "id=$id" "$live/settings" || return 0
 	mkdir -p "$served" "$pair/certificates" || return 1
+	keep_newer || return 1
 	for kind in key crt; do
 		from=$pair/certificates/$name.$kind to=$served/$server.$kind
 		whole "$from" || ! whole "$to" || put "$to" "$from" || return 1
 		whole "$from" || return 1
 		cmp -s "$from" "$to" || put "$from" "$to" || return 1
 	done
+}
+
+# A volume that was restored has an older one than nginx.
+keep_newer() {
+	is_newer "$served/$server.crt" "$pair/certificates/$name.crt" && whole "$served/$server.key" || return 0
+	for kind in key crt; do put "$served/$server.$kind" "$pair/certificates/$name.$kind" || return 1; done
+}
+
+is_newer() {
+	whole "$1" && whole "$2" && [ "$(dates "$1" | head -n 1)" -gt "$(dates "$2" | head -n 1)" ]
 }
 
 # Sets `end` and `life`, in seconds, of the certificate that nginx reads; without one, as if one that lives as most do had ended.
@@ -193,10 +211,24 @@ first() {
 	measure
 	[ "$end" -le "$(now)" ] || return 0
 	if ! { copy_pair && obtain && take_over; }; then
-		cat "$said" >&2
+		hide_secrets < "$said" >&2
 		return 1
 	fi
 	publish
+}
+
+# What a provider or an account is proven by may be in an address that an error shows.
+hide_secrets() {
+	awk -v names="$hidden" '
+		BEGIN { count = split(names, name, " ") }
+		{
+			for (i = 1; i <= count; i++) {
+				value = ENVIRON[name[i]]
+				while (length(value) > 5 && (at = index($0, value)))
+					$0 = substr($0, 1, at - 1) "[secret]" substr($0, at + length(value))
+			}
+			print
+		}'
 }
 
 round() {
@@ -249,25 +281,30 @@ keep() {
 	while :; do
 		before=$end
 		if (take_turn && round) 9> "$home/lock"; then
-			failures=0
+			failures=0 offended=''
 		else
 			failures=$((failures + 1))
+			if grep -q -i -e alreadyReplaced -e replaces "$said"; then offended=1; else offended=''; fi
 			printf 'no new certificate, attempt %s:\n' "$failures"
 		fi
 		grep -v -e ' \[INFO\] \[.*\] acme: ' -e ' \[DEBUG\] ' -e ' \[ERR\] ' -e badNonce -e 'not advertise a renewal info' \
-			"$said" || true
+			"$said" | hide_secrets || true
 		(take_turn && publish) 9> "$home/lock" || true
+		renew_what_waits
 		measure
-		left=$(pause)
-		take_note $(($(uptime) + left))
-		while [ "$left" -gt 0 ]; do
-			slice=$(between 1 5 "$left")
-			left=$((left - slice))
-			sleep "$slice" &
+		due=$(($(uptime) + $(pause)))
+		take_note "$due"
+		while left=$((due - $(uptime))) && [ "$left" -gt 0 ]; do
+			sleep "$(between 1 5 "$left")" &
 			wait $! || true
 			(take_turn && publish) 9> "$home/lock" || true
 		done
 	done
+}
+
+# A pair that nginx does not serve yet, as a client is down: it would have ended when nginx takes it.
+renew_what_waits() {
+	grep -qx "id=$id" "$live/settings" || env -i "PATH=$PATH" sh "$live/renewal.sh" once || true
 }
 
 check() {
@@ -286,21 +323,22 @@ check() {
 
 main() {
 	umask 077
-	here=${0%/*}
-	PATH=$PATH:/ aliases='' patience=120
+	here=${0%/*} live=/etc/private-registry/current
+	PATH=$PATH:/ aliases='' hidden='' patience=120
 	# shellcheck source=/dev/null
 	. "$here/settings"
 	# shellcheck source=/dev/null
 	. "$here/secrets"
 	[ ! -e "$here/directory.crt" ] || export LEGO_CA_CERTIFICATES="$here/directory.crt"
 	home=/var/lib/acme
-	pair=$home/pairs/$id work=$home/work.$$ served=/srv/served/$id said=/tmp/said failures=0
+	pair=$home/pairs/$id work=$home/work.$$ served=/srv/served/$id said=/tmp/said.$1 failures=0 offended=''
 	# As lego calls its files.
 	name=$(printf %s "$domain" | tr ':*' '-_')
 	: >> "$said"
 	case $1 in
 	first) (take_turn && first) 9> "$home/lock" ;;
 	keep) keep ;;
+	once) (take_turn && round && publish) 9> "$home/lock" ;;
 	check) check ;;
 	esac
 }

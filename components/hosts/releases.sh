@@ -15,7 +15,7 @@ clean_up() {
 	[ "$verb" != check ] || exit "$status"
 	rm -rf "$new" "$directory/.current.$$"
 	if [ "$status" -ne 0 ] && [ "$verb" != delete ] && [ "$(live)" != "$release" ]; then
-		rm -rf "${directory:?}/releases/$release"
+		is_used "$release" || rm -rf "${directory:?}/releases/$release"
 		[ -n "$(live)" ] || leave_directory
 	fi
 	exit "$status"
@@ -102,8 +102,13 @@ set_live() {
 
 prune() {
 	for old in "$directory"/releases/* "$directory"/releases/.new.*; do
-		case ${old##*/} in "$release" | "$1") ;; *) rm -rf "$old" ;; esac
+		case ${old##*/} in "$release" | "$1") ;; *) is_used "${old##*/}" || rm -rf "$old" ;; esac
 	done
+}
+
+# What renews a certificate runs from an earlier release than the last two, if nginx has not taken another one since.
+is_used() {
+	[ -n "$program" ] && [ -n "$(docker container ls --all --quiet --filter "label=private-registry.config=$1" 2> /dev/null)" ]
 }
 
 look() {

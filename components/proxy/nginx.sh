@@ -105,7 +105,7 @@ is_served() {
 # The certificate of the bundle, or the one that is renewed in a folder beside it.
 placed() {
 	if [ -n "$renewed" ]; then
-		cat "${directory%/*}/$renewed"/*.crt
+		cat "${directory%/*}/$renewed/$(sed -n 's/^server_name \(.*\);$/\1/p' "$directory/current/listen.conf").crt"
 	else
 		cat "$directory/current/server.crt"
 	fi | certificate

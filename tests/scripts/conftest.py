@@ -11,6 +11,7 @@ import pytest
 
 from components.scripts.script import with_payload
 from lab import docker, images
+from lab.places import LAB
 from lab.run import run
 from tests.scripts.served import WORKER, Served
 
@@ -61,10 +62,8 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     tools = tmp_path_factory.mktemp("busybox")
     for applet in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
         (tools / applet).symlink_to(busybox)
-    # Alpine's BusyBox has this one, Debian's is built without.
-    flock = shutil.which("flock")
-    assert flock, "flock is missing; on Debian: apt-get install util-linux"
-    (tools / "flock").symlink_to(flock)
+    assert Path("/usr/bin/flock").exists(), "flock is missing; on Debian: apt-get install util-linux"
+    (tools / "flock").symlink_to(LAB / "images/flock")
     return Shell((str(tools / "sh"),), str(tools))
 
 

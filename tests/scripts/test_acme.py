@@ -126,7 +126,7 @@ class Place:
         options = [word for source, target in binds.items() for word in ("--volume", f"{source}:{target}")]
         run(["docker", "rm", "--force", KEEPER])
         hardened = ["--user", USER, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108
-        # As the official image has it: with the tools of BusyBox, but for flock, which Debian's lacks.
+        # As the official image has it: with the tools of BusyBox.
         tools = "mkdir /tmp/bin && busybox --install -s /tmp/bin && PATH=/srv/programs:/tmp/bin:$PATH"
         script = f"{tools} && exec busybox sh $0 keep"
         command = ["--entrypoint", "sh", self.image, "-c", script, "/etc/private-registry/current/renewal.sh"]

@@ -104,7 +104,7 @@ def test_variables_may_come_from_a_file_that_nobody_else_reads(tmp_path: Path) -
     file.chmod(stat.S_IRUSR)
     source = read({**BASE, **changes}).certificate
     assert isinstance(source, Acme)
-    assert secrets_text(source) == "A_TOKEN=marker-token\nexport A_TOKEN\n"
+    assert secrets_text(source) == "A_TOKEN=marker-token\nhidden=A_TOKEN\nexport A_TOKEN\n"
 
 
 def test_what_a_shell_would_read_otherwise_is_quoted() -> None:
@@ -112,7 +112,7 @@ def test_what_a_shell_would_read_otherwise_is_quoted() -> None:
     source = Acme.model_validate(
         {"source": "acme", "challenge": "dns-01", "dnsProvider": "a", "dnsVariables": variables}
     )
-    assert secrets_text(source) == "A_TOKEN='it'\"'\"'s $HOME\n`id`'\nB='\"'\nexport A_TOKEN B\n"
+    assert secrets_text(source) == "A_TOKEN='it'\"'\"'s $HOME\n`id`'\nB='\"'\nhidden='A_TOKEN B'\nexport A_TOKEN B\n"
     chain = Acme.model_validate({"source": "acme", "preferredChain": "it's; rm -rf /", "email": "a$b@example.com"})
     assert "chain='it'\"'\"'s; rm -rf /'\n" in settings_text(chain, "registry.test", "one")
 
