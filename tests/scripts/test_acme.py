@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,8 @@ class Place:
         return (self.served / identity / f"{DOMAIN}.key").read_text()
 
     @contextmanager
-    def kept(self, programs: Path | None = None) -> Iterator[None]:
-        """Run what renews while the body runs, with other programs than it has."""
+    def kept(self, programs: Path | None = None, release: str = "one") -> Iterator[None]:
+        """Run what renews while the body runs, from its release, with other programs than it has."""
         binds = {
             self.served: "/srv/served",
             self.tokens: "/srv/challenges",
@@ -129,7 +130,17 @@ class Place:
         # As the official image has it: with the tools of BusyBox.
         tools = "mkdir /tmp/bin && busybox --install -s /tmp/bin && PATH=/srv/programs:/tmp/bin:$PATH"
         script = f"{tools} && exec busybox sh $0 keep"
-        command = ["--entrypoint", "sh", self.image, "-c", script, "/etc/private-registry/current/renewal.sh"]
+        renewal = f"/etc/private-registry/releases/{release}/renewal.sh"
+        command = [
+            "--label",
+            f"private-registry.config={release}",
+            "--entrypoint",
+            "sh",
+            self.image,
+            "-c",
+            script,
+            renewal,
+        ]
         options += ["--volume", f"{STORE}:/var/lib/acme", "--name", KEEPER, "--network", NETWORK]
         run(["docker", "run", "--detach", *hardened, *options, *command])
         try:
@@ -258,6 +269,30 @@ def test_settings_that_get_no_certificate_are_not_made_live(dash: Shell, place: 
     assert KEY[::-1] not in said
     assert place.live == ""
     assert list(place.served.rglob("*.*")) == []
+
+
+def test_what_a_provider_is_asked_with_is_in_no_error(dash: Shell, place: Place) -> None:
+    place.make(dash)
+    secret = "http://provider.invalid/marker-of-a-token/"
+    said = place.ask(dash, challenge="dns-01", dnsProvider="httpreq", dnsVariables={"HTTPREQ_ENDPOINT": secret})
+    assert "[secret]present" in said
+    assert "marker" not in said
+
+
+def test_what_nginx_has_not_taken_yet_is_renewed_too(dash: Shell, place: Place) -> None:
+    place.make(dash)
+    with answering(place.known.address, place.tokens):
+        place.ask(dash)
+        with place.kept():
+            for identity in ("two", "three"):
+                assert place.ask(dash, identity) == ""
+            waiting = place.certificate("three").serial_number
+            until("the next of those that wait", lambda: place.certificate("three").serial_number != waiting)
+            assert place.certificate().not_valid_after_utc > datetime.now(UTC), "and what is served is renewed"
+            kept = sorted(path.name for path in (place.root / "acme/renewal/releases").iterdir())
+            assert kept == ["one", "three", "two"], "what runs needs its release"
+        assert place.ask(dash, "four") == ""
+        assert not (place.root / "acme/renewal/releases/one").exists()
 
 
 def test_a_limit_is_told_of(dash: Shell, place: Place) -> None:

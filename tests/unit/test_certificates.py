@@ -289,9 +289,14 @@ FIRST, SECOND = (
         (f"{STATE}AcmeCertificate{AT}", [], [OWN, FIRST], True),
         (OWN, [FIRST], [OWN, FIRST, f"{STATE}AcmeCertificate{AT}"], True),
         (OWN, [FIRST], [OWN, FIRST, f"{STATE}AcmeCertificate::other-certificate"], False),
+        (OWN, [FIRST], [OWN, FIRST, SECOND.replace(AT, "::other-certificate")], False),
+        (OWN, [FIRST], [OWN, FIRST, "urn:pulumi:dev::private-registry::a:b:C::of::somebody"], False),
         (OWN, [FIRST], None, True),
     ],
-    ids=["same", "more", "another authority", "to a source", "from a source", "other registry", "unknown"],
+    ids=[
+        *("same", "more", "another authority", "to a source", "from a source"),
+        *("other registry", "authority of the other registry", "odd name", "unknown"),
+    ],
 )
 def test_what_is_served_needs_its_source_and_its_authority(
     certificate: str, authorities: list[str], state: list[str] | None, missed: bool

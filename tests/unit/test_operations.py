@@ -2,8 +2,10 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,35 @@ def test_a_command_of_the_lab_alone_refuses_ones_own_stack() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert "docs/decommission.md" in done.stderr
+
+
+def test_yes_means_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "requirements.lock").touch()
+    make = ["make", "--dry-run", "-f", str(PROJECT / "Makefile"), "up", "STACK=prod", "YES=0"]
+    assert "--yes" not in subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+
+def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text("#!/bin/sh\ntrap 'sleep 1; touch ended; exit 1' INT\ntouch begun\nwhile :; do sleep 0.1; done\n")
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "operations.update", "--stack", "prod", "--yes"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as running:
+        while not (tmp_path / "begun").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        # As a terminal does: all of its processes get it.
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(20) != 0
+    assert (tmp_path / "ended").exists()
 
 
 def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
