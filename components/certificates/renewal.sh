@@ -182,6 +182,8 @@ publish() {
 
 # A volume that was restored has an older one than nginx.
 keep_newer() {
+	# Every few seconds they are asked for, and nearly always the same.
+	! cmp -s "$served/$server.crt" "$pair/certificates/$name.crt" || return 0
 	is_newer "$served/$server.crt" "$pair/certificates/$name.crt" && whole "$served/$server.key" || return 0
 	for kind in key crt; do put "$served/$server.$kind" "$pair/certificates/$name.$kind" || return 1; done
 }
