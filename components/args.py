@@ -276,6 +276,9 @@ class ClientArgs(TypedDict, total=False):
     runtimes: Sequence[Literal["docker", "system"]]
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
     of the machine, which curl, Go programs and most others use."""
+    required: bool
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: such an update goes on
+    without it, and the next one tries again. Without it, `clientsShare` decides."""
 
 
 class ImagesArgs(TypedDict, total=False):
@@ -332,6 +335,10 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """Repositories that can be pulled without a login, each with all below it. `*` means all."""
     clients: Sequence[ClientArgs]
     """The hosts that pull from the registry."""
+    clients_share: int
+    """The percentage of the clients that must trust the registry before nginx serves with a new certificate. An
+    update goes on without the others, and the next one tries them again. `required` of a client says
+    otherwise for it."""
     clients_file: str
     """A YAML file with more clients, as a list."""
     images: ImagesArgs

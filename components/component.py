@@ -5,6 +5,9 @@ from typing import Any
 
 import pulumi
 
+TYPES = "private-registry:index:"
+"""What the type tokens of this package start with."""
+
 
 class Component(pulumi.ComponentResource):
     """A component resource whose type token is ``private-registry:index:<Class>``.
@@ -18,7 +21,7 @@ class Component(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
         props: Mapping[str, pulumi.Input[object]] | None = None,
     ) -> None:
-        super().__init__(f"private-registry:index:{type(self).__name__}", name, props, opts)
+        super().__init__(f"{TYPES}{type(self).__name__}", name, props, opts)
 
     def child(
         self,

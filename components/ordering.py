@@ -16,9 +16,22 @@ _T = TypeVar("_T")
 Command = command.local.Command | command.remote.Command
 
 
+class Awaited(pulumi.CustomResource):
+    """A resource that tells by an output whether it succeeded."""
+
+    @property
+    def outcome(self) -> pulumi.Output[Any]:
+        """Known once it has succeeded, and unknown where it failed."""
+        raise NotImplementedError
+
+
+Step = Command | Awaited
+"""What others wait for."""
+
+
 def failed_in_this_update(
-    commands: Sequence[Command], provided: pulumi.Output[Any] | None = None
-) -> pulumi.Output[list[Command]]:
+    commands: Sequence[Step], provided: pulumi.Output[Any] | None = None
+) -> pulumi.Output[list[Step]]:
     """Return which commands did not succeed, once all have ended: in a preview all, as nobody knows yet.
 
     Args:
@@ -26,18 +39,18 @@ def failed_in_this_update(
         provided: What they need themselves; where that is missing they were not tried, and none counts as failed.
     """
 
-    async def ended() -> list[Command]:
+    async def ended() -> list[Step]:
         if provided is not None and not await provided.is_known():
             return []
-        return [one for one in commands if pulumi.runtime.is_dry_run() or not await one.stdout.is_known()]
+        return [one for one in commands if pulumi.runtime.is_dry_run() or not await _outcome(one).is_known()]
 
     return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
 
 
 def keep_all_without(
-    commands: Sequence[Command],
-    others: Sequence[Command],
-    matters: Callable[[list[Command]], Awaitable[bool]],
+    commands: Sequence[Step],
+    others: Sequence[Step],
+    matters: Callable[[list[Step]], Awaitable[bool]],
     reason: str,
 ) -> pulumi.Output[bool]:
     """Fail an update in which some commands did not succeed, once the others have ended too, where that ``matters``.
@@ -49,7 +62,7 @@ def keep_all_without(
         Whether all of them succeeded.
     """
 
-    async def judge(failed: list[Command]) -> bool:
+    async def judge(failed: list[Step]) -> bool:
         missing = [one for one in commands if one in failed]
         if missing and not pulumi.runtime.is_dry_run() and await matters(missing):
             raise pulumi.RunError(reason)
@@ -62,6 +75,10 @@ def without_dependencies(value: pulumi.Output[_T]) -> pulumi.Output[_T]:
     """Return a value without the record of the resources that it comes from."""
     content = cast(Awaitable[_T], value.future(with_unknowns=True))
     return pulumi.Output(set(), content, value.is_known(), value.is_secret())
+
+
+def _outcome(one: Step) -> pulumi.Output[Any]:
+    return one.stdout if isinstance(one, command.local.Command | command.remote.Command) else one.outcome
 
 
 def _known() -> asyncio.Future[bool]:

@@ -9,16 +9,15 @@ from .args import PrivateRegistryArgs
 from .certificates import Certificate, CertificateArgs, certificate_from, ends
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
-from .clients.trust import ClientTrust
-from .clients.verification import Verification
+from .clients.trust import ClientsTrust, trusts_by
+from .clients.verification import ClientsVerification
 from .component import Component
 from .containers.container import ContainerArgs
 from .containers.images import pulling
 from .containers.orphans import removing_orphans
 from .containers.running import answering, started
-from .hosts.ssh import client_host
 from .instance import Instance
-from .ordering import Command, failed_in_this_update, keep_all_without, without_dependencies
+from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, verification_password
 from .proxy.proxy import Proxy, ProxyArgs
@@ -27,7 +26,7 @@ from .registry.registry import Registry, RegistryArgs
 from .registry_reference import full_reference
 from .seed import Seed
 from .server import Server
-from .settings import Client, InvalidSettings, Settings, given
+from .settings import InvalidSettings, Settings, given
 from .settings.model import VERIFICATION_USER
 
 
@@ -154,49 +153,52 @@ class PrivateRegistry(Component):
             settings.certificate.is_public,
             tuple(settings.aliases_known_as.values()),
         )
-        trusts = {
-            # Clients move to another port only when the server can follow.
-            client.host: self._trust(name, client, known, certificate, proxy.address_refused)
-            for client in settings.all_clients
-        }
-        placed = [command for trust in trusts.values() for command in trust.commands]
+        clients = settings.all_clients
+        trust = [
+            ClientsTrust(
+                f"{name}-trust",
+                clients,
+                known,
+                certificate.ca_certificate,
+                settings.host_names,
+                settings.clients_share,
+                # Clients move to another port only when the server can follow.
+                proxy.address_refused,
+                opts=self.child(),
+            )
+            for _ in clients[:1]
+        ]
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.pair, placed),
+            proxy.serve(certificate.pair, trust),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
         certificate.keep_renewed(proxy.live)
-        verifications = {
-            client.host: Verification(
-                f"{name}-verification-{client.host}",
-                client_host(client),
-                client.runtimes,
+        verification = [
+            ClientsVerification(
+                f"{name}-verification",
+                clients if settings.verification else [],
                 known,
                 password,
                 without_dependencies(generation),
-                # The proof may stay while one of the client's runtimes goes.
-                failed_in_this_update(trusts[client.host].commands).apply(lambda found: [*proxy.proven, *found]),
+                [*proxy.proven, *trust],
                 opts=self.child(),
             )
-            for client in settings.all_clients
-            if settings.verification
-        }
+            for _ in clients[:1]
+        ]
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
-        self.clients = pulumi.Output.from_input(
-            {host: "; ".join(trust.files) or "the CAs of its system" for host, trust in trusts.items()}
-        )
-        results = {host: proof.result for host, proof in verifications.items()}
-        self.verification = pulumi.Output.all(results=results).apply(lambda found: found["results"])
+        self.clients = pulumi.Output.from_input({client.host: trusts_by(client, known) for client in clients})
+        self.verification = verification[0].said if verification else pulumi.Output.from_input({})
         self.passwords = users.made
         keep_all_without(
             [*certificate.pair.obtained, proxy.live],
-            [*placed, *proxy.proven],
+            [*trust, *proxy.proven],
             certificate.is_missed_without,
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
@@ -209,26 +211,6 @@ class PrivateRegistry(Component):
         """Name -> output, as a stack exports them; passwords only where the stack makes some."""
         names = ("url", "registry", "ca_certificate", "renewal", "ends", "clients", "verification", "passwords")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
-    def _trust(
-        self,
-        name: str,
-        client: Client,
-        known: Known,
-        certificate: Certificate,
-        held_back: pulumi.Output[list[Command]],
-    ) -> ClientTrust:
-        return ClientTrust(
-            f"{name}-trust-{client.host}",
-            client_host(client),
-            client.runtimes,
-            known,
-            certificate.ca_certificate,
-            self._seed,
-            (client.hosts_entry, self._settings.host_names) if client.hosts_entry else None,
-            held_back,
-            opts=self.child(),
-        )
 
 
 def _given(args: PrivateRegistryArgs, name: str) -> Settings:

@@ -15,7 +15,7 @@ from ..containers.container import ContainerArgs, hardened_container, said_of, s
 from ..containers.images import pinned_image
 from ..containers.orphans import STACK
 from ..hosts import File, Reader, ReleasedFiles
-from ..ordering import Command, failed_in_this_update, without_dependencies
+from ..ordering import Command, Step, failed_in_this_update, without_dependencies
 from ..proxy.pair import Pair
 from ..registry_reference import as_host
 from ..scripts.script import script_text, with_payload, words
@@ -72,7 +72,7 @@ class Renewal(Component):
         network: pulumi.Input[str],
         mounts: Sequence[docker.ContainerMountArgs],
         config: ReleasedFiles,
-        awaited: pulumi.Output[list[Command]],
+        awaited: pulumi.Output[list[Step]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__(name, opts, said_of(args))

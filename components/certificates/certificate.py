@@ -13,7 +13,7 @@ from .. import last_update
 from ..component import Component
 from ..containers.container import ContainerArgs
 from ..hosts import File
-from ..ordering import Command
+from ..ordering import Command, Step
 from ..proxy.pair import Pair
 from ..settings import pem
 from ..settings.certificates import CertificateSource
@@ -82,7 +82,7 @@ class Certificate(Component):
     def keep_renewed(self, served: Command) -> None:
         """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
 
-    async def is_missed_without(self, failed: Sequence[Command]) -> bool:
+    async def is_missed_without(self, failed: Sequence[Step]) -> bool:
         """Return whether something of the certificate before would be missed, if it went although commands failed."""
         if any(one in failed for one in self.pair.obtained):
             return True

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from .runtime import AUTHORITIES, HOSTS_FILE, KEEP_TRUST, Known, Placement, Proof, Runtime, by_alias
+from .runtime import AUTHORITIES, KEEP_TRUST, Known, Placement, Proof, Runtime, by_alias
 
 CERTS_D = "/etc/docker/certs.d"
 """Where Docker looks for authorities, in a folder named as images name the registry
@@ -43,13 +43,13 @@ class Docker(Runtime):
         place = {
             "directory": directory,
             "link": link,
-            "marker": registry.mark,
+            "marker": f"{registry.mark} (client)",
             "registry": known_as,
             "aliases": ",".join(aliases),
         }
         paths = {AUTHORITIES: f"{directory}/{AUTHORITIES}"} if is_known else {}
         also = tuple(f"{CERTS_D}/{alias}/{AUTHORITIES}" for alias in aliases)
-        return Placement(directory, place, paths, _FILES, (KEEP_TRUST, HOSTS_FILE), link, also)
+        return Placement(directory, place, paths, _FILES, (KEEP_TRUST,), link, also)
 
     def proof(self, registry: Known, user: str) -> Proof:
         """TLS with the distributed authority and not without it, 401 without a login, login, push, remove, pull."""

@@ -11,6 +11,8 @@ from typing import ClassVar
 
 AUTHORITIES = "ca.crt"
 """The file with all authorities that a client is to trust, as it goes to a host."""
+MODE = "0644"
+"""Of that file."""
 _FOLDER = Path(__file__).parent
 _HOSTS = Path(__file__).parents[1] / "hosts"
 HOSTS_FILE = _HOSTS / "hosts_file.sh"
@@ -90,11 +92,11 @@ class Proof:
 
 
 def entry_alone(mark: str) -> Placement:
-    """Return how the hosts entry is placed where no runtime takes it along.
+    """Return how the hosts entry is placed.
 
-    Its mark is another one: on the way to a runtime that does, or from it, one line is there before the other goes.
+    Versions before 0.3 marked it otherwise: so both lines are there until theirs goes.
     """
-    place = {"marker": f"{mark} (hosts)"}
+    place = {"marker": f"{mark} (client)"}
     return Placement("/etc/hosts", place, {}, _HOSTS / "hosts_entry.sh", (HOSTS_FILE,))
 
 

@@ -39,5 +39,6 @@ class System(Runtime):
 def _store_name(registry: Known) -> str:
     """Return what the names of a registry's files start with: no other stack's, and no other registry's, do."""
     shown = re.sub(r"[^a-z0-9.-]", "_", registry.reference)[:_SHOWN]
-    own = hashlib.sha256(f"{registry.mark} {registry.reference}".encode()).hexdigest()[:8]
+    # Versions before 0.3 had other names, and take away what has them.
+    own = hashlib.sha256(f"{registry.mark} (client) {registry.reference}".encode()).hexdigest()[:8]
     return f"private-registry_{shown}_{own}"

@@ -1,4 +1,4 @@
-"""One client host that trusts the registry."""
+"""The clients that trust the registry."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,99 +8,102 @@ import pulumi
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..component import Component
-from ..hosts import File, Host, HostFiles
-from ..ordering import Command, without_dependencies
-from ..seed import Seed
-from ..settings import pem
-from . import DEFAULT, RUNTIMES
-from .runtime import Known, Placement, entry_alone
+from ..component import TYPES
+from ..ordering import Awaited, Step, without_dependencies
+from ..settings import Client, pem
+from . import RUNTIMES
+from .reach import reach
+from .runtime import MODE, Known, Placement
 
 _DIGITS = 12
+_HEADER = "# Installed by private-registry: an update or a removal overwrites this file.\n"
+"""Versions before 0.3 had no such line, and what they take away has none."""
 
 
-class ClientTrust(Component):
-    """What each of the client's runtimes trusts by, and an entry in the hosts file where one is asked for.
+class ClientsTrust(Awaited):
+    """What every client trusts by, and an entry in the hosts file where one is asked for.
 
-    It says of itself: ``host``, the ``reference`` that images start with, ``runtimes`` (name -> ``files``, by path
-    their mode and digest, and ``link``), ``hostsEntry`` (address and name, with the aliases after it), ``authorities``
-    (digest -> name and end), and ``aliases``, where there are any.
+    It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
+    ``hostsEntry``, and whether it is ``required``); ``runtimes`` (name -> ``files``, by path their mode and digest, and
+    ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage of clients that must trust.
     """
+
+    placed: pulumi.Output[Mapping[str, Any]]
 
     def __init__(
         self,
         name: str,
-        host: Host,
-        runtimes: Sequence[str],
+        clients: Sequence[Client],
         registry: Known,
         ca_certificate: pulumi.Input[str] | None,
-        seed: Seed,
-        hosts_entry: tuple[str, str] | None = None,
-        depends_on: pulumi.Output[list[Command]] | None = None,
+        host_names: str,
+        share: int,
+        depends_on: pulumi.Output[list[Step]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        self._name, self._host, self._seed, self._depends_on = name, host, seed, depends_on
-        self._has_aliases = bool(registry.aliases)
-        self._authorities = pulumi.Output.from_input(ca_certificate or "")
-        placements = {runtime: RUNTIMES[runtime].placement(registry) for runtime in runtimes}
-        props: dict[str, pulumi.Input[object]] = {
-            "host": host.name,
-            "reference": registry.reference,
-            "runtimes": {runtime: self._said_of(placed) for runtime, placed in placements.items()},
-            "hostsEntry": dict(zip(("address", "name"), hosts_entry, strict=True)) if hosts_entry else None,
+        authorities = pulumi.Output.from_input(ca_certificate or "").apply(lambda text: text and _HEADER + text)
+        used = dict.fromkeys(runtime for client in clients for runtime in client.runtimes)
+        placements = {runtime: RUNTIMES[runtime].placement(registry) for runtime in used}
+        props: dict[str, Any] = {
+            "registry": said_of_registry(registry),
+            **reach(clients),
+            "runtimes": {runtime: _said(placed, authorities) for runtime, placed in placements.items()},
+            "authorities": authorities,
+            "trusted": authorities.apply(_described),
+            "share": share,
+            "placed": None,
         }
-        if registry.aliases:
-            props["aliases"] = list(registry.aliases)
-        if ca_certificate:
-            # It records no dependency: what the files come from, their command has.
-            props["authorities"] = without_dependencies(self._authorities.apply(_authorities))
-        super().__init__(name, opts, props)
-        self.commands: list[Command] = []
-        """What places the files, if there are any to place."""
-        entry = {"entry": "/".join(hosts_entry)} if hosts_entry else {}
-        for runtime, placed in placements.items():
-            if placed.paths:
-                # Docker's files take the entry along, as they did when there was no other runtime.
-                self._place(runtime, suffix_of(runtime), placed, entry if runtime == DEFAULT else {})
-        # Without files it is another command, so that one line is there before the other goes.
-        if entry and not (DEFAULT in placements and placements[DEFAULT].paths):
-            self._place("hosts", "~hosts", entry_alone(registry.mark), entry)
-        self.files = [path for placed in placements.values() for path in placed.paths.values()]
-        """What the client trusts by; nothing where it trusts the issuer already."""
-        self.register_outputs({})
-
-    def _place(self, kind: str, suffix: str, placed: Placement, more: Mapping[str, str]) -> None:
-        bundle = HostFiles(
-            f"{self._name}{suffix}",
-            kind,
-            self._host,
-            placed.target,
-            {**placed.place, **more},
-            {file: File(self._authorities) for file in placed.paths},
-            self._seed,
-            placed.script,
-            placed.parts,
-            # Names may change their places: what is new takes over what stays of the old.
-            delete_before_replace=not (self._has_aliases and placed.paths),
-            opts=self.child(self._depends_on),
+        for client in clients:
+            said = props["hosts"][client.host]
+            said["runtimes"] = list(client.runtimes)
+            if client.hosts_entry:
+                said["hostsEntry"] = f"{client.hosts_entry}/{host_names}"
+            if client.required is not None:
+                said["required"] = client.required
+        super().__init__(
+            f"{TYPES}ClientsTrust",
+            name,
+            props,
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=depends_on)),
         )
-        self.commands.append(bundle.command)
 
-    def _said_of(self, placed: Placement) -> dict[str, Any]:
-        digest = self._authorities.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:_DIGITS])
-        said = {"mode": File.mode, "digest": without_dependencies(digest)}
-        return {"files": dict.fromkeys([*placed.paths.values(), *placed.also], said), "link": placed.link or None}
-
-
-def suffix_of(runtime: str) -> str:
-    """Return what the name of a runtime's resource ends with: nothing for Docker's; no host has a tilde in its name."""
-    return "" if runtime == DEFAULT else f"~{runtime}"
+    @property
+    def outcome(self) -> pulumi.Output[Any]:
+        """What is known once the clients trust, and unknown where that failed."""
+        return self.placed
 
 
-def _authorities(text: str) -> dict[str, str]:
+def said_of_registry(registry: Known) -> dict[str, Any]:
+    """Return the registry as clients know it, for the inputs of a resource."""
+    return {
+        "reference": registry.reference,
+        "fullReference": registry.full_reference,
+        "mark": registry.mark,
+        "hasAuthorities": registry.has_authorities,
+        "isPublic": registry.is_public,
+        "aliases": list(registry.aliases),
+    }
+
+
+def trusts_by(client: Client, registry: Known) -> str:
+    """Return what a client trusts a registry by, for people."""
+    paths = [path for runtime in client.runtimes for path in RUNTIMES[runtime].placement(registry).paths.values()]
+    return "; ".join(paths) or "the CAs of its system"
+
+
+def _said(placed: Placement, authorities: pulumi.Output[str]) -> dict[str, Any]:
+    digest = authorities.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:_DIGITS])
+    said = {"mode": MODE, "digest": without_dependencies(digest)}
+    return {
+        "files": dict.fromkeys([*placed.paths.values(), *placed.also], said),
+        **({"link": placed.link} if placed.link else {}),
+    }
+
+
+def _described(text: str) -> dict[str, str]:
     """Return digest -> name and end of each certificate of a PEM text."""
-    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: _described(one) for one in pem.certificates(text)}
+    return {one.fingerprint(SHA256()).hex()[:_DIGITS]: _named(one) for one in pem.certificates(text)} if text else {}
 
 
-def _described(certificate: x509.Certificate) -> str:
+def _named(certificate: x509.Certificate) -> str:
     return f"{pem.common_name(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}"

@@ -1,57 +1,56 @@
-"""Proof that a client gets what the stack promises."""
+"""Proof that clients get what the stack promises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 
-from ..component import Component
-from ..hosts import Host
-from ..scripts.script import with_payload, words
+from ..component import TYPES
+from ..settings import Client
 from ..settings.model import VERIFICATION_USER
-from . import RUNTIMES
-from .runtime import Known, Proof
-from .trust import suffix_of
+from .proving import steps
+from .runtime import Known
+from .trust import said_of_registry
 
 
-class Verification(Component):
-    """What each of the client's runtimes proves, by a command of its own.
+class ClientsVerification(pulumi.CustomResource):
+    """What each client proves, and the end of what clients need no more.
 
-    It runs again only when ``generation`` or the authority changes. A failure fails the update and names the step.
+    A client proves itself again only when ``generation`` changes, or what it trusts by. A failure fails the update and
+    names the client and the step.
 
-    It says of itself: ``host``, ``registry`` (the reference that images start with), and what it ``verifies``
-    (runtime -> steps, in order).
+    It says of itself: ``registry``, ``hosts`` (client -> runtimes, of those that prove themselves), and what these
+    ``verify`` (runtime -> steps, in order).
     """
+
+    proven: pulumi.Output[Mapping[str, Any]]
 
     def __init__(
         self,
         name: str,
-        host: Host,
-        runtimes: Sequence[str],
+        clients: Sequence[Client],
         registry: Known,
         password: pulumi.Input[str],
         generation: pulumi.Input[str],
-        depends_on: pulumi.Output[list[pulumi.Resource]],
+        depends_on: Sequence[pulumi.Resource] | pulumi.Output[list[Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        proofs = {runtime: RUNTIMES[runtime].proof(registry, VERIFICATION_USER) for runtime in runtimes}
-        verifies = {runtime: list(proof.steps) for runtime, proof in proofs.items()}
-        super().__init__(name, opts, {"host": host.name, "registry": registry.reference, "verifies": verifies})
-        commands = [
-            host.run(
-                f"{name}{suffix_of(runtime)}",
-                _script(proof, password),
-                pulumi.Output.concat(words(**proof.words), " generation=", generation),
-                opts=self.child(depends_on=depends_on),
-            )
-            for runtime, proof in proofs.items()
-        ]
-        self.result = pulumi.Output.unsecret(pulumi.Output.all(*(one.stdout for one in commands)).apply("; ".join))
-        self.register_outputs({})
+        used = dict.fromkeys(runtime for client in clients for runtime in client.runtimes)
+        props = {
+            "registry": said_of_registry(registry),
+            "hosts": {client.host: list(client.runtimes) for client in clients},
+            "verify": {runtime: list(proven) for runtime, proven in steps(registry, list(used)).items()},
+            "user": VERIFICATION_USER,
+            "password": pulumi.Output.secret(password),
+            "generation": generation,
+            "proven": None,
+        }
+        more = pulumi.ResourceOptions(depends_on=depends_on)
+        super().__init__(
+            f"{TYPES}ClientsVerification", name, props, pulumi.ResourceOptions.merge(opts, more)
+        )
 
-
-def _script(proof: Proof, password: pulumi.Input[str]) -> pulumi.Input[str]:
-    payload = proof.payload
-    if payload is None:
-        return with_payload(proof.script, {}, proof.parts)
-    known = pulumi.Output.secret(password)
-    return known.apply(lambda text: with_payload(proof.script, payload(text), proof.parts))
+    @property
+    def said(self) -> pulumi.Output[dict[str, str]]:
+        """Client -> what it has proven."""
+        return self.proven.apply(lambda found: {host: one["said"] for host, one in (found or {}).items()})

@@ -1,4 +1,4 @@
-# Places files in a folder that others use too, and an entry in the hosts file, on top of hosts_file.sh.
+# Places files in a folder that others use too.
 #
 # Called as: create|update|delete|check key=value...; `payload NAME` prints the content of a file. `check` changes nothing
 # and prints a line for all that is not as it was left.
@@ -6,20 +6,23 @@
 #   file=NAME:MODE:DIGEST   a file of the payload; the digest is for the reader of a preview
 #   link=PATH               another name of the folder, beside it
 #   aliases=NAME,...        folders with the same beside it, each with a link of its own if the first one has one
-#   entry=ADDRESS/NAME      the hosts entry, if any; more names follow, with blanks between
-#   marker=TEXT             ends our lines in the hosts file
-#   hosts=PATH              the hosts file
+#   marker=TEXT             whose they are
 #   registry=HOST[:PORT]    whom this host knows by ca.crt; `keep_trust FILE` fails where it would not any more
 
 same() {
 	payload "$1" | cmp -s - "$directory/$1"
 }
 
+# As versions before 0.3 placed it, without a line that says whose it is.
+is_the_same_bare() {
+	payload "$1" | sed '/^#/d' | cmp -s - "$directory/$1"
+}
+
 clean_up() {
 	status=$?
 	trap - EXIT
 	[ "$verb" != check ] || exit "$status"
-	rm -f "$directory"/.*.new "$hosts_new" 2> /dev/null || true
+	rm -f "$directory"/.*.new 2> /dev/null || true
 	[ -z "$scratch" ] || rm -rf "$scratch"
 	if [ "$status" -ne 0 ] && [ "$verb" = create ]; then
 		set -f
@@ -60,12 +63,10 @@ at() {
 	[ -z "$first_link" ] || link=$directory${first_link#"$first"}
 }
 
-# Where there are aliases, each folder says by whom it was placed, and what: so an update knows one that is to go, and a
-# removal one that another placement has taken over.
+# Each folder says by whom it was placed, and what: so an update knows one that is to go, and a removal one that another
+# placement has taken over.
 write_claim() {
-	if [ -z "$aliases" ] || [ -z "$files" ]; then
-		! is_claimed || rm -f "$directory/$claim"
-	elif ! is_claimed || [ "$(claimed 2)" != "$(payload ca.crt | digest)" ]; then
+	if ! is_claimed || [ "$(claimed 2)" != "$(payload ca.crt | digest)" ]; then
 		(umask 022 && printf '%s\n' "$id" "$(payload ca.crt | digest)" > "$directory/.$claim.$$.new")
 		mv -f "$directory/.$claim.$$.new" "$directory/$claim"
 	fi
@@ -91,7 +92,8 @@ refuse_strangers() {
 	for file in $files; do
 		name=${file%%:*}
 		[ -e "$directory/$name" ] || continue
-		same "$name" || fail "$directory/$name exists with other content and was not written by this stack;" \
+		same "$name" && continue
+		is_the_same_bare "$name" || fail "$directory/$name exists with other content and was not written by this stack;" \
 			"it was not changed"
 		say "$directory/$name existed with this content; the stack manages it from now on"
 	done
@@ -116,17 +118,20 @@ place_files() {
 	done
 }
 
+# Versions before 0.3 made it without a dot, and take away what has none.
 is_linked() {
-	[ "$(readlink "$link" 2> /dev/null)" = "${directory##*/}" ]
+	[ "$(readlink "$link" 2> /dev/null)" = "./${directory##*/}" ]
 }
 
 # What somebody else has there stays, whatever it is.
 place_link() {
 	[ -n "$link" ] && [ -n "$files" ] && ! is_linked || return 0
-	if [ -e "$link" ] || [ -L "$link" ]; then
+	if [ "$(readlink "$link" 2> /dev/null)" = "${directory##*/}" ]; then
+		ln -sfn "./${directory##*/}" "$link"
+	elif [ -e "$link" ] || [ -L "$link" ]; then
 		say "$link existed and was not changed: Docker uses its CAs for images with this name"
 	else
-		ln -s "${directory##*/}" "$link"
+		ln -s "./${directory##*/}" "$link"
 		placed=$placed$line_break$link
 	fi
 }
@@ -184,17 +189,6 @@ take_former_away() {
 	leave_directory
 }
 
-# The line may be that of another placement by now: of another name, or in a folder that it has taken over.
-take_entry_away() {
-	is_first=yes
-	! is_taken_over || return 0
-	name=${first##*/}
-	case $name in *]) ;; *) name=${name%:*} ;; esac
-	name=${name#[}
-	name=${name%]}
-	case $(entries "$hosts" 2> /dev/null) in "" | *"/$name" | *"/$name "*) write_hosts '' ;; esac
-}
-
 look_at_folder() {
 	for file in $files; do
 		name=${file%%:*} mode=${file#*:}
@@ -208,7 +202,7 @@ look_at_folder() {
 		fi
 	done
 	[ -z "$link" ] || [ -z "$files" ] || [ -e "$link" ] || say "$link is missing"
-	[ -z "$aliases" ] || [ -z "$files" ] || is_claimed || say "$directory/$claim is missing"
+	is_claimed || say "$directory/$claim is missing"
 }
 
 look_at_former() {
@@ -218,16 +212,15 @@ look_at_former() {
 look() {
 	for_each_name look_at_folder
 	for_each_former look_at_former
-	look_at_hosts
 }
 
 main() {
 	umask 077
 	# shellcheck disable=SC2034 # the parts ask them
-	registry='' marker='' hosts=/etc/hosts
+	registry='' marker=''
 	line_break='
-' placed='' hosts_new='' scratch='' mark=.private-registry
-	verb=$1 directory='' files='' link='' entry='' aliases='' claim=.private-registry-names
+' placed='' scratch='' mark=.private-registry
+	verb=$1 directory='' files='' link='' aliases='' claim=.private-registry-names
 	shift
 	read_words "$@"
 	first=$directory first_link=$link id="$marker as ${files:+${directory##*/}}"
@@ -242,12 +235,10 @@ main() {
 			for_each_name refuse_strangers
 		fi
 		for_each_name place
-		write_hosts "$entry"
 		for_each_name write_claim
 		[ "$verb" = create ] || for_each_former take_former_away
 		;;
 	delete)
-		take_entry_away
 		for_each_name take_away
 		;;
 	check) look ;;

@@ -14,8 +14,6 @@ from ..seed import Seed
 from .host import Host
 from .place import arguments, file_words
 
-_FOR_WRITING = ("entry", "registry")
-"""What of a place is of no use to who takes it away."""
 _RELEASES = Path(__file__).parent / "releases.sh"
 
 
@@ -36,46 +34,6 @@ class Reader:
     """Its name, for messages."""
     script: ClassVar[Path]
     """The functions by which releases.sh has a bundle tried, and put to use."""
-
-
-class HostFiles(Component):
-    """Files in a folder that belongs to others too: content changes are updates in place.
-
-    Another host, ``target`` or set of names is a replacement, which deletes first unless the script knows what of the
-    old is the new one's too. A file that is there already with other content is never overwritten, and only content
-    that this stack wrote is ever removed; in the hosts file, the line that ends with the ``marker`` of the place. Where
-    the place names a ``registry`` (HOST[:PORT]), no authority is dropped by which that is known now. ``kind`` says what
-    they are for.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        host: Host,
-        target: str,
-        place: Mapping[str, str],
-        files: Mapping[str, File],
-        seed: Seed,
-        script: Path,
-        parts: Sequence[Path],
-        *,
-        delete_before_replace: bool = True,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        described = _described(files, seed)
-        super().__init__(name, opts, {"kind": kind, **_said(host, place, described)})
-        known_by = {key: value for key, value in place.items() if key not in _FOR_WRITING}
-        self.command = host.run(
-            name,
-            _script(script, files, parts),
-            create=_arguments("create", place, described),
-            update=_arguments("update", place, described),
-            delete=arguments("delete", known_by, {name: {"mode": files[name].mode, "digest": "-"} for name in files}),
-            triggers=[host.name, target, *sorted(files)],
-            opts=self.child(delete_before_replace=delete_before_replace),
-        )
-        self.register_outputs({})
 
 
 class ReleasedFiles(Component):

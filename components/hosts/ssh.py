@@ -9,7 +9,7 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from ..settings import Client, DockerHostAccess, SshAccess, SshLogin, SshUrl
+from ..settings import DockerHostAccess, SshAccess, SshLogin, SshUrl
 from . import Host
 
 # A host that swallows packets would otherwise take three minutes to fail.
@@ -17,11 +17,15 @@ _DIAL_ERROR_LIMIT = 3
 _PER_DIAL_TIMEOUT_SECONDS = 5
 
 
-def client_host(client: Client) -> Host:
-    """Return the host of a client: this machine, or one reached over SSH."""
-    if client.local:
-        return Host(client.host)
-    return _host(client.url, client, client.bastion)
+def given(login: SshLogin, read: Callable[[SshLogin], str | None]) -> str | pulumi.Output[str | None] | None:
+    """Return a value of a login, or what it is once another resource has given it."""
+    return read(login) if login.is_known else pulumi.Output.unsecret(login.known().apply(read))
+
+
+def secret(login: SshLogin, read: Callable[[SshLogin], str | None]) -> pulumi.Output[str | None] | None:
+    """Return a value of a login as a secret, if the login has it."""
+    text = given(login, read)
+    return None if text is None else pulumi.Output.secret(text)
 
 
 def docker_host(url: SshUrl, access: DockerHostAccess) -> Host:
@@ -56,23 +60,13 @@ def _login(url: SshUrl, login: SshLogin) -> dict[str, Any]:
     """Return what the connections to a host and to a bastion have in common."""
     return {
         **url._asdict(),
-        "private_key": _secret(login, lambda known: known.ssh_key),
-        "private_key_password": _secret(login, lambda known: known.ssh_key_password),
-        "password": _secret(login, lambda known: known.ssh_password),
-        "host_key": _given(login, lambda known: known.host_key),
+        "private_key": secret(login, lambda known: known.ssh_key),
+        "private_key_password": secret(login, lambda known: known.ssh_key_password),
+        "password": secret(login, lambda known: known.ssh_password),
+        "host_key": given(login, lambda known: known.host_key),
         "dial_error_limit": _DIAL_ERROR_LIMIT,
         "per_dial_timeout": _PER_DIAL_TIMEOUT_SECONDS,
     }
-
-
-def _given(login: SshLogin, read: Callable[[SshLogin], str | None]) -> str | pulumi.Output[str | None] | None:
-    """Return a value of a login, or what it is once another resource has given it."""
-    return read(login) if login.is_known else pulumi.Output.unsecret(login.known().apply(read))
-
-
-def _secret(login: SshLogin, read: Callable[[SshLogin], str | None]) -> pulumi.Output[str | None] | None:
-    text = _given(login, read)
-    return None if text is None else pulumi.Output.secret(text)
 
 
 def _options(login: SshLogin, bastion: SshAccess | None = None) -> list[str]:

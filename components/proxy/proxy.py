@@ -13,7 +13,7 @@ from ..component import Component
 from ..containers.container import ContainerArgs, hardened_container, said_of, stack_network, wait_until_healthy
 from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
-from ..ordering import Command, failed_in_this_update, without_dependencies
+from ..ordering import Command, Step, failed_in_this_update, without_dependencies
 from ..registry.config import PORT
 from ..scripts.script import with_payload, words
 from ..storage.layer_cache import LayerCache
@@ -168,7 +168,7 @@ class Proxy(Component):
         self._healthy = wait_until_healthy(f"{name}-healthy", own.host, self._container, PROBE, self.child())
         self.register_outputs({})
 
-    def serve(self, pair: Pair, trusted_by: Sequence[Command]) -> pulumi.Output[str]:
+    def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
         """Serve with a certificate and its key once they are there, and the clients trust it.
 
         Returns:

@@ -261,6 +261,12 @@ class Settings(Section):
     Change: clients: a new client gets the CA certificate and is verified. On a removed client, the files of the stack
     are removed.
     """
+    clients_share: Annotated[int, Field(ge=1, le=100)] = 100
+    """The percentage of the clients that must trust the registry before nginx serves with a new certificate. An update
+    goes on without the others, and the next one tries them again. `required` of a client says otherwise for it.
+
+    Change: nothing.
+    """
     clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()
     """A YAML file with more clients, as a list.
 

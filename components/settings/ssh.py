@@ -231,6 +231,13 @@ class Client(SshAccess):
         ),
     ] = (DEFAULT,)
 
+    required: bool | None = None
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: such an update goes on without
+    it, and the next one tries again. Without it, `clientsShare` decides.
+
+    Change: nothing.
+    """
+
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:
         unique("runtimes", self.runtimes)

@@ -2,19 +2,25 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
 
-from operations.drift.state import Connection
+Connection = Mapping[str, Any]
+"""How to reach a host: ``host``, ``port``, ``user``, ``hostKey``, and one of ``privateKey`` (with
+``privateKeyPassword``), ``password`` and neither, for an agent; ``proxy`` is the same of a bastion."""
 
 _ATTEMPTS = 3
 _LOGIN_SECONDS = 10
+_LIMIT_SECONDS = 20
+"""What a host costs at most that does not answer, with the one that it is reached through."""
 _COMMAND_SECONDS = 180
 """A registry that is tried in its image may take a while to start."""
+_KEEPALIVE_SECONDS = 30
+"""An update may work on the server for minutes between two commands on a client."""
 
 
 class Unanswered(Exception):
@@ -50,9 +56,12 @@ async def session(connection: Connection | None) -> AsyncIterator[Run]:
         Unanswered: The host can't be reached, shows another key, refuses the login, or takes too long.
     """
     async with AsyncExitStack() as opened:
-        ssh = await _connect(connection, opened) if connection else None
+        ssh = await _within_limit(connection, opened) if connection else None
 
         async def run(line: str, stdin: str) -> Answer:
+            nonlocal ssh
+            if connection and ssh and ssh.is_closed():
+                ssh = await _within_limit(connection, opened)
             try:
                 async with asyncio.timeout(_COMMAND_SECONDS):
                     return await (_over(ssh, line, stdin) if ssh else _here(line, stdin))
@@ -77,6 +86,14 @@ async def _over(ssh: asyncssh.SSHClientConnection, line: str, stdin: str) -> Ans
     done = await ssh.run(line, input=stdin, errors="replace")
     # A command that a signal ended has no status.
     return Answer(1 if done.exit_status is None else done.exit_status, str(done.stdout), str(done.stderr))
+
+
+async def _within_limit(connection: Connection, opened: AsyncExitStack) -> asyncssh.SSHClientConnection:
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            return await _connect(connection, opened)
+    except TimeoutError as error:
+        raise Unanswered(f"{connection['host']}: {_reason(error, _LIMIT_SECONDS)}") from None
 
 
 async def _connect(connection: Connection, opened: AsyncExitStack) -> asyncssh.SSHClientConnection:
@@ -105,6 +122,7 @@ async def _options(connection: Connection, opened: AsyncExitStack) -> dict[str, 
         "client_keys": await _client_keys(connection, opened),
         "known_hosts": ([asyncssh.import_public_key(connection["hostKey"])], [], []),
         "connect_timeout": _LOGIN_SECONDS,
+        "keepalive_interval": _KEEPALIVE_SECONDS,
         "config": None,
         "agent_path": None,
         # Either of them would vouch for a host without its key.

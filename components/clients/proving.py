@@ -1,0 +1,33 @@
+"""How one client proves that it trusts the registry. It knows no resource."""
+
+from collections.abc import Mapping, Sequence
+
+from ..hosts.connections import Failed
+from ..hosts.host import shell
+from ..hosts.session import Run
+from ..scripts.script import with_payload, words
+from . import RUNTIMES
+from .runtime import Known
+
+
+def steps(known: Known, runtimes: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Return runtime -> what is proven, in order."""
+    return {runtime: RUNTIMES[runtime].proof(known, "").steps for runtime in runtimes}
+
+
+async def prove(run: Run, sudo: bool, known: Known, runtimes: Sequence[str], user: str, password: str) -> str:
+    """Let each runtime of a client prove itself; return what was proven.
+
+    Raises:
+        Failed: A step failed; the message names it.
+    """
+    said = []
+    for runtime in runtimes:
+        proof = RUNTIMES[runtime].proof(known, user)
+        payload = proof.payload(password) if proof.payload else {}
+        line = f"{shell(sudo)}{words(**proof.words)}"
+        answer = await run(line, with_payload(proof.script, payload, proof.parts))
+        if answer.status != 0:
+            raise Failed(answer.errors.strip() or f"the command failed with status {answer.status}")
+        said.append(answer.output.strip())
+    return "; ".join(said)

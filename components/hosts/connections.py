@@ -1,0 +1,54 @@
+"""One connection to each host for as long as a process lives."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from .session import Connection, Run, Unanswered, session
+
+_T = TypeVar("_T")
+
+
+class Connections:
+    """Opens each connection once, also where it is asked for again, and tries no host twice that did not answer."""
+
+    def __init__(self, at_once: int) -> None:
+        """Let so many hosts be worked on at a time."""
+        self._limit = asyncio.Semaphore(at_once)
+        self._opened = AsyncExitStack()
+        self._runs: dict[str, asyncio.Task[Run]] = {}
+
+    async def run(self, connection: Connection | None) -> Run:
+        """Return what runs commands on a host; None is this machine.
+
+        Raises:
+            Unanswered: The host can't be reached, or could not be before.
+        """
+        key = json.dumps(connection, sort_keys=True)
+        if key not in self._runs:
+            self._runs[key] = asyncio.ensure_future(self._opened.enter_async_context(session(connection)))
+        return await self._runs[key]
+
+    async def each(self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> dict[str, str]:
+        """Work on hosts side by side; return host -> why it failed."""
+        failed: dict[str, str] = {}
+
+        async def guarded(host: str) -> None:
+            async with self._limit:
+                try:
+                    await work(host)
+                except (Failed, Unanswered) as error:
+                    failed[host] = str(error)
+
+        await asyncio.gather(*map(guarded, hosts))
+        return {host: failed[host] for host in hosts if host in failed}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._opened.aclose()
+
+
+class Failed(Exception):
+    """A command on a host failed; the message is what it said."""

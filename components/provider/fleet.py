@@ -1,0 +1,98 @@
+"""All clients of a registry, as both kinds of resource see them while the provider runs.
+
+The engine asks for the trust of the clients first, so what it has learned of them is known when they prove themselves.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ..clients.runtime import Known
+from ..hosts.connections import Connections
+from ..hosts.session import Run
+from .kind import Tell, Values
+
+AT_ONCE = 50
+"""So many clients are worked on side by side."""
+
+class Fleet:
+    """The clients of one registry."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self.inputs: Values = {}
+        """What the program says of their trust."""
+        self.dropped: Sequence[Mapping[str, Any]] = ()
+        """What is to be taken away once the registry does without: ``host``, ``bundle``, ``record``, ``reach``."""
+        self.removed: Sequence[str] = ()
+        """What of it is away, by its name."""
+        self.texts: Mapping[str, str] = {}
+        self.failed: dict[str, str] = {}
+        """Client -> why this update could not make it trust."""
+
+    async def run(self, reach: Values) -> Run:
+        """Return what runs commands on a client.
+
+        Raises:
+            Unanswered: It can't be reached.
+        """
+        return await self._connections.run(reach.get("connection"))
+
+    async def each(self, what: str, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], tell: Tell) -> dict[str, str]:
+        """Work on clients side by side, and tell how far it is; return client -> why it failed."""
+        done = 0
+
+        async def counted(host: str) -> None:
+            nonlocal done
+            try:
+                await work(host)
+            finally:
+                done += 1
+                tell(f"{what}: {done} of {len(hosts)} clients")
+
+        return await self._connections.each(hosts, counted)
+
+class Fleets:
+    """The clients of all registries of a program, by what tells these apart."""
+
+    def __init__(self) -> None:
+        self._connections = Connections(AT_ONCE)
+        self._known: dict[str, Fleet] = {}
+
+    def of(self, inputs: Values) -> Fleet:
+        """Return the clients of the registry that inputs name."""
+        return self._known.setdefault(inputs["registry"]["mark"], Fleet(self._connections))
+
+
+def known_of(inputs: Values) -> Known:
+    """Return the registry as clients know it."""
+    said = inputs["registry"]
+    return Known(
+        said["reference"],
+        said["fullReference"],
+        said["mark"],
+        said["hasAuthorities"],
+        said["isPublic"],
+        tuple(said.get("aliases") or ()),
+    )
+
+def reach_of(inputs: Values, host: str) -> Values:
+    """Return how a client is reached: ``connection`` (None for this machine) and ``sudo``."""
+    said, logins = inputs["hosts"][host], inputs.get("logins") or {}
+    if said.get("local"):
+        return {"connection": None, "sudo": False}
+    connection = _connection(host, said, logins)
+    if bastion := said.get("bastion"):
+        connection["proxy"] = _connection(bastion["host"], bastion, logins)
+    return {"connection": connection, "sudo": connection["user"] != "root"}
+
+def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:
+    login = logins.get(said.get("login", "")) or {}
+    return {
+        "host": host,
+        "user": said.get("user") or "root",
+        "port": int(said.get("port") or 22),
+        "hostKey": said["hostKey"],
+        **login,
+    }
+
+__all__ = ["AT_ONCE", "Connection", "Failed", "Fleet", "Unanswered", "known_of", "reach_of"]

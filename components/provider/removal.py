@@ -1,0 +1,44 @@
+"""Taking away what is wanted no more."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..clients.placing import Record, take_away, target
+from .fleet import Fleet
+from .kind import Tell, Values
+
+Entry = Mapping[str, Any]
+"""Something that is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether
+it was said ``again``."""
+
+
+def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> list[Entry]:
+    """Return an entry for each bundle of a client."""
+    return [
+        {
+            "name": hashlib.sha256(json.dumps([host, bundle, target(record)]).encode()).hexdigest()[:12],
+            "host": host,
+            "bundle": bundle,
+            "record": record,
+            "reach": reach,
+            "again": False,
+        }
+        for bundle, record in records
+    ]
+
+
+async def remove(fleet: Fleet, dropped: Sequence[Entry], texts: Mapping[str, str], tell: Tell) -> dict[str, str]:
+    """Take away what entries say, client by client; return client -> why it failed."""
+    of: dict[str, list[Entry]] = defaultdict(list)
+    for entry in dropped:
+        of[entry["host"]].append(entry)
+
+    async def work(host: str) -> None:
+        for entry in of[host]:
+            run = await fleet.run(entry["reach"])
+            await take_away(run, entry["reach"]["sudo"], entry["bundle"], entry["record"], texts)
+
+    return await fleet.each("removal", list(of), work, tell)

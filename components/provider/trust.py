@@ -1,0 +1,140 @@
+"""The trust of all clients as one resource."""
+
+from collections.abc import Mapping, Sequence
+
+from ..clients.placing import Record, Records, digest, place, superseded, wanted
+from .fleet import Fleets, known_of, reach_of
+from .kind import Kind, Last, Result, Tell, Values, differing
+from .removal import Entry, entries, remove
+from .values import Secret
+
+_ALL = 100
+
+
+class Trust(Kind):
+    """Places what clients trust by, before anything is served that they could not know otherwise.
+
+    It takes nothing away before its own end: what is wanted no more is ``dropped``, for who comes after the proxy. A
+    client that fails does not stop the others. The outputs say what is there:
+
+    - ``placed``: client -> bundle -> record;
+    - ``texts``: digest -> authorities, of all that a record names;
+    - ``dropped``: what is there and not wanted, an entry each; how its client is reached is secret;
+    - ``missing``: client -> why it does not trust yet, of those that the update did without.
+    """
+
+    name = "ClientsTrust"
+
+    def __init__(self, fleets: Fleets) -> None:
+        self._fleets = fleets
+
+    def changed(self, last: Last, inputs: Values) -> list[str]:
+        """Return what differs, and ``missing`` where a client still lacks something."""
+        want = _wanted(inputs)
+        self._know(inputs, _dropped(last, _placed(last), want), last.outputs.get("texts") or {})
+        is_lacking = any(_lacks(_placed(last).get(host, {}), want[host]) for host in want)
+        return differing(last, inputs) or (["missing"] if is_lacking else [])
+
+    async def update(self, last: Last, inputs: Values, tell: Tell) -> Result:
+        """Place what is wanted on every client that lacks some of it."""
+        fleet, want = self._fleets.of(inputs), _wanted(inputs)
+        placed = {host: dict(records) for host, records in _placed(last).items()}
+        texts = {**(last.outputs.get("texts") or {}), digest(_authorities(inputs)): _authorities(inputs)}
+        said: list[str] = []
+
+        async def work(host: str) -> None:
+            reach, have = reach_of(inputs, host), placed.setdefault(host, {})
+            run = await fleet.run(reach)
+            said.extend(f"{host}: {line}" for line in await place(run, reach["sudo"], have, want[host], texts))
+
+        hosts = [host for host in want if _lacks(placed.get(host, {}), want[host])]
+        fleet.failed = await fleet.each("trust", hosts, work, tell)
+        dropped = _dropped(last, placed, want, repeated=True)
+        for host, records in placed.items():
+            for bundle in records.keys() - want.get(host, {}).keys():
+                del records[bundle]
+        self._know(inputs, dropped, _named(texts, placed, dropped))
+        excused = _excused(inputs, fleet.failed)
+        outputs = {
+            "placed": {host: records for host, records in placed.items() if records},
+            "texts": fleet.texts,
+            "dropped": [{**entry, "reach": Secret(entry["reach"])} for entry in dropped],
+            "missing": excused,
+        }
+        failures = [f"{host}: {why}" for host, why in fleet.failed.items() if host not in excused]
+        warnings = [f"{host} does not trust the registry yet: {why}" for host, why in excused.items()]
+        return Result(outputs, failures, [*said, *warnings])
+
+    async def delete(self, last: Last, tell: Tell) -> list[str]:
+        """Take everything away from every client."""
+        fleet = self._fleets.of(last.inputs)
+        left = [one for one in last.outputs.get("dropped") or [] if one["name"] not in fleet.removed]
+        placed = _placed(last)
+        everything = [one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))]
+        failed = await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
+        return [f"{host}: {why}" for host, why in failed.items()]
+
+    def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Mapping[str, str]) -> None:
+        fleet = self._fleets.of(inputs)
+        fleet.inputs, fleet.dropped, fleet.texts = inputs, dropped, texts
+
+
+def _authorities(inputs: Values) -> str:
+    # Nobody knows one that the update makes before it is there.
+    return inputs.get("authorities") or ""
+
+
+def _wanted(inputs: Values) -> dict[str, Records]:
+    known, text = known_of(inputs), _authorities(inputs)
+    return {
+        host: wanted(known, said["runtimes"], said.get("hostsEntry") or "", text)
+        for host, said in inputs["hosts"].items()
+    }
+
+
+def _placed(last: Last) -> Mapping[str, Records]:
+    return last.outputs.get("placed") or {}
+
+
+def _lacks(have: Mapping[str, Record], want: Mapping[str, Record]) -> bool:
+    return any(have.get(bundle) != record for bundle, record in want.items())
+
+
+def _dropped(
+    last: Last, placed: Mapping[str, Records], want: Mapping[str, Records], repeated: bool = False
+) -> list[Entry]:
+    """Return what is there and not wanted: of this update, and of the one before, which may not have come so far.
+
+    What that one has handed on is handed on once more, and then forgotten: who takes it away remembers what is away.
+    """
+    found: list[Entry] = [one for one in last.outputs.get("dropped") or [] if not _is_wanted(one, want)]
+    kept: list[Entry] = [{**one, "again": True} for one in found if not one["again"]] if repeated else found
+    for host, records in _placed(last).items():
+        gone = [
+            (bundle, record)
+            for bundle, record in superseded(records, want.get(host, {}))
+            # Where the new one could not be placed, the old one is still in use.
+            if bundle not in want.get(host, {}) or placed.get(host, {}).get(bundle) != record
+        ]
+        if gone:
+            kept += entries(host, gone, reach_of(last.inputs, host))
+    return kept
+
+
+def _is_wanted(entry: Entry, want: Mapping[str, Records]) -> bool:
+    bundle = entry["bundle"]
+    return not any(superseded({bundle: entry["record"]}, want.get(entry["host"], {})))
+
+
+def _named(texts: Mapping[str, str], placed: Mapping[str, Records], dropped: Sequence[Entry]) -> dict[str, str]:
+    """Return the texts that a record names."""
+    named = {record["authorities"] for records in placed.values() for record in records.values()}
+    named |= {entry["record"]["authorities"] for entry in dropped}
+    return {name: texts[name] for name in sorted(named) if name in texts}
+
+
+def _excused(inputs: Values, failed: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the clients that failed which the update may do without."""
+    hosts = inputs["hosts"]
+    enough = (len(hosts) - len(failed)) * _ALL >= inputs.get("share", _ALL) * len(hosts)
+    return {host: why for host, why in failed.items() if not hosts[host].get("required", not enough)}
