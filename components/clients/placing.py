@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..hosts.connections import Failed
-from ..hosts.place import arguments
 from ..hosts.host import shell
+from ..hosts.place import arguments
 from ..hosts.session import Run
 from ..scripts.script import with_payload
 from . import RUNTIMES
@@ -94,23 +94,23 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Ma
     return await _run(run, sudo, "delete", bundle, record, texts)
 
 
-def check(sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
-    """Return the command that prints what is not as it was left, and its standard input."""
-    return _command(sudo, "check", bundle, record, texts)
-
-
-async def _run(
-    run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> list[str]:
-    answer = await run(*_command(sudo, verb, bundle, record, texts))
+async def _run(run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
+    answer = await run(*command(sudo, verb, bundle, record, texts))
     if answer.status != 0:
         raise Failed(answer.errors.strip() or f"the command failed with status {answer.status}")
     return answer.output.splitlines()
 
 
-def _command(
-    sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> tuple[str, str]:
+def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
+    """Return the command that does something with a bundle, and its standard input.
+
+    Args:
+        sudo: Whether it becomes root.
+        verb: ``create``, ``update``, ``delete``, or ``check``, which prints what is not as it was left.
+        bundle: Its name.
+        record: What is there of it, or is to be.
+        texts: Digest -> authorities.
+    """
     placement = _placement(bundle)
     place = record["place"]
     if verb == "delete":

@@ -36,7 +36,7 @@ class Kind(ABC):
 
     @abstractmethod
     def changed(self, last: Last, inputs: Values) -> list[str]:
-        """Return the inputs that change, and what else there is to do, by name; nothing where all is as it should be."""
+        """Return the inputs that change, and what else there is to do, by name; nothing where all is well."""
 
     @abstractmethod
     async def update(self, last: Last, inputs: Values, tell: Tell) -> Result:

@@ -11,8 +11,8 @@ from .fleet import Fleet
 from .kind import Tell, Values
 
 Entry = Mapping[str, Any]
-"""Something that is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether
-it was said ``again``."""
+"""What is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether it was
+said ``again``."""
 
 
 def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> list[Entry]:

@@ -70,7 +70,9 @@ class Trust(Kind):
         fleet = self._fleets.of(last.inputs)
         left = [one for one in last.outputs.get("dropped") or [] if one["name"] not in fleet.removed]
         placed = _placed(last)
-        everything = [one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))]
+        everything = [
+            one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))
+        ]
         failed = await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
         return [f"{host}: {why}" for host, why in failed.items()]
 

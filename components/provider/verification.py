@@ -24,7 +24,7 @@ class Verification(Kind):
         self._fleets = fleets
 
     def changed(self, last: Last, inputs: Values) -> list[str]:
-        """Return what differs, ``proven`` where a client has not proven itself, and ``removed`` where something is left."""
+        """Return what differs, ``proven`` where a proof is missing, and ``removed`` where something is left."""
         self._fleets.of(inputs).removed = list(last.outputs.get("removed") or [])
         found = differing(last, inputs)
         if not found and self._unproven(last, inputs):
@@ -50,7 +50,10 @@ class Verification(Kind):
 
         asked = [host for host in hosts if host not in fleet.failed]
         unproven = await fleet.each("verification", asked, work, tell)
-        outputs = {"proven": {host: proven[host] for host in inputs["hosts"] if host in proven}, "removed": fleet.removed}
+        outputs = {
+            "proven": {host: proven[host] for host in inputs["hosts"] if host in proven},
+            "removed": fleet.removed,
+        }
         return Result(outputs, [f"{host}: {why}" for host, why in [*failed.items(), *unproven.items()]])
 
     async def delete(self, last: Last, tell: Tell) -> list[str]:
