@@ -9,7 +9,7 @@ from typing import Any
 from ..clients.runtime import Known
 from ..hosts.connections import Connections
 from ..hosts.session import Run
-from .kind import Tell, Values
+from .kind import Failures, Tell, Values
 
 AT_ONCE = 50
 """So many clients are worked on side by side."""
@@ -27,7 +27,7 @@ class Fleet:
         self.removed: Sequence[str] = ()
         """What of it is away, by its name."""
         self.texts: Mapping[str, str] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: Failures = {}
         """Client -> why this update could not make it trust."""
 
     async def run(self, reach: Values) -> Run:
@@ -40,7 +40,7 @@ class Fleet:
 
     async def each(
         self, what: str, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], tell: Tell
-    ) -> dict[str, str]:
+    ) -> Failures:
         """Work on clients side by side, and tell how far it is; return client -> why it failed."""
         done = 0
 

@@ -346,14 +346,10 @@ def test_any_user_of_ssh_reaches_docker(declare: Declare, user: str, in_url: str
 def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", said.append)
-    failure = pulumi.ErrorHookArgs(
-        urn="", id="", name="registry-trust-h", type="", errors=["sudo: a password is required"]
-    )
+    failure = pulumi.ErrorHookArgs(urn="", id="", name="registry-h", type="", errors=["sudo: a password is required"])
     assert _advise(failure) is False, "nothing is tried again"
     assert said == [
-        "registry-trust-h: The user must be able to use sudo without a password.\n"
-        "Still working: the registry. nginx keeps the current certificate until this client has the new CA. "
-        "All other changes of this update continue.\n"
+        "registry-h: The user must be able to use sudo without a password.\n"
         "What to do:\n"
         "1. Run 'visudo' on the host and add: USER ALL=(ALL) NOPASSWD: ALL. Or connect to the host as root.\n"
         "2. Run the update again."

@@ -9,6 +9,7 @@ import pytest
 from components.hosts.session import Answer, Run, Unanswered
 from components.provider.fleet import Fleets
 from components.provider.kind import Last, Result, Values
+from components.provider.servicer import Servicer
 from components.provider.trust import Trust
 from components.provider.values import Secret, received, sent
 from components.provider.verification import Verification
@@ -135,7 +136,7 @@ def test_a_client_that_is_down_stops_no_other_and_is_tried_again(clients: Client
     said = inputs("a", "b", "c")
     clients.down = {"b"}
     result = clients.update(Last(), said)
-    assert result.failures == ["b: b: no answer within 10 s"]
+    assert result.failures == {"b": ["b: no answer within 10 s"]}
     assert result.outputs["placed"].keys() == {"a", "c"}
     clients.down = set()
     last = kept(said, result)
@@ -193,7 +194,7 @@ def test_what_could_not_be_taken_away_is_tried_again(clients: Clients) -> None:
     result = clients.update(last, one)
     clients.down = {"b"}
     proved = clients.prove(Last(), proof("a"))
-    assert proved.failures == ["b: b: no answer within 10 s"]
+    assert proved.failures == {"b": ["b: no answer within 10 s"]}
     clients.restart()
     clients.down = set()
     after, settled = kept(one, result), kept(proof("a"), proved)
@@ -262,7 +263,7 @@ def test_a_failed_proof_names_the_client_and_the_others_are_kept(clients: Client
     clients.update(Last(), said)
     clients.refusing = {"b"}
     proved = clients.prove(Last(), proof("a", "b"))
-    assert proved.failures == ["b: it refused"]
+    assert proved.failures == {"b": ["it refused"]}
     assert proved.outputs["proven"].keys() == {"a"}
 
 
@@ -279,7 +280,7 @@ def test_a_destroy_takes_everything_away_and_names_what_it_could_not(clients: Cl
     clients.restart()
     clients.asked.clear()
     clients.down = {"b"}
-    assert asyncio.run(Trust(clients._fleets).delete(last, lambda _: None)) == ["b: b: no answer within 10 s"]
+    assert asyncio.run(Trust(clients._fleets).delete(last, lambda _: None)) == {"b": ["b: no answer within 10 s"]}
     assert clients.asked == [("a", "delete", "/etc/docker/certs.d/registry.test")]
 
 
@@ -305,3 +306,20 @@ def test_how_a_dropped_client_is_reached_is_secret(clients: Clients) -> None:
     last = kept(both, clients.update(Last(), both))
     [entry] = clients.update(last, inputs("a")).outputs["dropped"]
     assert isinstance(entry["reach"], Secret)
+
+
+def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem() -> None:
+    said: list[tuple[str, str]] = []
+    servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1")
+
+    async def log(_: str, severity: int, message: str, ephemeral: bool = False) -> None:
+        said.append((str(severity), message))
+
+    servicer._log = log  # type: ignore[method-assign]
+    down = {f"web-{number}": ["no answer within 10 s"] for number in range(1, 100)}
+    urn = "urn:pulumi:test::project::private-registry:index:ClientsTrust::registry-trust"
+    asyncio.run(servicer._advise(urn, {**down, "other": ["something new"]}))
+    [(_, first), (_, second)] = said
+    assert first.startswith("web-1, web-2, web-3 and 96 more: The host does not answer.")
+    assert "Still working: the registry. nginx keeps the current certificate" in first
+    assert second.startswith("other: Still working: the registry.")
