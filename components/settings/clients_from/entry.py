@@ -1,0 +1,88 @@
+"""What sources of clients have in common: entries that know where they stand, and mistakes that say it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+ELSEWHERE = "elsewhere"
+"""The type of a mistake whose message names the file and the line."""
+
+WHERE = "where"
+"""Key of a mistake's context: file and line."""
+
+
+class Entry(dict[str, Any]):
+    """The keys of one client, as a file has them."""
+
+    line = 0
+    lines: Mapping[str, int] = {}
+    """Of each key."""
+    where = ""
+    """File and line, for people."""
+    places: Mapping[str, str] = {}
+    """Key -> file and line, where that is another one."""
+
+    def place_of(self, path: Sequence[int | str]) -> str:
+        """Return where a key stands, or what it is in."""
+        return self.places.get(str(path[0]), self.where) if path else self.where
+
+
+class Jump(dict[str, Any]):
+    """Keys of a bastion that lack the login: a source names only the host, the user and the port."""
+
+
+class Encrypted:
+    """A value that Ansible's vault holds, which only Ansible can read."""
+
+
+def refused(reasons: Iterable[str]) -> ValidationError:
+    """Return the error with all mistakes of a source, each with its file and line in it."""
+    # The reason is a value of the template, since it may contain braces.
+    errors = [PydanticCustomError(ELSEWHERE, "{reason}", {"reason": reason}) for reason in reasons]
+    return ValidationError.from_exception_data("clients", [InitErrorDetails(type=one, input=None) for one in errors])
+
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _WithLines(_Loader):  # type: ignore[misc, valid-type]
+    """Reads YAML, and keeps the line of each mapping and of its keys."""
+
+
+def _mapping(loader: Any, node: yaml.MappingNode) -> Any:
+    entry = Entry()
+    entry.line = node.start_mark.line + 1
+    entry.lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
+    yield entry
+    entry.update(loader.construct_mapping(node))
+
+
+def _tagged(loader: Any, tag: str, node: yaml.Node) -> Any:
+    if tag == "unsafe" and isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if tag.startswith("vault"):
+        return Encrypted()
+    raise yaml.YAMLError(f"unknown tag !{tag}")
+
+
+_WithLines.add_constructor("tag:yaml.org,2002:map", _mapping)
+_WithLines.add_multi_constructor("!", _tagged)
+
+
+def with_lines(text: str, name: str) -> Any:
+    """Return what stands in a YAML text, with an ``Entry`` for each mapping.
+
+    Raises:
+        ValueError: It is no YAML; says where, and shows nothing of it.
+    """
+    try:
+        # A safe loader: what it makes are plain values.
+        return yaml.load(text, _WithLines)  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ValueError(f"{name}{line} is not valid YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
+        raise ValueError(f"{name} is not valid YAML") from None
