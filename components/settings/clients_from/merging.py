@@ -23,7 +23,7 @@ _CLIENTS = TypeAdapter(tuple[Client, ...])
 
 def with_defaults(client: Mapping[str, Any], defaults: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the keys of a client, with those that hold where it says nothing."""
-    said = {alias_of(Client, key) for key, value in client.items() if value is not False or key != "agent"}
+    said = {alias_of(Client, key) for key in client}
     left = {key: value for key, value in defaults.items() if key not in said | _replaced(client, said, defaults)}
     merged = {**left, **client}
     bastion = merged.get("bastion")

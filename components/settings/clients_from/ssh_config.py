@@ -105,7 +105,7 @@ class ClientsSsh(ClientSource):
 
     def _login(self, options: "SSHConfig") -> dict[str, Any]:
         keys = {"user": options.get("User"), "port": options.get("Port"), **_identity(options)}
-        return {key: value for key, value in keys.items() if value}
+        return {key: value for key, value in keys.items() if value is not None}
 
     def _through(self, options: "SSHConfig") -> Jump | None:
         """Return the bastion, which may be a name of the configuration too."""
