@@ -325,7 +325,8 @@ class Settings(Section):
         for key, clients in (("clients", self.clients), ("clientsFile", self.clients_file)):
             yield from ((client, f"{key}[{number}]") for number, client in enumerate(clients))
         for source in (self.clients_inventory, self.clients_ssh):
-            yield from ((client, source.origin(client.host)) for client in source.clients) if source else ()
+            # There are no clients where defaults with a mistake keep them from being checked.
+            yield from zip(source.clients, source.places, strict=False) if source else ()
 
     @model_validator(mode="after")
     def _acme_has_its_program(self) -> Self:

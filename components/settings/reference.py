@@ -28,7 +28,7 @@ All keys of `Pulumi.<stack>.yaml`, each with the effect of a change. `python -m 
 this page from `components/settings/`.
 
 - Each key is in `Pulumi.<stack>.yaml` below `config:`. It starts with `{NAMESPACE}:`. Examples leave `config:` out.
-- File names are relative to the project.
+- File names are relative to the project. `~` is your home folder.
 - A key and the same key with `File` exclude each other. Two files add to the key instead: `clientsFile`, `imagesFile`.
 - Set a secret with `pulumi config set --secret --path '{NAMESPACE}:KEY'`, or put it into a file that git ignores.
 - An unknown key, a wrong value or a broken rule is refused before anything is created or changed. One message lists all

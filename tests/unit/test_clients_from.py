@@ -110,8 +110,9 @@ WRONG_DEFAULTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("what", WRONG_DEFAULTS)
 def test_a_mistake_in_defaults_is_named_once(tmp_path: Path, what: str) -> None:
     defaults, reason = WRONG_DEFAULTS[what]
-    project(tmp_path, {})
-    text = message(tmp_path, clientDefaults=defaults, clients=[{"host": "g"}, {"host": "h"}])
+    project(tmp_path, {"keys/hosts.ini": "i\n"})
+    source = {"file": "keys/hosts.ini"}
+    text = message(tmp_path, clientDefaults=defaults, clients=[{"host": "g"}, {"host": "h"}], clientsInventory=source)
     assert reason in text
     assert "has 1 mistake;" in text
 
@@ -322,6 +323,7 @@ WRONG: dict[str, tuple[dict[str, str], list[str]]] = {
         {"hosts.ini": "[clients]\nh", "group_vars/all/vault.yml": "$ANSIBLE_VAULT;1.1;AES256\nmarker"},
         ["group_vars/all/vault.yml is encrypted", "'ansible-inventory -i INVENTORY --list > hosts.json'"],
     ),
+    "a program": ({"hosts.ini": "#!/bin/sh\n"}, ["hosts.ini is a program; use the output of 'ansible-inventory"]),
     "a plugin": ({"hosts.ini": "---\nplugin: aws_ec2"}, ["is the configuration of a plugin", "ansible-inventory"]),
     "YAML of something else": ({"hosts.ini": "---\n- h"}, ["hosts.ini is no inventory"]),
     "broken YAML": ({"hosts.ini": "---\nclients: {marker"}, ["hosts.ini:3 is not valid YAML"]),

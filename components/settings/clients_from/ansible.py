@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..fields import NamedText, TextFile
-from .entry import Encrypted, Entry
+from .entry import Encrypted, Entry, some
 from .formats import parsed, variables_file
 from .inventory import ALL, Inventory, Variables
 from .source import ClientSource
@@ -88,7 +88,7 @@ class ClientsInventory(ClientSource):
             known = sorted(set(inventory.groups) - {"ungrouped"})
             [guess] = get_close_matches(self.group, known, n=1) or [""]
             did = f"; did you mean {guess}?" if guess else ""
-            raise ValueError(f"there is no group {self.group}{did}; the groups are {', '.join(known)}")
+            raise ValueError(f"there is no group {self.group}{did}; the groups are {some(known)}")
         names = inventory.members(self.group)
         if not names:
             raise ValueError(f"the group {self.group} has no hosts")

@@ -7,6 +7,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+_SHOWN = 12
+
 ELSEWHERE = "elsewhere"
 """The type of a mistake whose message names the file and the line."""
 
@@ -36,6 +38,13 @@ class Jump(dict[str, Any]):
 
 class Encrypted:
     """A value that Ansible's vault holds, which only Ansible can read."""
+
+
+def some(names: Iterable[str]) -> str:
+    """Return the first names of a list, for a message."""
+    given = list(names)
+    more = f", … ({len(given)})" if len(given) > _SHOWN else ""
+    return f"{', '.join(given[:_SHOWN])}{more}" if given else "none"
 
 
 def refused(reasons: Iterable[str]) -> ValidationError:

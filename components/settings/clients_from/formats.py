@@ -23,6 +23,8 @@ def parsed(file: NamedText, mistakes: list[str]) -> Inventory:
     suffix = PurePath(file.name).suffix
     text = file.text.lstrip()
     try:
+        if text.startswith("#!"):
+            raise ValueError(f"{file.name} is a program; use the output of {PRINTED}")
         if text.startswith("{"):
             return _of_json(file)
         if suffix in (".yml", ".yaml", ".json") or text.startswith("---"):

@@ -1,6 +1,6 @@
 """What a section does that lists clients in another program's file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import PrivateAttr, ValidationInfo, ValidatorFunctionWrapHandler
@@ -15,16 +15,17 @@ class ClientSource(Section):
     """Clients that another program's file lists."""
 
     _clients: tuple[Client, ...] = PrivateAttr(())
-    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _places: tuple[str, ...] = PrivateAttr(())
 
     @property
     def clients(self) -> tuple[Client, ...]:
         """The clients, checked."""
         return self._clients
 
-    def origin(self, host: str) -> str:
-        """Return file and line of a client."""
-        return self._origins[host]
+    @property
+    def places(self) -> tuple[str, ...]:
+        """File and line of each client."""
+        return self._places
 
     def entries(self, mistakes: list[str]) -> Sequence[Entry]:
         """Return what the file says of each client; add what cannot be followed, with its line, to the mistakes."""
@@ -38,5 +39,5 @@ def read(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) 
         mistakes: list[str] = []
         entries = source.entries(mistakes)
         source._clients = found(entries, mistakes, info)
-        source._origins = {client.host: entry.where for client, entry in zip(source._clients, entries, strict=True)}
+        source._places = tuple(entry.where for entry in entries)
     return source

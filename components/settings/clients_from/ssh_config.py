@@ -1,24 +1,22 @@
 """Clients of an ssh_config (https://man.openbsd.org/ssh_config)."""
 
 import getpass
-import glob
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from ..fields import KnownHostsFile, TextFile
-from .entry import Entry, Jump
+from .entry import Entry, Jump, some
 from .source import ClientSource
+from .ssh_blocks import WILD, Blocks, named
 from .ssh_options import jump, through_command
 
 if TYPE_CHECKING:
     from asyncssh.config import SSHConfig
-
-_WILD = "*?!"
 
 
 class ClientsSsh(ClientSource):
@@ -56,33 +54,35 @@ class ClientsSsh(ClientSource):
     def entries(self, mistakes: list[str]) -> Sequence[Entry]:
         """Return what the configuration says of each host."""
         found: list[Entry] = []
-        try:
-            for name, where in self._names(mistakes).items():
-                found.append(self._entry(name, where, mistakes))
-        except ValueError as error:
-            # The library names file and line itself.
-            mistakes.append(str(error).replace(str(self.config_file.path), self.config_file.name))
+        with tempfile.TemporaryDirectory() as folder:
+            read = _Reader(Blocks.of(self.config_file.text), Path(folder, "config"), self.config_file.name)
+            try:
+                for name, where in self._names(mistakes).items():
+                    found.append(self._entry(name, where, read, mistakes))
+            except ValueError as error:
+                # The library says file and line itself.
+                mistakes.append(read.named(error))
         return found
 
     def _names(self, mistakes: list[str]) -> Mapping[str, str]:
         """Return the name of each host that is a client, and where it stands."""
-        named = dict(_named(self.config_file.path, self.config_file.name))
+        known = dict(named(self.config_file.text, self.config_file.name))
         names: dict[str, str] = {}
         for pattern in self.hosts:
-            fits = {name: where for name, where in named.items() if fnmatchcase(name, pattern)}
-            if not fits and set(pattern) & set(_WILD):
-                known = ", ".join(named) or "none"
-                mistakes.append(f"{self.config_file.name}: no name after Host fits {pattern}; the names are {known}")
-            names |= fits or ({} if set(pattern) & set(_WILD) else {pattern: self.config_file.name})
+            fits = {name: where for name, where in known.items() if fnmatchcase(name, pattern)}
+            if not fits and set(pattern) & set(WILD):
+                there = some(known)
+                mistakes.append(f"{self.config_file.name}: no name after Host fits {pattern}; the names are {there}")
+            names |= fits or ({} if set(pattern) & set(WILD) else {pattern: self.config_file.name})
         return names
 
-    def _entry(self, name: str, where: str, mistakes: list[str]) -> Entry:
-        options = self._options(name)
+    def _entry(self, name: str, where: str, read: "_Reader", mistakes: list[str]) -> Entry:
+        options = read.options(name)
         entry = Entry(host=str(options.get("Hostname", name)))
         entry.where = f"{where} ({name})"
         try:
-            entry.update(self._login(options))
-            if through := self._through(options):
+            entry.update(_login(options))
+            if through := _through(options, read):
                 entry["bastion"] = through
             if self.known_hosts_file:
                 entry["knownHostsFile"] = self.known_hosts_file.name
@@ -92,29 +92,44 @@ class ClientsSsh(ClientSource):
             mistakes.append(f"{entry.where}: {error}")
         return entry
 
-    def _options(self, name: str) -> "SSHConfig":
+
+class _Reader(NamedTuple):
+    """Asks the library for the options of one host after the other."""
+
+    blocks: Blocks
+    file: Path
+    """The library reads files alone, so that each host's part becomes one."""
+    name: str
+
+    def options(self, host: str) -> "SSHConfig":
         # Loaded where it is needed, by few stacks.
         from asyncssh.config import SSHClientConfig
 
-        user = getpass.getuser()
-        path = str(self.config_file.path)
-        first = SSHClientConfig.load(None, path, False, False, False, user, (), name, ())
+        self.file.write_text(self.blocks.for_host(host), encoding="utf-8")
+        user, path = getpass.getuser(), str(self.file)
+        first = SSHClientConfig.load(None, path, False, False, False, user, (), host, ())
         if first.has_match_final():
-            return SSHClientConfig.load(first, path, False, False, True, user, (), name, ())
+            return SSHClientConfig.load(first, path, False, False, True, user, (), host, ())
         return first
 
-    def _login(self, options: "SSHConfig") -> dict[str, Any]:
-        keys = {"user": options.get("User"), "port": options.get("Port"), **_identity(options)}
-        return {key: value for key, value in keys.items() if value is not None}
+    def named(self, error: ValueError) -> str:
+        """Return the words of an error with the name of the real file."""
+        return str(error).replace(str(self.file), self.name)
 
-    def _through(self, options: "SSHConfig") -> Jump | None:
-        """Return the bastion, which may be a name of the configuration too."""
-        given, command = (str(options.get(key) or "") for key in ("ProxyJump", "ProxyCommand"))
-        if "none" in (given.lower(), command.lower()) or not (given or command):
-            return None
-        found = jump(given) if given else through_command(command)
-        of_jump = self._options(found["host"])
-        return Jump({**self._login(of_jump), **found, "host": str(of_jump.get("Hostname", found["host"]))})
+
+def _login(options: "SSHConfig") -> dict[str, Any]:
+    keys = {"user": options.get("User"), "port": options.get("Port"), **_identity(options)}
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def _through(options: "SSHConfig", read: _Reader) -> Jump | None:
+    """Return the bastion, which may be a name of the configuration too."""
+    given, command = (str(options.get(key) or "") for key in ("ProxyJump", "ProxyCommand"))
+    if "none" in (given.lower(), command.lower()) or not (given or command):
+        return None
+    found = jump(given) if given else through_command(command)
+    of_jump = read.options(found["host"])
+    return Jump({**_login(of_jump), **found, "host": str(of_jump.get("Hostname", found["host"]))})
 
 
 def _identity(options: "SSHConfig") -> dict[str, Any]:
@@ -127,17 +142,3 @@ def _identity(options: "SSHConfig") -> dict[str, Any]:
         return {}
     # With a public key, ssh asks its agent for the private one.
     return {"agent": True} if there[0].endswith(".pub") else {"privateKeyFile": there[0]}
-
-
-def _named(path: Path, shown: str) -> Iterator[tuple[str, str]]:
-    """Yield the names after ``Host``, also of files that are included."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        keyword, _, rest = line.strip().replace("=", " ", 1).partition(" ")
-        if keyword.lower() == "host":
-            for name in rest.replace('"', " ").split():
-                if not set(name) & set(_WILD):
-                    yield name, f"{shown}:{number}"
-        elif keyword.lower() == "include":
-            for pattern in shlex.split(rest):
-                for file in sorted(glob.glob(str(Path("~/.ssh").expanduser() / Path(pattern).expanduser()))):  # noqa: PTH207
-                    yield from _named(Path(file), file)
