@@ -197,16 +197,16 @@ EDGE: dict[str, dict[str, Any]] = {
     "jump1.test": {"agent": True, "bastion": ("bastion.test", "hop", 2200)},
     "jump2.test": {"agent": True, "bastion": ("bastion.test", "hop", 22)},
 }
+ALONE: dict[str, dict[str, Any]] = {
+    "localhost": {"local": True},
+    **{f"web0{number}.test": {"user": "deploy", "agent": True} for number in (1, 2, 3)},
+}
 GROUPS: dict[str, dict[str, dict[str, Any]]] = {
+    "ungrouped": ALONE,
     "clients": CLIENTS,
     "edge": EDGE,
     "every": {**CLIENTS, **EDGE},
-    "all": {
-        "localhost": {"local": True},
-        **{f"web0{number}.test": {"user": "deploy", "agent": True} for number in (1, 2, 3)},
-        **CLIENTS,
-        **EDGE,
-    },
+    "all": {**ALONE, **CLIENTS, **EDGE},
 }
 KNOWN = "".join(f"{name} {HOST_KEY}\n" for name in ("*", "[*]:*"))
 
@@ -242,7 +242,11 @@ VARIABLES: dict[str, tuple[dict[str, str], str]] = {
     "a file of a host": ({"hosts.ini": "h ansible_user=b", "host_vars/h": "---\nansible_user: a"}, "a"),
     "another group's file": ({"hosts.ini": "h ansible_user=a\n[x]\ni", "group_vars/x.yml": "ansible_user: b"}, "a"),
     "what --list prints": (
-        {"hosts.ini": json.dumps({"_meta": {"hostvars": {"h": {"ansible_user": "a"}}}, "x": {"hosts": ["h"]}})},
+        {
+            "hosts.ini": json.dumps(
+                {"_meta": {"hostvars": {"h": {"ansible_user": "a", "y": "{{ z }}"}}}, "x": {"hosts": ["h"]}}
+            )
+        },
         "a",
     ),
 }

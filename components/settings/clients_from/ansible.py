@@ -85,7 +85,7 @@ class ClientsInventory(ClientSource):
 
     def _names(self, inventory: Inventory) -> list[str]:
         if self.group not in inventory.groups:
-            known = sorted(set(inventory.groups) - {"ungrouped"})
+            known = sorted(inventory.groups)
             [guess] = get_close_matches(self.group, known, n=1) or [""]
             did = f"; did you mean {guess}?" if guess else ""
             raise ValueError(f"there is no group {self.group}{did}; the groups are {some(known)}")
@@ -98,7 +98,7 @@ class ClientsInventory(ClientSource):
 def _reader(inventory: Inventory, file: NamedText) -> Callable[[str], Variables]:
     """Return what gives the variables of a host, by Ansible's order: the last one wins."""
     if inventory.is_resolved:
-        return lambda host: inventory.hosts[host].variables
+        return lambda host: {key: value for key, value in inventory.hosts[host].variables.items() if key in _READ}
     groups = inventory.groups_of()
     folder = file.path.parent
     beside = {name: _beside(folder, "group_vars", name) for name in inventory.groups}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..fields import NamedText
 from .entry import Entry, with_lines
-from .inventory import Inventory, Value, Variables
+from .inventory import UNGROUPED, Inventory, Value, Variables
 
 _SECTION = re.compile(r"\[([^:\[\]\s]+)(?::(\w+))?\]\s*(?:[#;].*)?")
 _KINDS = ("hosts", "vars", "children")
@@ -36,7 +36,7 @@ def parsed(file: NamedText, mistakes: list[str]) -> Inventory:
 
 
 def _of_ini(file: NamedText, mistakes: list[str]) -> Inventory:
-    inventory, group, kind = Inventory(), "ungrouped", "hosts"
+    inventory, group, kind = Inventory(), UNGROUPED, "hosts"
     for number, line in enumerate(map(str.strip, file.text.splitlines()), 1):
         where = f"{file.name}:{number}"
         if not line or line[0] in "#;":

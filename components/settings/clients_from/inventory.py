@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 ALL = "all"
+UNGROUPED = "ungrouped"
 _RANGE = re.compile(r"\[([^\[\]]*)\]")
 _PLACE = re.compile(r"(?P<names>(?:[^:\[\]]|\[[^\[\]]*\])+)(?::(?P<port>\d+))?")
 _IPV6 = re.compile(r"\[(?P<address>[0-9a-fA-F:.]+)\](?::(?P<port>\d+))?")
@@ -53,7 +54,7 @@ class Inventory:
     """What an inventory's file says, before groups are resolved."""
 
     hosts: dict[str, Host] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=lambda: {ALL: Group()})
+    groups: dict[str, Group] = field(default_factory=lambda: {ALL: Group(), UNGROUPED: Group()})
     is_resolved: bool = False
     """Whether each host has all its variables already."""
 
@@ -86,6 +87,11 @@ class Inventory:
         """
         if name == ALL:
             return list(self.hosts)
+        if name == UNGROUPED:
+            grouped = {
+                host for other, group in self.groups.items() if other not in (ALL, UNGROUPED) for host in group.hosts
+            }
+            return [host for host in self.hosts if host not in grouped]
         return list(dict.fromkeys(host for group, _ in self._below(name) for host in self.group(group).hosts))
 
     def _below(self, name: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
