@@ -305,11 +305,11 @@ WRONG: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "a password for all to read": (
         {"hosts.ini": "[clients]\nh ansible_password=marker"},
-        ["hosts.ini contains a password, and every user of this machine can read the file; run 'chmod 600"],
+        ["hosts.ini: every user of this machine can read the file, which contains a password; run 'chmod 600"],
     ),
     "a template": (
         {"hosts.ini": "[clients]\nh ansible_host='{{ marker }}'"},
-        ["hosts.ini:2 (h): ansible_host is a template, which only Ansible can fill in"],
+        ["hosts.ini:2 (h): ansible_host is a template, which only Ansible can read"],
     ),
     "two jumps": (
         {"hosts.ini": "[clients]\nh ansible_ssh_common_args='-J a,b'"},
@@ -320,8 +320,8 @@ WRONG: dict[str, tuple[dict[str, str], list[str]]] = {
         ["hosts.ini:2 (h): ansible_ssh_extra_args: ProxyCommand can only be"],
     ),
     "a vault in YAML": (
-        {"hosts.ini": "---\nclients:\n  hosts:\n    h:\n      ansible_password: !vault |\n        marker"},
-        ["hosts.ini:5 (h): ansible_password is encrypted, which only Ansible can read; set passwordFile"],
+        {"hosts.ini": "---\nclients:\n  hosts:\n    h:\n      ansible_user: !vault |\n        marker"},
+        ["hosts.ini:5 (h): ansible_user is encrypted, which only Ansible can read; write the value itself"],
     ),
     "a whole vault": (
         {"hosts.ini": "[clients]\nh", "group_vars/all/vault.yml": "$ANSIBLE_VAULT;1.1;AES256\nmarker"},
@@ -356,6 +356,42 @@ def test_what_an_inventory_can_not_say_is_named_with_its_line(tmp_path: Path, wh
         assert reason in text
     assert "  private-registry:clientsInventory" in text
     assert "marker" not in text
+
+
+VAULT = "---\nall:\n  hosts: {h: , i: }\n  vars:\n    ansible_password: !vault |\n      marker\n"
+BECOME = "h\ni\n[all:vars]\nansible_become_method=su\n"
+
+
+@pytest.mark.parametrize(
+    ("inventory", "defaults", "reason"),
+    [
+        (VAULT, {"hostKey": HOST_KEY}, "hosts.ini:5 (h, i): ansible_password is encrypted"),
+        (VAULT, AGENT, ""),
+        (BECOME, {**AGENT, "user": "ops"}, "hosts.ini:4 (h, i): ansible_become_method: the stack becomes root"),
+        (BECOME, AGENT, ""),
+        (f"{BECOME}ansible_connection=local", {}, ""),
+    ],
+    ids=["a vault", "another login", "a user", "root", "the control machine"],
+)
+def test_a_variable_is_refused_where_it_matters(
+    tmp_path: Path, inventory: str, defaults: dict[str, Any], reason: str
+) -> None:
+    project(tmp_path, {"hosts.ini": inventory})
+    changes = {"clientDefaults": defaults, "clientsInventory": {"file": "hosts.ini"}}
+    if reason:
+        assert reason in message(tmp_path, **changes)
+    else:
+        assert list(clients(tmp_path, **changes)) == ["h", "i"]
+
+
+def test_a_mistake_of_many_clients_is_named_once(tmp_path: Path) -> None:
+    project(tmp_path, {"hosts.ini": "web[01:99]\n[all:vars]\nansible_port=0\n"})
+    text = message(tmp_path, clientDefaults=AGENT, clientsInventory={"file": "hosts.ini"})
+    assert "has 1 mistake;" in text
+    assert (
+        "hosts.ini:3 (web01, web02, web03, web04, web05, web06, web07, web08, web09, web10, web11, web12, … (99))"
+        in text
+    )
 
 
 def test_a_password_of_an_inventory_is_used_where_its_file_is_closed(tmp_path: Path) -> None:

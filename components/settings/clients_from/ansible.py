@@ -3,11 +3,12 @@
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..fields import NamedText, TextFile
-from .entry import Encrypted, Entry, some
+from .entry import Doubt, Encrypted, Entry, Mistake, some
 from .formats import parsed, variables_file
 from .inventory import ALL, Inventory, Variables
 from .source import ClientSource
@@ -32,6 +33,7 @@ _BECOME = ("ansible_become_user", "ansible_become_method", "ansible_become_passw
 _CONNECTION = "ansible_connection"
 _READ = {*_KEYS, *_ARGUMENTS, *_BECOME, _CONNECTION}
 _OVER_SSH = ("ssh", "smart", "paramiko", "paramiko_ssh")
+_INSTEAD = "which only Ansible can read; write the value itself, or set a login in clientDefaults"
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
@@ -64,7 +66,7 @@ class ClientsInventory(ClientSource):
     Change: clients: as `clients`.
     """
 
-    def entries(self, mistakes: list[str]) -> Sequence[Entry]:
+    def entries(self, mistakes: list[Mistake]) -> Sequence[Entry]:
         """Return what the inventory says of each host of the group."""
         inventory = parsed(self.file, mistakes)
         if mistakes:
@@ -73,14 +75,12 @@ class ClientsInventory(ClientSource):
             names = self._names(inventory)
             read = _reader(inventory, self.file)
         except ValueError as error:
-            mistakes.append(f"{self.file.name}: {error}")
+            mistakes.append(Mistake(str(error), self.file.name))
             return ()
         found = [_entry(name, inventory, read, mistakes) for name in names]
         if any("password" in one for one in found) and self.file.path.stat().st_mode & stat.S_IROTH:
-            mistakes.append(
-                f"{self.file.name} contains a password, and every user of this machine can read the file; "
-                f"run 'chmod 600 {self.file.path}'"
-            )
+            reason = "every user of this machine can read the file, which contains a password; "
+            mistakes.append(Mistake(f"{reason}run 'chmod 600 {self.file.path}'", self.file.name))
         return found
 
     def _names(self, inventory: Inventory) -> list[str]:
@@ -101,11 +101,14 @@ def _reader(inventory: Inventory, file: NamedText) -> Callable[[str], Variables]
         return lambda host: {key: value for key, value in inventory.hosts[host].variables.items() if key in _READ}
     groups = inventory.groups_of()
     folder = file.path.parent
-    beside = {name: _beside(folder, "group_vars", name) for name in inventory.groups}
+
+    @cache
+    def beside(group: str) -> Variables:
+        return _beside(folder, "group_vars", group)
 
     def read(host: str) -> Variables:
         names = (ALL, *groups[host])
-        layers = [*(inventory.groups[name].variables for name in names), *(beside[name] for name in names)]
+        layers = [*(inventory.groups[name].variables for name in names), *(beside(name) for name in names)]
         layers += [inventory.hosts[host].variables, _beside(folder, "host_vars", host)]
         return {key: value for layer in layers for key, value in layer.items() if key in _READ}
 
@@ -132,50 +135,54 @@ def _files(path: Path) -> Iterator[Path]:
         yield from sorted(one for one in path.rglob("*") if one.is_file() and one.suffix in _SUFFIXES)
 
 
-def _entry(name: str, inventory: Inventory, read: Callable[[str], Variables], mistakes: list[str]) -> Entry:
-    host = inventory.hosts[name]
+def _entry(name: str, inventory: Inventory, read: Callable[[str], Variables], mistakes: list[Mistake]) -> Entry:
     entry = Entry(host=name)
-    entry.where = f"{host.where} ({name})"
+    entry.where, entry.name = inventory.hosts[name].where, name
     try:
         variables = read(name)
     except ValueError as error:
-        mistakes.append(str(error))
+        mistakes.append(Mistake(str(error), client=name))
         return entry
-    places = {}
-    for key, (value, where) in variables.items():
-        if reason := _unreadable(value):
-            mistakes.append(f"{where} ({name}): {key} {reason}")
-            continue
-        places[key] = f"{where} ({name})"
-    usable = {key: variables[key].value for key in places}
-    for key, reason in _refused(usable):
-        mistakes.append(f"{places[key]}: {key}: {reason}")
-    _add_login(entry, usable, places, mistakes)
+    usable = {key: value for key, value in variables.items() if not _unreadable(value.value)}
+    found = [(key, f"{key} {_unreadable(variables[key].value)}") for key in variables if key not in usable]
+    found += [(key, f"{key}: {reason}") for key, reason in _refused(usable)]
+    doubts = [Doubt(_matters_for(key), Mistake(reason, variables[key].where, name)) for key, reason in found]
+    entry.doubts = [doubt for doubt in doubts if doubt.key]
+    mistakes += [doubt.mistake for doubt in doubts if not doubt.key]
+    _add_login(entry, usable, mistakes)
     return entry
+
+
+def _matters_for(variable: str) -> str:
+    """Return for what a variable that cannot be followed may be without effect; or nothing."""
+    if variable in _BECOME:
+        return "user"
+    return "login" if _KEYS.get(variable) in ("password", "privateKeyFile") else ""
 
 
 def _unreadable(value: Any) -> str:
     if isinstance(value, Encrypted) or (isinstance(value, Mapping) and "__ansible_vault" in value):
-        return "is encrypted, which only Ansible can read; set passwordFile, or another login, in clientDefaults"
+        return f"is encrypted, {_INSTEAD}"
     if isinstance(value, str) and ("{{" in value or "{%" in value):
-        return "is a template, which only Ansible can fill in; write the value itself"
+        return f"is a template, {_INSTEAD}"
     return ""
 
 
-def _add_login(entry: Entry, usable: Mapping[str, Any], places: Mapping[str, str], mistakes: list[str]) -> None:
+def _add_login(entry: Entry, variables: Variables, mistakes: list[Mistake]) -> None:
     keys: dict[str, Any] = {}
     at: dict[str, str] = {}
     for variable, key in _KEYS.items():
-        if variable in usable and key not in keys:
-            keys[key], at[key] = usable[variable], places[variable]
+        if variable in variables and key not in keys:
+            keys[key], at[key] = variables[variable]
     for variable in _ARGUMENTS:
+        value, where = variables.get(variable, ("", ""))
         try:
-            of_ssh = client_keys(str(usable.get(variable, "")))
+            of_ssh = client_keys(str(value))
         except ValueError as error:
-            mistakes.append(f"{places[variable]}: {variable}: {error}")
+            mistakes.append(Mistake(f"{variable}: {error}", where, entry.name))
             continue
-        keys, at = {**of_ssh, **keys}, {**dict.fromkeys(of_ssh, places.get(variable, "")), **at}
-    if _short(usable.get(_CONNECTION)) == "local":
+        keys, at = {**of_ssh, **keys}, {**dict.fromkeys(of_ssh, where), **at}
+    if _connection(variables) == "local":
         keys = {"local": True, **{key: value for key, value in keys.items() if key == "host"}}
     if "port" in keys and str(keys["port"]).isdigit():
         keys["port"] = int(keys["port"])
@@ -186,19 +193,18 @@ def _add_login(entry: Entry, usable: Mapping[str, Any], places: Mapping[str, str
     entry.places = at
 
 
-def _refused(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _refused(variables: Variables) -> Iterator[tuple[str, str]]:
     """Yield what Ansible does for a host, and this stack cannot do."""
-    connection = _short(variables.get(_CONNECTION, "ssh"))
-    if connection == "local":
-        return
-    if connection not in _OVER_SSH:
+    connection = _connection(variables)
+    if connection not in (*_OVER_SSH, "local"):
         yield _CONNECTION, f"only ssh and local can be used, not {connection}"
-    user = next((str(variables[key]) for key in ("ansible_user", "ansible_ssh_user") if key in variables), "")
-    if user == "root":
-        return
     for key in _BECOME:
-        if key in variables and (reason := _becomes(key, str(variables[key]))):
+        if key in variables and (reason := _becomes(key, str(variables[key].value))):
             yield key, reason
+
+
+def _connection(variables: Variables) -> str:
+    return _short(variables[_CONNECTION].value) if _CONNECTION in variables else "ssh"
 
 
 def _becomes(key: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """What sources of clients have in common: entries that know where they stand, and mistakes that say it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +16,23 @@ WHERE = "where"
 """Key of a mistake's context: file and line."""
 
 
+class Mistake(NamedTuple):
+    """What a file says of a client and cannot be followed."""
+
+    reason: str
+    place: str = ""
+    """File and line."""
+    client: str = ""
+    """As the file calls it."""
+
+
+class Doubt(NamedTuple):
+    """A mistake only where a key matters: if the client is to log in with it."""
+
+    key: str
+    mistake: Mistake
+
+
 class Entry(dict[str, Any]):
     """The keys of one client, as a file has them."""
 
@@ -24,8 +41,11 @@ class Entry(dict[str, Any]):
     """Of each key."""
     where = ""
     """File and line, for people."""
+    name = ""
+    """What the file calls the client, where a message is to say it."""
     places: Mapping[str, str] = {}
     """Key -> file and line, where that is another one."""
+    doubts: Sequence[Doubt] = ()
 
     def place_of(self, path: Sequence[int | str]) -> str:
         """Return where a key stands, or what it is in."""
@@ -47,11 +67,23 @@ def some(names: Iterable[str]) -> str:
     return f"{', '.join(given[:_SHOWN])}{more}" if given else "none"
 
 
-def refused(reasons: Iterable[str]) -> ValidationError:
-    """Return the error with all mistakes of a source, each with its file and line in it."""
+def refused(mistakes: Iterable[Mistake]) -> ValidationError:
+    """Return the error with all mistakes of a source, each with its file and line in it.
+
+    A line that stands for many clients, as a variable of a group does, is named once.
+    """
+    clients: dict[tuple[str, str], list[str]] = {}
+    for reason, place, client in mistakes:
+        clients.setdefault((place, reason), []).extend([client] if client else [])
+    reasons = [_told(*said, names) for said, names in clients.items()]
     # The reason is a value of the template, since it may contain braces.
     errors = [PydanticCustomError(ELSEWHERE, "{reason}", {"reason": reason}) for reason in reasons]
     return ValidationError.from_exception_data("clients", [InitErrorDetails(type=one, input=None) for one in errors])
+
+
+def _told(place: str, reason: str, clients: list[str]) -> str:
+    of = f" ({some(clients)})" if clients else ""
+    return f"{place}{of}: {reason}" if place or of else reason
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

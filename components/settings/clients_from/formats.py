@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..fields import NamedText
-from .entry import Entry, with_lines
+from .entry import Entry, Mistake, with_lines
 from .inventory import UNGROUPED, Inventory, Value, Variables
 
 _SECTION = re.compile(r"\[([^:\[\]\s]+)(?::(\w+))?\]\s*(?:[#;].*)?")
@@ -18,7 +18,7 @@ PRINTED = "'ansible-inventory -i INVENTORY --list > hosts.json'"
 """What makes a file of any inventory."""
 
 
-def parsed(file: NamedText, mistakes: list[str]) -> Inventory:
+def parsed(file: NamedText, mistakes: list[Mistake]) -> Inventory:
     """Return what an inventory says; add what is no inventory, with its line, to the mistakes."""
     suffix = PurePath(file.name).suffix
     text = file.text.lstrip()
@@ -30,12 +30,12 @@ def parsed(file: NamedText, mistakes: list[str]) -> Inventory:
         if suffix in (".yml", ".yaml", ".json") or text.startswith("---"):
             return _of_yaml(file, mistakes)
     except ValueError as error:
-        mistakes.append(str(error))
+        mistakes.append(Mistake(str(error)))
         return Inventory()
     return _of_ini(file, mistakes)
 
 
-def _of_ini(file: NamedText, mistakes: list[str]) -> Inventory:
+def _of_ini(file: NamedText, mistakes: list[Mistake]) -> Inventory:
     inventory, group, kind = Inventory(), UNGROUPED, "hosts"
     for number, line in enumerate(map(str.strip, file.text.splitlines()), 1):
         where = f"{file.name}:{number}"
@@ -57,7 +57,7 @@ def _of_ini(file: NamedText, mistakes: list[str]) -> Inventory:
                 key, _, value = line.partition("=")
                 inventory.group(group).variables[key.strip()] = Value(_literal(value.strip()), where)
         except ValueError as error:
-            mistakes.append(f"{where}: {error}")
+            mistakes.append(Mistake(str(error), where))
     return inventory
 
 
@@ -84,7 +84,7 @@ def _literal(text: str) -> Any:
         return text
 
 
-def _of_yaml(file: NamedText, mistakes: list[str]) -> Inventory:
+def _of_yaml(file: NamedText, mistakes: list[Mistake]) -> Inventory:
     inventory = Inventory()
     content = with_lines(file.text, file.name)
     if not isinstance(content, Entry):
@@ -96,32 +96,33 @@ def _of_yaml(file: NamedText, mistakes: list[str]) -> Inventory:
     return inventory
 
 
-def _add_group(inventory: Inventory, name: str, group: Any, file: str, mistakes: list[str]) -> None:
+def _add_group(inventory: Inventory, name: str, group: Any, file: str, mistakes: list[Mistake]) -> None:
     found = inventory.group(name)
     if group is None:
         return
     if not isinstance(group, Entry) or set(group) - {"hosts", "children", "vars"}:
         line = f":{group.line}" if isinstance(group, Entry) else ""
-        mistakes.append(f"{file}{line}: the group {name} can only have hosts, children and vars")
+        mistakes.append(Mistake(f"the group {name} can only have hosts, children and vars", f"{file}{line}"))
         return
     for pattern, variables in _part(group, "hosts", name, file, mistakes).items():
         where = f"{file}:{group['hosts'].lines.get(str(pattern), group.line)}"
         try:
             inventory.add(name, str(pattern), _variables(variables, file), where)
         except ValueError as error:
-            mistakes.append(f"{where}: {error}")
+            mistakes.append(Mistake(str(error), where))
     found.variables |= _variables(_part(group, "vars", name, file, mistakes), file)
     for child, below in _part(group, "children", name, file, mistakes).items():
         found.children.append(str(child))
         _add_group(inventory, str(child), below, file, mistakes)
 
 
-def _part(group: Entry, key: str, name: str, file: str, mistakes: list[str]) -> Mapping[Any, Any]:
+def _part(group: Entry, key: str, name: str, file: str, mistakes: list[Mistake]) -> Mapping[Any, Any]:
     part = group.get(key)
     if part is None:
         return {}
     if not isinstance(part, Entry):
-        mistakes.append(f"{file}:{group.lines.get(key, group.line)}: {key} of the group {name} must be a mapping")
+        where = f"{file}:{group.lines.get(key, group.line)}"
+        mistakes.append(Mistake(f"{key} of the group {name} must be a mapping", where))
         return {}
     return part
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from ..fields import named_text
 from ..section import alias_of
 from ..ssh import Client, ClientDefaults
-from .entry import WHERE, Entry, Jump, refused, with_lines
+from .entry import WHERE, Entry, Jump, Mistake, refused, with_lines
 
 _KEYS = {"privateKey", "privateKeyFile"}
 _PASSPHRASES = {"privateKeyPassword", "privateKeyPasswordFile"}
@@ -73,7 +73,7 @@ def listed(value: object, check: ValidatorFunctionWrapHandler, info: ValidationI
     if not isinstance(value, (list, tuple)):
         return check(value)
     try:
-        return check([_merged(one, info) for one in value])
+        return check([_merged(one, info) if isinstance(one, Mapping) else one for one in value])
     except ValidationError as error:
         raise _mistakes(error, value, info) from None
 
@@ -89,37 +89,48 @@ def entries_of_file(value: object, info: ValidationInfo) -> Any:
     return entries
 
 
-def found(entries: Sequence[Entry], before: Sequence[str], info: ValidationInfo) -> tuple[Client, ...]:
+def found(entries: Sequence[Entry], before: Sequence[Mistake], info: ValidationInfo) -> tuple[Client, ...]:
     """Check the clients that a file of another program lists.
 
     Args:
         entries: What the file says of each.
-        before: The mistakes that its reader found, each with its file and line.
+        before: The mistakes that its reader found.
         info: With the defaults, and the folder that file names are relative to.
 
     Raises:
         ValidationError: One or more mistakes, with those found before.
     """
-    reasons, clients = list(before), tuple[Client, ...]()
+    mistakes, clients, merged = list(before), tuple[Client, ...](), []
+    for entry in entries:
+        keys = _merged(entry, info)
+        if "client_defaults" in info.data:
+            mistakes += [doubt.mistake for doubt in entry.doubts if _matters(doubt.key, keys)]
+        merged.append(keys)
     try:
-        clients = _CLIENTS.validate_python(tuple(_merged(one, info) for one in entries), context=info.context)
+        clients = _CLIENTS.validate_python(tuple(merged), context=info.context)
     except ValidationError as error:
-        reasons += [_elsewhere(one, entries) for one in _mistakes(error, entries, info).errors(include_url=False)]
-    if reasons:
-        raise refused(reasons)
+        mistakes += [_elsewhere(one, entries) for one in _mistakes(error, entries, info).errors(include_url=False)]
+    if mistakes:
+        raise refused(mistakes)
     return clients
 
 
-def _merged(client: object, info: ValidationInfo) -> object:
+def _matters(key: str, client: Mapping[str, Any]) -> bool:
+    if client.get("local") is True:
+        return False
+    return client.get("user", "root") != "root" if key == "user" else not set(client) & _LOGINS
+
+
+def _merged(client: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
     defaults = info.data.get("client_defaults")
-    given = defaults.given if isinstance(defaults, ClientDefaults) else {}
-    return with_defaults(client, given) if isinstance(client, Mapping) else client
+    return with_defaults(client, defaults.given if isinstance(defaults, ClientDefaults) else {})
 
 
-def _elsewhere(mistake: ErrorDetails, entries: Sequence[Entry]) -> str:
+def _elsewhere(mistake: ErrorDetails, entries: Sequence[Entry]) -> Mistake:
     index, *path = mistake["loc"]
-    key = ".".join(map(str, path))
-    return f"{entries[int(index)].place_of(path)}: {f'{key}: ' if key else ''}{_reason(mistake)}"
+    entry, key = entries[int(index)], ".".join(map(str, path))
+    reason = f"{key}: {_reason(mistake)}" if key else _reason(mistake)
+    return Mistake(reason, entry.place_of(path), entry.name)
 
 
 def _reason(mistake: ErrorDetails) -> str:

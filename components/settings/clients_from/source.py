@@ -7,7 +7,7 @@ from pydantic import PrivateAttr, ValidationInfo, ValidatorFunctionWrapHandler
 
 from ..section import Section
 from ..ssh import Client
-from .entry import Entry
+from .entry import Entry, Mistake
 from .merging import found
 
 
@@ -27,7 +27,7 @@ class ClientSource(Section):
         """File and line of each client."""
         return self._places
 
-    def entries(self, mistakes: list[str]) -> Sequence[Entry]:
+    def entries(self, mistakes: list[Mistake]) -> Sequence[Entry]:
         """Return what the file says of each client; add what cannot be followed, with its line, to the mistakes."""
         raise NotImplementedError
 
@@ -36,8 +36,8 @@ def read(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) 
     """Check a source, and then the clients that it lists."""
     source = check(value)
     if isinstance(source, ClientSource):
-        mistakes: list[str] = []
+        mistakes: list[Mistake] = []
         entries = source.entries(mistakes)
         source._clients = found(entries, mistakes, info)
-        source._places = tuple(entry.where for entry in entries)
+        source._places = tuple(f"{entry.where} ({entry.name})" for entry in entries)
     return source

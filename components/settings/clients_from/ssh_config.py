@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Field
 
 from ..fields import KnownHostsFile, TextFile
-from .entry import Entry, Jump, some
+from .entry import Entry, Jump, Mistake, some
 from .source import ClientSource
 from .ssh_blocks import WILD, Blocks, named
 from .ssh_options import jump, through_command
@@ -51,7 +51,7 @@ class ClientsSsh(ClientSource):
     Change: nothing.
     """
 
-    def entries(self, mistakes: list[str]) -> Sequence[Entry]:
+    def entries(self, mistakes: list[Mistake]) -> Sequence[Entry]:
         """Return what the configuration says of each host."""
         found: list[Entry] = []
         with tempfile.TemporaryDirectory() as folder:
@@ -61,10 +61,10 @@ class ClientsSsh(ClientSource):
                     found.append(self._entry(name, where, read, mistakes))
             except ValueError as error:
                 # The library says file and line itself.
-                mistakes.append(read.named(error))
+                mistakes.append(Mistake(read.named(error)))
         return found
 
-    def _names(self, mistakes: list[str]) -> Mapping[str, str]:
+    def _names(self, mistakes: list[Mistake]) -> Mapping[str, str]:
         """Return the name of each host that is a client, and where it stands."""
         known = dict(named(self.config_file.text, self.config_file.name))
         names: dict[str, str] = {}
@@ -72,14 +72,15 @@ class ClientsSsh(ClientSource):
             fits = {name: where for name, where in known.items() if fnmatchcase(name, pattern)}
             if not fits and set(pattern) & set(WILD):
                 there = some(known)
-                mistakes.append(f"{self.config_file.name}: no name after Host fits {pattern}; the names are {there}")
+                reason = f"no name after Host fits {pattern}; the names are {there}"
+                mistakes.append(Mistake(reason, self.config_file.name))
             names |= fits or ({} if set(pattern) & set(WILD) else {pattern: self.config_file.name})
         return names
 
-    def _entry(self, name: str, where: str, read: "_Reader", mistakes: list[str]) -> Entry:
+    def _entry(self, name: str, where: str, read: "_Reader", mistakes: list[Mistake]) -> Entry:
         options = read.options(name)
         entry = Entry(host=str(options.get("Hostname", name)))
-        entry.where = f"{where} ({name})"
+        entry.where, entry.name = where, name
         try:
             entry.update(_login(options))
             if through := _through(options, read):
@@ -89,7 +90,7 @@ class ClientsSsh(ClientSource):
             if self.known_hosts_file and (alias := options.get("HostKeyAlias")):
                 entry["hostKey"] = self.known_hosts_file.key_of(str(alias), int(str(options.get("Port", 22))))
         except ValueError as error:
-            mistakes.append(f"{entry.where}: {error}")
+            mistakes.append(Mistake(str(error), where, name))
         return entry
 
 
