@@ -20,15 +20,6 @@ class Proxy:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What the host's own curl got from the registry, with the machine's trust store."""
-
-    status: int
-    """Of curl: 0, or what its page of errors lists."""
-    address: str = ""
-
-
-@dataclass(frozen=True)
 class Facts:
     """What is on a host."""
 
@@ -65,8 +56,8 @@ class Facts:
     """Where the registry's name leads to."""
     dns: tuple[str, ...] = ()
     """The same, by DNS alone."""
-    curl: Answered | None = None
-    """None where there is no curl."""
+    curl: int | None = None
+    """With what the host's own curl ended at the registry, by the trust store of the machine; None without curl."""
     is_whole: bool = False
     """Whether the script got to its end."""
 
@@ -108,7 +99,7 @@ def read(output: str) -> Facts:
         is_snap=bool(values("snap")),
         resolved=tuple(values("resolved")),
         dns=tuple(values("dns")),
-        curl=_answered(values("curl")),
+        curl=_number(values("curl")) if values("curl") else None,
         is_whole="end" in {found for found, _, _ in lines},
     )
 
@@ -152,10 +143,3 @@ def _proxies(lines: list[str]) -> dict[str, Proxy]:
         is_exception = name.strip().lower() == "no_proxy"
         found[service] = Proxy(before.url, value) if is_exception else Proxy(value, before.exceptions)
     return found
-
-
-def _answered(values: list[str]) -> Answered | None:
-    if not values:
-        return None
-    status, *more = values[0].split()
-    return Answered(int(status) if status.isdigit() else 1, more[1] if len(more) > 1 else "")

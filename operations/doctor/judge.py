@@ -178,19 +178,19 @@ def _runtimes(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
 
 def _trust(trust: Sequence[Trust], registry: Registry, wanted: Wanted) -> Iterator[Finding]:
     for one in trust:
-        is_wanted = one.runtime in wanted.runtimes or _OWNERS.get(one.runtime) in wanted.runtimes
+        is_wanted = one.runtime in wanted.runtimes or (one.runtime == "rke2" and "k3s" in wanted.runtimes)
         if one.state is State.WRONG:
-            yield Finding(Kind.TRUST, f"{one.runtime} does not trust the registry: {one.why}")
+            yield Finding(Kind.TRUST, f"{one.label} does not trust the registry: {one.why}")
         elif one.state is State.TRUSTED and one.why:
-            yield note(Kind.TRUST, f"{one.runtime}: {one.why}")
+            yield note(Kind.TRUST, f"{one.label}: {one.why}")
         elif one.state is State.MISSING and registry.is_deployed:
             why = one.why or "it has no CA certificate for it"
             if is_wanted:
-                yield Finding(Kind.TRUST, f"{one.runtime} does not trust the registry: {why}; run an update")
+                yield Finding(Kind.TRUST, f"{one.label} does not trust the registry: {why}; run an update")
             elif one.runtime != "system":
-                yield note(Kind.TRUST, f"{one.runtime} is installed and does not trust the registry: {why}")
+                yield note(Kind.TRUST, f"{one.label} is installed and does not trust the registry: {why}")
         elif one.state is State.UNKNOWN and one.why and is_wanted and registry.is_deployed:
-            yield note(Kind.TRUST, f"{one.runtime}: whether it trusts is not known: {one.why}")
+            yield note(Kind.TRUST, f"{one.label}: whether it trusts is not known: {one.why}")
 
 
 def _expiry(trust: Sequence[Trust], now: datetime) -> Iterator[Finding]:
@@ -207,9 +207,8 @@ def _expiry(trust: Sequence[Trust], now: datetime) -> Iterator[Finding]:
 def insecure(facts: Facts, registry: Registry, trust: Sequence[Trust]) -> Iterator[Finding]:
     """Yield which programs are told not to verify the registry."""
     said = {*facts.docker.get("insecure", ()), *(name for path in _DAEMON for name in _insecure_in(facts, path))}
-    addresses = facts.resolved or tuple(filter(None, [facts.curl.address if facts.curl else ""]))
     for entry in sorted(said):
-        if entry in registry.references | {registry.host, registry.full_reference} or _covers(entry, addresses):
+        if entry in registry.references | {registry.host, registry.full_reference} or _covers(entry, facts.resolved):
             yield Finding(
                 Kind.INSECURE, f"Docker does not verify this registry: remove {entry} from insecure-registries"
             )
@@ -261,7 +260,7 @@ def _proxies(facts: Facts, registry: Registry) -> Iterator[Finding]:
         if is_between(proxy, registry.host, registry.port):
             yield Finding(
                 Kind.PROXY,
-                f"{service} reaches the registry through the proxy {proxy.url}: add {registry.host} to its no_proxy",
+                f"{service} has the proxy {proxy.url} for the registry: add {registry.host} to no_proxy there",
             )
 
 

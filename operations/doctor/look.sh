@@ -86,16 +86,24 @@ show_programs() {
 	if [ -d /var/snap/docker ]; then say "snap docker"; fi
 }
 
-# What Docker's own answer says of itself. No line where it does not answer.
+# What Docker answers of itself: root's, or else that of a user. No line where none does.
 ask_docker() {
 	command -v docker > /dev/null || return 0
+	docker_says || for socket in /run/user/*/docker.sock; do
+		if [ -S "$socket" ] && docker_says --host "unix://$socket"; then break; fi
+	done
+}
+
+docker_says() {
 	# shellcheck disable=SC2016 # Docker's own variables
-	within 10 docker info --format '{{println "docker version" .ServerVersion}}{{println "docker driver" .Driver}}
+	said=$(within 10 docker "$@" info --format '{{println "docker version" .ServerVersion}}{{println "docker driver" .Driver}}
 {{range .DriverStatus}}{{if eq (index . 0) "driver-type"}}{{println "docker store" (index . 1)}}{{end}}{{end}}
 {{range .SecurityOptions}}{{println "docker security" .}}{{end}}
 {{range $name, $index := .RegistryConfig.IndexConfigs}}{{if not $index.Secure}}{{println "docker insecure" $name}}{{end}}{{end}}
 {{range .RegistryConfig.InsecureRegistryCIDRs}}{{println "docker insecure" .}}{{end}}
-{{println "docker proxy" .HTTPSProxy}}{{println "docker exceptions" .NoProxy}}' | without_secrets | grep '^docker '
+{{println "docker proxy" .HTTPSProxy}}{{println "docker exceptions" .NoProxy}}' | without_secrets)
+	printf '%s\n' "$said" | grep -q '^docker version .' || return 1
+	printf '%s\n' "$said" | grep '^docker '
 }
 
 # The services that pull, with the proxies that they were started with. What runs in a container is not of this host.
@@ -185,9 +193,8 @@ show_addresses() {
 ask_registry() {
 	command -v curl > /dev/null || return 0
 	status=0
-	told=$(curl -q --silent --show-error --max-time 8 --noproxy '*' --output /dev/null --write-out ' %{http_code} %{remote_ip}' \
-		"https://$registry/healthz" 2> /dev/null < /dev/null) || status=$?
-	say "curl $status$told"
+	curl -q --silent --max-time 8 --noproxy '*' --output /dev/null "https://$registry/healthz" < /dev/null 2> /dev/null || status=$?
+	say "curl $status"
 }
 
 main() {

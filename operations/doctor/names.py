@@ -42,9 +42,9 @@ def name_findings(facts: Facts, registry: Registry, wanted: str) -> Iterator[Fin
     """
     lines = [entry for entry in entries(facts.files.get(HOSTS, "")) if registry.host.lower() in entry.names]
     yield from _entry_findings(lines, facts, registry, wanted)
-    if not lines and not wanted and facts.curl and facts.curl.status == _NOT_RESOLVED:
+    if not lines and not wanted and facts.curl == _NOT_RESOLVED:
         yield Finding(Kind.NAME, f"{registry.host} is not known to DNS here; add it there, or set hostsEntry")
-    if registry.is_deployed and facts.curl and facts.curl.status in (_NO_CONNECTION, _TIMEOUT):
+    if registry.is_deployed and facts.curl in (_NO_CONNECTION, _TIMEOUT):
         where = f" ({', '.join(facts.resolved)})" if facts.resolved else ""
         yield Finding(
             Kind.NAME, f"{registry.host}{where} does not answer on port {registry.port}: see firewall and DNS"

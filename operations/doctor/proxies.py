@@ -3,9 +3,12 @@
 https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config
 """
 
+import re
 from ipaddress import ip_address, ip_network
 
 from operations.doctor.facts import Proxy
+
+_WITH_PORT = re.compile(r"(\[.*\]|[^:]*):([0-9]+)")
 
 
 def is_between(proxy: Proxy, host: str, port: int) -> bool:
@@ -19,11 +22,10 @@ def _covers(entry: str, host: str, port: int) -> bool:
         return True
     if _is_in_network(entry, host):
         return True
-    name, _, number = entry.rpartition(":")
-    if name and number.isdigit() and "]" not in number and ":" not in name.strip("[]"):
-        if int(number) != port:
+    if found := _WITH_PORT.fullmatch(entry):
+        if int(found[2]) != port:
             return False
-        entry = name
+        entry = found[1]
     entry = entry.strip("[]").removeprefix("*")
     # A name with a dot before it is for those below it alone.
     return host.endswith(entry) if entry.startswith(".") else host == entry or host.endswith(f".{entry}")

@@ -87,7 +87,9 @@ class Report:
                 _plain("\n".join(f"{name} {version}".strip() for name, version in verdict.runtimes)) or "none of them"
             ),
             Text("\n").join(
-                Text(_plain(f"{trust.runtime}: {self._state(trust)}"), _STYLES[trust.state]) for trust in verdict.trust
+                Text(_plain(f"{trust.label}: {self._state(trust)}"), _STYLES[trust.state])
+                for trust in verdict.trust
+                if _is_shown(trust, one.host.wanted.runtimes)
             ),
             Text("" if days is None else f"{days} days"),
         ]
@@ -189,6 +191,11 @@ def _section(heading: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
 def _names(hosts: Sequence[str]) -> str:
     shown = ", ".join(hosts[:_NAMED])
     return shown if len(hosts) <= _NAMED else f"{shown} and {len(hosts) - _NAMED} more"
+
+
+def _is_shown(trust: Trust, wanted: Sequence[str]) -> bool:
+    """Tell whether trust is worth a line: the machine's store is where it helps, or should."""
+    return trust.runtime != "system" or "system" in wanted or trust.state is State.TRUSTED
 
 
 def _clock(offset: int) -> str:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -20,6 +20,8 @@ DUMP = "containerd config dump"
 """What ``look.sh`` calls the configuration that containerd prints."""
 _CRI = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images")
 """The part of containerd that pulls for Kubernetes, of versions 1 and 2."""
+_PODMANS = ("podman", "buildah", "skopeo", "crio")
+"""The programs that read the same folders."""
 _UNTRUSTED = 60
 """The status of curl for a certificate that no known CA has signed."""
 _SYSTEM = "the trust store of the machine"
@@ -50,6 +52,14 @@ class Trust:
     """Of the CA certificates by which it trusts, the one that ends last; None where that is not known."""
     is_verifying: bool = True
     """Whether it verifies at all."""
+    programs: tuple[str, ...] = ()
+    """Which programs of this kind are installed, where there are several."""
+
+    @property
+    def label(self) -> str:
+        """The runtime, with the programs where it is none of them."""
+        is_clear = not self.programs or self.runtime in self.programs
+        return self.runtime if is_clear else f"{self.runtime} ({', '.join(self.programs)})"
 
     @property
     def ends(self) -> datetime | None:
@@ -74,7 +84,9 @@ class _Place:
 
 def trusts(facts: Facts, registry: Registry) -> list[Trust]:
     """Return how each program that is installed trusts, and the machine's trust store."""
-    return [_judged(name, place(facts, registry.reference), facts, registry) for name, place in _places(facts)]
+    found = [_judged(name, place(facts, registry.reference), facts, registry) for name, place in _places(facts)]
+    podmans = tuple(name for name in _PODMANS if name in facts.programs)
+    return [replace(one, programs=podmans) if one.runtime == "podman" else one for one in found]
 
 
 def installed(facts: Facts) -> list[str]:
@@ -87,7 +99,7 @@ def _places(facts: Facts) -> Iterator[tuple[str, Callable[[Facts, str], _Place]]
         yield "docker", _docker
     for home in facts.rootless:
         yield "docker (rootless)", partial(_rootless, home)
-    if any(name in facts.programs for name in ("podman", "buildah", "skopeo", "crio")):
+    if any(name in facts.programs for name in _PODMANS):
         yield "podman", _podman
     if has_cri(facts):
         yield "containerd", _containerd
@@ -117,7 +129,7 @@ def _judged(name: str, place: _Place, facts: Facts, registry: Registry) -> Trust
     trusted = registry.is_trusted_by(place.anchors) if place.anchors else False
     if trusted:
         return Trust(name, State.TRUSTED, place.by, place.why, _anchor(place.anchors, registry), place.is_verifying)
-    if place.has_system and facts.curl and facts.curl.status == 0:
+    if place.has_system and facts.curl == 0:
         return Trust(name, State.TRUSTED, _SYSTEM, "", _anchor_in_store(facts, registry), place.is_verifying)
     if trusted is None or (name == "system" and not _is_refused(facts)):
         return Trust(name, State.UNKNOWN, place.by, _why_unknown(facts, registry), None, place.is_verifying)
@@ -130,7 +142,7 @@ def _judged(name: str, place: _Place, facts: Facts, registry: Registry) -> Trust
 
 
 def _is_refused(facts: Facts) -> bool:
-    return facts.curl is not None and facts.curl.status == _UNTRUSTED
+    return facts.curl == _UNTRUSTED
 
 
 def _why_unknown(facts: Facts, registry: Registry) -> str:

@@ -21,6 +21,8 @@ _LOGIN_SECONDS = 20
 """A host that discards packets costs this much, and no other host waits for it."""
 _LOOK = Path(__file__).parent / "look.sh"
 
+__all__ = ["Host", "Seen", "Unanswered", "line", "reason", "visit_all"]
+
 
 @dataclass(frozen=True)
 class Host:
