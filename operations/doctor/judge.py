@@ -274,5 +274,7 @@ def all_proxies(facts: Facts) -> dict[str, Proxy]:
     for path in _DAEMON:
         said = _daemon(facts, path).get("proxies")
         if isinstance(said, dict):
-            found[path] = Proxy(str(said.get("https-proxy", "")), str(said.get("no-proxy", "")))
+            # As the variables of a service are called.
+            named = {str(key).replace("-", "_"): str(value) for key, value in said.items()}
+            found[path] = Proxy(named.get("https_proxy", ""), named.get("no_proxy", ""))
     return found

@@ -62,7 +62,11 @@ class Report:
     def show(self, console: Console | None = None) -> None:
         """Print the report for people: a table, what was found, and what fits."""
         console = console or _console()
-        console.print(self._table())
+        with console.capture() as captured:
+            console.print(self._table())
+        # A terminal gets the columns as they are; a file gets no blanks at the ends of lines.
+        text = captured.get()
+        console.file.write(text if console.is_terminal else "".join(f"{row.rstrip()}\n" for row in text.splitlines()))
         for line in self._lines():
             console.print(Text(_plain(line)), soft_wrap=True)
 

@@ -204,7 +204,7 @@ def _podman(facts: Facts, reference: str) -> _Place:
 
 
 def _containerd(facts: Facts, reference: str) -> _Place:
-    """https://github.com/containerd/containerd/blob/main/docs/hosts.md, and the order of its ``hostPaths``."""
+    """The order of ``hostPaths`` in https://github.com/containerd/containerd/blob/main/core/remotes/docker/config/hosts.go."""
     roots = [root.removesuffix("/") for root in config_path(facts).split(":") if root]
     if not roots:
         return _Place(why="config_path is not set, so containerd reads no folder")

@@ -141,6 +141,22 @@ def test_what_was_read_is_judged(host: Hosts) -> None:
     assert f"/etc/containers/certs.d/{REFERENCE} comes first, and hides {FOLDER}" in said
 
 
+def test_the_rules_are_those_of_the_programs(host: Hosts) -> None:
+    """Of all rules, those that a program of the host can show."""
+    image, empty = f"{REFERENCE}/team/app", f"/etc/containers/certs.d/{REFERENCE}"
+    assert "x509" in host.fails("one", f"skopeo inspect docker://{image}"), "an empty folder hides the next one"
+    host.inside("one", f"rmdir {empty}")
+    assert "x509" not in host.fails("one", f"skopeo inspect docker://{image}")
+    assert "x509" not in host.fails("one", f"docker pull {image}")
+    host.inside("one", f"touch {FOLDER}/other.cert && mkdir {empty}")
+    assert "other.key" in host.fails("one", f"docker pull {image}")
+    now = datetime.now(UTC)
+    verdict = judge(read(looked(host, "dash")), REGISTRY, Wanted(("docker",), NETWORK.gateway), (now, now))
+    host.inside("one", f"rm {FOLDER}/other.cert")
+    assert verdict.trust[0].state is State.WRONG
+    assert "other.key" in verdict.trust[0].why
+
+
 def test_what_the_machine_trusts_needs_no_file(host: Hosts) -> None:
     store = "/usr/local/share/ca-certificates/private-registry_registry.test_8443_1.crt"
     host.inside("one", f"cat > {store} && update-ca-certificates", stdin=CA.pem)
