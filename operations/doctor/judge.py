@@ -118,9 +118,14 @@ def _docker_kind(facts: Facts) -> str:
         said.append("snap")
     if any("containerd" in one for one in facts.docker.get("store", ())):
         said.append("containerd's store")
-    if "version" not in facts.docker:
+    if _is_silent(facts):
         said.append("does not answer")
     return f" ({', '.join(said)})" if said else ""
+
+
+def _is_silent(facts: Facts) -> bool:
+    """Tell whether Docker does not answer root; others it refuses."""
+    return facts.uid == 0 and "version" not in facts.docker
 
 
 def proposal(facts: Facts) -> tuple[str, ...]:
@@ -145,7 +150,7 @@ def _login(facts: Facts) -> Iterator[Finding]:
 def _server(facts: Facts) -> Iterator[Finding]:
     if not has_docker(facts):
         yield Finding(Kind.RUNTIME, "Docker is not installed on the server")
-    elif "version" not in facts.docker:
+    elif _is_silent(facts):
         yield Finding(Kind.RUNTIME, "Docker does not answer: see 'docker info' on the server")
 
 
@@ -172,7 +177,7 @@ def _runtimes(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
         if name != "system" and name not in there:
             fitting = ", ".join(proposal(facts))
             yield Finding(Kind.RUNTIME, f"runtimes has {name}, which is not installed; what fits: [{fitting}]")
-    if has_docker(facts) and "version" not in facts.docker:
+    if has_docker(facts) and _is_silent(facts):
         yield Finding(Kind.RUNTIME, "Docker is installed and does not answer: see 'docker info' there")
 
 

@@ -186,7 +186,7 @@ show_files() {
 show_addresses() {
 	command -v getent > /dev/null || return 0
 	within 5 getent ahosts "$host" | awk '{ print "resolved " $1 }' | sort -u
-	within 5 getent -s dns ahosts "$host" | awk '{ print "dns " $1 }' | sort -u
+	within 3 getent -s dns ahosts "$host" | awk '{ print "dns " $1 }' | sort -u
 }
 
 # Whether the trust store of the machine is enough; whoever asks so is given no file.

@@ -586,6 +586,7 @@ def test_whose_proxy_it_is_is_said(changes: dict[str, Any], service: str) -> Non
         ),
         (facts(programs=PODMAN, docker={}), ("docker",), []),
         (facts(docker={}), ("docker",), ["Docker is installed and does not answer: see 'docker info' there"]),
+        (facts(docker={}, uid=1000), ("docker",), []),
         (facts(), ("system",), []),
     ],
 )
