@@ -10,7 +10,7 @@ class Level(StrEnum):
     WRONG = "wrong"
     """It is in the way of a pull, or will be: the command ends with another status."""
     NOTE = "note"
-    """Worth to know."""
+    """Good to know."""
 
 
 class Kind(StrEnum):
@@ -38,5 +38,5 @@ class Finding:
 
 
 def note(kind: Kind, what: str) -> Finding:
-    """Return something that is worth to know."""
+    """Return something that is good to know."""
     return Finding(kind, what, Level.NOTE)

@@ -112,8 +112,8 @@ class Report:
             )
         wrong, notes = self._found(Level.WRONG), self._found(Level.NOTE)
         yield from _section("To fix:", wrong)
-        yield from _section("Worth to know:", notes)
-        yield from _section("runtimes that fit, to paste into private-registry:clients:", self._proposals())
+        yield from _section("Good to know:", notes)
+        yield from _section("Proposed runtimes, to paste into private-registry:clients:", self._proposals())
         if self.status == 0:
             yield f"All is well; hosts checked: {len(self.hosts)}."
 

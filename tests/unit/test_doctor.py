@@ -51,7 +51,7 @@ REGISTRY = Registry(
 ON_443 = replace(REGISTRY, reference="registry.test", full_reference="registry.test:443", port=443)
 DOCKER = {"docker": "Docker version 28.5.1, build e180ab8"}
 ANSWERS = {"version": ("28.5.1",)}
-LOGGED = "private-registry project/stack"
+OURS = "private-registry project/stack"
 
 
 def facts(**changes: Any) -> Facts:
@@ -273,6 +273,15 @@ def test_without_an_answer_trust_is_that_of_the_last_update() -> None:
     assert trusts(holding({DOCKERS: OTHER.pem}), replace(silent, trusted=()))[0].state is State.UNKNOWN
 
 
+def test_when_a_certificate_ends_is_another_question_than_who_signed_it() -> None:
+    old, between = issue("old", authority=True, ends=-1), issue("between", CA, authority=True)
+    served = [issue("server", old, ["registry.test"]).certificate]
+    assert trusts(holding({DOCKERS: old.pem}), replace(REGISTRY, served=served))[0].state is State.TRUSTED
+    below = [issue("server", between, ["registry.test"]).certificate]
+    assert trusts(holding({DOCKERS: between.pem}), replace(REGISTRY, served=below))[0].state is State.TRUSTED
+    assert trusts(holding({DOCKERS: CA.pem}), replace(REGISTRY, served=below))[0].state is State.WRONG
+
+
 def test_before_the_first_update_no_trust_is_expected() -> None:
     fresh = replace(REGISTRY, is_deployed=False, served=(), trusted=())
     assert said(facts(curl=7), fresh) == []
@@ -398,11 +407,11 @@ def test_a_ca_that_ends_soon_is_found(days: int, expected: str) -> None:
 
 HOSTS = "/etc/hosts"
 NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    "ours": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {LOGGED}\n"}}, "10.0.0.2", []),
-    "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {LOGGED} (hosts)\r\n"}}, "10.0.0.2", []),
+    "ours": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS}\n"}}, "10.0.0.2", []),
+    "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (hosts)\r\n"}}, "10.0.0.2", []),
     "missing": ({"files": {HOSTS: "127.0.0.1 localhost\n"}}, "10.0.0.2", ["has no entry of this stack"]),
     "shadowed": (
-        {"files": {HOSTS: f"10.0.0.9 a Registry.test\n10.0.0.2\tregistry.test\t# {LOGGED}\n"}},
+        {"files": {HOSTS: f"10.0.0.9 a Registry.test\n10.0.0.2\tregistry.test\t# {OURS}\n"}},
         "10.0.0.2",
         ["line 1 of /etc/hosts gives registry.test the address 10.0.0.9, and hostsEntry says 10.0.0.2"],
     ),
@@ -411,6 +420,7 @@ NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "",
         ["line 1 of /etc/hosts gives registry.test the address 10.0.0.9, and DNS says 10.0.0.2"],
     ),
+    "the same": ({"files": {HOSTS: "10.0.0.2 registry.test\n"}, "dns": ("10.0.0.2",)}, "", []),
     "a comment": ({"files": {HOSTS: "#10.0.0.9 registry.test\n"}, "dns": ("10.0.0.2",)}, "", []),
     "not resolved": ({"curl": 6}, "", ["registry.test is not known to DNS here"]),
     "no answer": (
@@ -448,7 +458,7 @@ def test_a_folder_with_port_443_alone_is_no_folder_for_the_plain_name() -> None:
 
 
 def test_dns_that_says_something_else_is_noted() -> None:
-    files = {HOSTS: f"10.0.0.2 registry.test # {LOGGED}\n"}
+    files = {HOSTS: f"10.0.0.2 registry.test # {OURS}\n"}
     found = said(facts(files=files, dns=("10.0.0.3",), curl=0), wanted=Wanted(("docker",), "10.0.0.2"))
     assert [(kind, level) for kind, level, _ in found] == [(Kind.NAME, Level.NOTE)]
 
@@ -463,8 +473,10 @@ def test_lines_of_a_hosts_file_are_read_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted", "is_found"),
     [
-        ({"files": {HOSTS: f"10.0.0.2 registry.test # {LOGGED}\n"}}, "", True),
-        ({"files": {HOSTS: f"10.0.0.2 old.test # {LOGGED}\n10.0.0.2 registry.test # {LOGGED}\n"}}, "10.0.0.2", True),
+        ({"files": {HOSTS: f"10.0.0.2 registry.test # {OURS}\n"}}, "", True),
+        ({"files": {HOSTS: f"10.0.0.2 old.test # {OURS}\n10.0.0.2 registry.test # {OURS}\n"}}, "10.0.0.2", True),
+        ({"files": {HOSTS: f"10.0.0.9 registry.test # {OURS}\n"}}, "10.0.0.2", True),
+        ({"files": {HOSTS: f"10.0.0.2 registry.test # {OURS}\n"}}, "10.0.0.2", False),
         ({"files": {HOSTS: "10.0.0.2 old.test # private-registry project/another\n"}}, "", False),
         ({"folders": frozenset({"/etc/docker/certs.d/registry.test:8443"})}, "", False),
     ],
@@ -699,6 +711,10 @@ def test_a_host_says_why_it_does_not_answer_and_no_other_waits_for_it(visited: C
     assert seen[0].facts == Facts(now=1, is_whole=True)
     assert "no answer within" in seen[2].failure
     assert all("PRIVATE KEY" not in repr(one) + one.failure for one in seen)
+
+
+def test_a_dead_host_costs_less_than_25_seconds() -> None:
+    assert visit._LOGIN_SECONDS < 25
 
 
 def test_an_answer_that_broke_off_is_none(visited: Callable[..., list[Seen]]) -> None:
