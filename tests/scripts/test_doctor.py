@@ -159,7 +159,8 @@ def test_the_rules_are_those_of_the_programs(host: Hosts) -> None:
 
 def test_what_the_machine_trusts_needs_no_file(host: Hosts) -> None:
     store = "/usr/local/share/ca-certificates/private-registry_registry.test_8443_1.crt"
-    host.inside("one", f"cat > {store} && update-ca-certificates", stdin=CA.pem)
+    # As the machine's own tool does, which takes some seconds.
+    host.inside("one", f"tee {store} >> /etc/ssl/certs/ca-certificates.crt", stdin=CA.pem)
     facts = read(looked(host, "dash"))
     assert facts.curl == 0
     assert store in facts.certificates
