@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -47,7 +48,7 @@ class Registry:
     def is_trusted_by(self, anchors: Sequence[x509.Certificate]) -> bool | None:
         """Tell whether these CA certificates are enough; None where it is not known what they have to sign."""
         if self.served:
-            return _signs(anchors, self.served)
+            return _signs(tuple(anchors), tuple(self.served))
         if self.trusted:
             known = set(map(fingerprint, self.trusted))
             return any(fingerprint(one) in known for one in anchors)
@@ -63,15 +64,18 @@ def fingerprint(one: x509.Certificate) -> bytes:
     return one.fingerprint(SHA256())
 
 
-def anchors_in(text: str) -> list[x509.Certificate]:
+@lru_cache
+def anchors_in(text: str) -> tuple[x509.Certificate, ...]:
     """Return the certificates of a text; nothing where one of them can't be read, as programs have it."""
     try:
-        return pem.certificates(text)
+        return tuple(pem.certificates(text))
     except ValueError:
-        return []
+        return ()
 
 
-def _signs(anchors: Sequence[x509.Certificate], chain: Sequence[x509.Certificate]) -> bool:
+# Cached, since the hosts of a fleet have the same few files.
+@lru_cache
+def _signs(anchors: tuple[x509.Certificate, ...], chain: tuple[x509.Certificate, ...]) -> bool:
     store = crypto.X509Store()
     # As Go and curl have it: what is in the file counts as it is, whoever has signed that.
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN | _NO_CHECK_TIME)

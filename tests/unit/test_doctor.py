@@ -849,7 +849,7 @@ def test_hosts_are_known_before_the_first_update(stack: Callable[..., CommandLin
     assert [host.connection is None for host in found.hosts] == [True, False, True]
     assert [host.is_root for host in found.hosts] == [True, False, True]
     assert found.registry.mark == "private-registry project/prod"
-    assert (found.registry.is_deployed, found.registry.trusted) == (False, [])
+    assert (found.registry.is_deployed, found.registry.trusted) == (False, ())
     assert found.addresses == ("127.0.0.1",)
     assert "PRIVATE KEY" not in repr(found)
 
@@ -858,7 +858,7 @@ def test_hosts_are_asked_that_are_named(stack: Callable[..., CommandLine]) -> No
     line = stack(CONFIG, {"url": "https://registry.test", "ca_certificate": CA.pem})
     found = asked(line, ["10.0.0.7"])
     assert [host.name for host in found.hosts] == ["10.0.0.7"]
-    assert found.registry.trusted == [CA.certificate]
+    assert found.registry.trusted == (CA.certificate,)
     with pytest.raises(OperationError, match=r"has no host 10\.0\.0\.8; it has: this machine, 10\.0\.0\.7"):
         asked(line, ["10.0.0.8"])
 
