@@ -1,9 +1,10 @@
 """What somebody changes by hand on a host is found, named, and put right.
 
 The tests are one story and run in this order. They cost three updates, three previews
-and 26 looks, and two client hosts.
+and 28 looks, and two client hosts.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -39,8 +40,26 @@ def registry() -> str:
     return name
 
 
-def test_nothing_has_drifted_after_an_update(stack: Stack) -> None:
+def test_hosts_are_read_before_the_first_update(stack: Stack) -> None:
+    status, printed = stack.doctor()
+    assert status == 0, printed
+    assert "has not been updated yet" in printed
+    assert "All is well; hosts checked: 3." in printed
+
+
+def test_hosts_trust_after_an_update(stack: Stack) -> None:
     stack.up()
+    status, printed = stack.doctor("--json")
+    report = json.loads(printed)
+    assert (status, report["deployed"], report["answering"]) == (0, True, True), printed
+    assert [host["answers"] for host in report["hosts"]] == [True] * 3
+    for host in report["hosts"][1:]:
+        trust = {one["runtime"]: (one["state"], one["by"]) for one in host["trust"]}
+        assert trust["docker"] == trust["podman"] == ("trusted", FILE.rpartition("/")[0])
+        assert host["daysLeft"] > 1000
+
+
+def test_nothing_has_drifted_after_an_update(stack: Stack) -> None:
     assert stack.drifted() == []
     assert stack.drift() == (0, f"Stack {NAME} is unchanged since the last update; hosts checked: 3.\n")
 
