@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..hosts.connections import Failed
-from ..hosts.place import arguments
 from ..hosts.host import shell
+from ..hosts.place import arguments
 from ..hosts.session import Run
 from ..scripts.script import with_payload
 from . import RUNTIMES
@@ -99,18 +99,21 @@ def check(sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> 
     return _command(sudo, "check", bundle, record, texts)
 
 
-async def _run(
-    run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> list[str]:
+def repair(sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
+    """Return the command that writes again what a record says, and its standard input."""
+    # The authorities were proven when they were placed, and the registry may be down now.
+    place = {key: value for key, value in record["place"].items() if key != "registry"}
+    return _command(sudo, "update", bundle, {**record, "place": place}, texts)
+
+
+async def _run(run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
     answer = await run(*_command(sudo, verb, bundle, record, texts))
     if answer.status != 0:
         raise Failed(answer.errors.strip() or f"the command failed with status {answer.status}")
     return answer.output.splitlines()
 
 
-def _command(
-    sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> tuple[str, str]:
+def _command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
     placement = _placement(bundle)
     place = record["place"]
     if verb == "delete":
