@@ -194,8 +194,10 @@ def _released(command: Resource, component: Resource) -> Bundle | None:
 
 def _placed(sudo: bool, bundle: str, record: placing.Record, texts: Mapping[str, str]) -> Bundle:
     """Return the files of a client's record."""
-    repair = placing.repair(sudo, bundle, record, texts)
-    check, place = placing.check(sudo, bundle, record, texts), record["place"]
+    # The authorities were proven when they were placed, and the registry may be down now.
+    place = {key: value for key, value in record["place"].items() if key != "registry"}
+    check = placing.command(sudo, "check", bundle, record, texts)
+    repair = placing.command(sudo, "update", bundle, {**record, "place": place}, texts)
     if "directory" not in place or not record["authorities"]:
         return Bundle(check, (repair,))
     # A file with the right content is never written again: its mode is repaired by itself.
