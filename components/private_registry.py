@@ -8,6 +8,7 @@ from .advice import advising
 from .args import PrivateRegistryArgs
 from .certificates import CertificateArgs, certificate_from, ends
 from .clients.docker import REPOSITORY
+from .clients.provider import ClientsProvider
 from .clients.runtime import Known
 from .clients.trust import ClientsTrust, trusts_by
 from .clients.verification import ClientsVerification
@@ -154,6 +155,9 @@ class PrivateRegistry(Component):
             tuple(settings.aliases_known_as.values()),
         )
         clients = settings.all_clients
+        on_clients = self.child()
+        if clients:
+            on_clients.provider = ClientsProvider(f"{name}-clients", self.child())
         trust = [
             ClientsTrust(
                 f"{name}-trust",
@@ -164,7 +168,7 @@ class PrivateRegistry(Component):
                 settings.clients_share,
                 # Clients move to another port only when the server can follow.
                 proxy.address_refused,
-                opts=self.child(),
+                opts=on_clients,
             )
             for _ in clients[:1]
         ]
@@ -184,7 +188,7 @@ class PrivateRegistry(Component):
                 password,
                 without_dependencies(generation),
                 [*proxy.proven, *trust],
-                opts=self.child(),
+                opts=on_clients,
             )
             for _ in clients[:1]
         ]
