@@ -179,7 +179,9 @@ def _unlike_its_name(inputs: Mapping[str, Any]) -> Iterator[Violation]:
     """Find inputs that hold something else than they are there for."""
     rest = _CERTIFICATE.sub("", _text(inputs.get("authorities")))
     if not all(_BESIDE.fullmatch(line) for line in rest.splitlines()):
-        yield Violation("authorities contains something else than certificates", "Keep only the CA certificates in it")
+        yield Violation(
+            "what clients are to trust contains something else than certificates", "Keep only the CA certificates in it"
+        )
     # A password that somebody chose looks otherwise; this one is good for the verification's repository alone.
     user, password = inputs.get("user", UNKNOWN), inputs.get("password", UNKNOWN)
     if user not in (VERIFICATION_USER, UNKNOWN) or not (
