@@ -186,11 +186,11 @@ def test_what_the_last_update_could_not_place_is_not_compared(declare: Declare) 
     assert "run an update first" in finding.what
 
 
-def test_a_client_that_the_last_update_did_without_is_not_compared(declare: Declare) -> None:
+def test_a_client_that_the_last_update_did_without_is_behind(declare: Declare) -> None:
     resources = exported(declare())
-    trust = of(resources, TRUST)
-    del trust["outputs"]["placed"]["10.0.0.7"]
-    trust["outputs"]["missing"] = {"10.0.0.7": "no answer"}
+    of(resources, TRUST)["outputs"]["missing"] = {"10.0.0.7": "no answer"}
+    assert [host.name for host in hosts_of(resources) if host.is_behind] == ["10.0.0.7"]
+    of(resources, TRUST)["outputs"]["placed"].pop("10.0.0.7")
     [behind] = [host for host in hosts_of(resources) if host.is_behind]
     assert (behind.name, behind.bundles) == ("10.0.0.7", ())
 
