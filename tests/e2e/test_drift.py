@@ -226,10 +226,10 @@ def test_a_host_that_is_down_hides_nothing_of_the_others(stack: Stack, client_ho
         missing, down = stack.drifted()
         assert missing == (ONE, f"{FILE} is missing")
         assert down[0] == TWO
-        assert down[1].startswith(f"could not be checked: {TWO}: ")
+        assert down[1].startswith("could not be checked: ")
         [(host, what)] = stack.drifted("--repair")
         assert host == TWO
-        assert what.startswith(f"could not be checked: {TWO}: ")
+        assert what.startswith("could not be checked: ")
     finally:
         run(["docker", "start", client_hosts.container("two")])
         client_hosts.inside("two", "until [ -e /run/sshd.pid ]; do sleep 0.2; done")
@@ -243,7 +243,7 @@ def test_a_host_that_shows_another_key_gets_nothing(stack: Stack, client_hosts: 
     )
     try:
         [(host, what)] = stack.drifted("--repair")
-        assert (host, what) == (ONE, f"could not be checked: {ONE}: Host key is not trusted for host {ONE}")
+        assert (host, what) == (ONE, f"could not be checked: Host key is not trusted for host {ONE}")
         client_hosts.fails("one", f"cat {FILE}")
     finally:
         client_hosts.inside("one", f"mv -f {key}.away {key}; mv -f {key}.pub.away {key}.pub; {reload}")
