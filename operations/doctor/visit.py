@@ -10,10 +10,10 @@ from pathlib import Path
 import asyncssh
 
 from components.hosts import shell
+from components.hosts.session import Run, Unanswered, session
 from components.scripts.script import with_payload, words
 from operations.doctor.facts import Facts, read
 from operations.doctor.judge import Wanted
-from operations.drift.session import Run, Unanswered, session
 from operations.drift.state import Connection
 
 _AT_ONCE = 20

@@ -13,6 +13,7 @@ import pytest
 from components import PrivateRegistry
 from components.settings import Client, InvalidSettings, Settings, given
 from tests.unit.conftest import BASE, HOST_KEY, SSH_KEY, mocked
+from tests.unit.fleet import plain, verification
 from tests.unit.test_settings import ECDSA_KEY, ENCRYPTED_KEY, OTHER_KEY, RSA_KEY, read
 
 AGENT = {"agent": True, "hostKey": HOST_KEY}
@@ -607,7 +608,7 @@ def test_clients_of_another_stack_make_a_registry_within_apply() -> None:
         listed.apply(lambda found: PrivateRegistry("registry", Settings.model_validate({**BASE, "clients": found})))
 
     recorder = mocked(program)
-    assert [one.name for one in recorder.resources if one.name.startswith("registry-verification-h")]
+    assert list(plain(verification(recorder))["hosts"]) == ["h"]
 
 
 def test_a_list_that_is_not_known_is_refused() -> None:
