@@ -1,4 +1,4 @@
-"""What clients prove, and what is taken away after that, as the one resource says it that the proof of all of them is."""
+"""What clients prove, and what is removed after that, as the one resource says it that the proof of all of them is."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
