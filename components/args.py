@@ -277,8 +277,8 @@ class ClientArgs(TypedDict, total=False):
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
     of the machine, which curl, Go programs and most others use."""
     required: bool
-    """`true`: an update fails if this client can't be made to trust the registry. `false`: such an update goes on
-    without it, and the next one tries again. Without it, `clientsShare` decides."""
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
+    without it, and the next one tries again. Without `required`, `clientsShare` decides."""
 
 
 class ImagesArgs(TypedDict, total=False):

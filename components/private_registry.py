@@ -6,7 +6,7 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .certificates import Certificate, CertificateArgs, certificate_from, ends
+from .certificates import CertificateArgs, certificate_from, ends
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import ClientsTrust, trusts_by

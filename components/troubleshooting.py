@@ -428,22 +428,22 @@ NGINX = (
 SSH = (
     Problem(
         "name-unknown",
-        _NO_PROOF + r"no such host",
-        "dial tcp: lookup build-1.example.com: no such host",
+        _NO_PROOF + r"(no such host|Name or service not known|Name does not resolve|name resolution)",
+        "build-1.example.com: [Errno -2] Name or service not known",
         "The control machine cannot resolve the name of the host.",
         "Check the name in private-registry:clients, or use an IP address.\n" + _RUN_AGAIN,
     ),
     Problem(
         "ssh-refused",
-        _NO_PROOF + r"connect: connection refused",
-        "dial tcp 10.0.0.7:22: connect: connection refused",
+        _NO_PROOF + r"(connect: connection|Connection) refused",
+        "10.0.0.7: Connection refused",
         "The host is up, but no SSH server listens on this port.",
         "Start the SSH server on the host, or set port in private-registry:clients.\n" + _RUN_AGAIN,
     ),
     Problem(
         "host-down",
-        _NO_PROOF + r"(i/o timeout|no route to host)",
-        "dial tcp 10.0.0.7:22: i/o timeout",
+        _NO_PROOF + r"(i/o timeout|no answer within|[nN]o route to host|Network is unreachable)",
+        "10.0.0.7: no answer within 10 s",
         "The host does not answer. It is down, or a firewall discards the packets.",
         "If the host will come back: start it.\n"
         "If the host no longer exists: run `make forget CLIENT=HOST STACK=STACK`, which removes it from the state, and "
@@ -451,8 +451,8 @@ SSH = (
     ),
     Problem(
         "ssh-login",
-        r"ssh: unable to authenticate",
-        "ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey]",
+        r"(ssh: unable to authenticate|Permission denied for user)",
+        "10.0.0.7: Permission denied for user ops on host 10.0.0.7",
         "The host refuses the login.",
         "Check the user and the key in private-registry:clients. The public half of the key must be in that user's "
         "authorized_keys.\n"
@@ -460,8 +460,8 @@ SSH = (
     ),
     Problem(
         "ssh-dropped",
-        r"ssh: handshake failed: (EOF|read tcp .*(reset by peer|EOF))",
-        "ssh: handshake failed: read tcp …: read: connection reset by peer",
+        r"(ssh: handshake failed: (EOF|read tcp .*(reset by peer|EOF))|Connection (lost|reset by peer))",
+        "10.0.0.7: Connection reset by peer",
         "The SSH server of the host closed the connection. After failed logins it refuses a machine for a while, and "
         "it "
         "accepts a limited number of logins at once.",
@@ -470,8 +470,8 @@ SSH = (
     ),
     Problem(
         "host-key",
-        r"host key mismatch",
-        "ssh: handshake failed: ssh: host key mismatch",
+        r"(host key mismatch|Host key is not trusted)",
+        "10.0.0.7: Host key is not trusted for host 10.0.0.7",
         "The host showed a different host key than hostKey in private-registry:clients.",
         _NEW_HOST_KEY,
     ),
@@ -730,6 +730,17 @@ PROBLEMS = (*ACME, *SERVER, *CONTAINERS, *STORAGE, *NGINX, *SSH, *FILES, *TRUST,
 def problem_of(text: str) -> Problem | None:
     """Return the kind of failure that an error message reports, or None for an unknown one."""
     return next((problem for problem in PROBLEMS if re.search(problem.pattern, text, re.DOTALL)), None)
+
+
+def advice_of(error: str, works: str = "") -> str:
+    """Return what to say of a failure: its cause, what still works, and what to do; or nothing where it is not known.
+
+    Args:
+        error: What was said.
+        works: What still works, as far as the resource that failed says so.
+    """
+    problem = problem_of(error)
+    return problem.advice(works) if problem else still_works(works)
 
 
 _BEGIN, _END = "<!-- generated: begin -->\n", "<!-- generated: end -->\n"

@@ -1,6 +1,6 @@
 # Proves on a client that it gets what the stack promises, with nothing but the client's own Docker and curl.
 #
-# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...] generation=TEXT
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...]
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
 
 clean_up() {
@@ -131,9 +131,7 @@ check_alias() {
 main() {
 	umask 077
 	unset DOCKER_AUTH_CONFIG
-	# The generation only makes the command another one when there is something new to verify.
-	# shellcheck disable=SC2034
-	registry='' repository='' user='' authority='' aliases='' generation='' step=arguments
+	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	# Of each registry its own: two may be proven at the same time.
 	local_image=private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)

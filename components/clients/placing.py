@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..hosts.connections import Failed
-from ..hosts.place import arguments
 from ..hosts.host import shell
-from ..hosts.session import Run
+from ..hosts.place import arguments
+from ..hosts.session import Run, reason
 from ..scripts.script import with_payload
 from . import RUNTIMES
 from .runtime import ANY, AUTHORITIES, MODE, Known, Placement, entry_alone
@@ -61,7 +61,7 @@ def superseded(have: Mapping[str, Record], want: Mapping[str, Record]) -> Iterat
 
 
 async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record], texts: Mapping[str, str]) -> list[str]:
-    """Place what is wanted and not there; ``have`` becomes what is there, also where it fails in between.
+    """Place what is wanted and not there; ``have`` becomes what is there. A bundle that fails does not stop the others.
 
     Args:
         run: Runs commands on the client.
@@ -74,14 +74,20 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
         What the scripts said.
 
     Raises:
-        Failed: A script failed; the message is what it said.
+        Failed: Scripts failed.
     """
-    said = []
+    said, failed = [], []
     for bundle, record in want.items():
-        if have.get(bundle) != record:
-            is_there = bundle in have and target(have[bundle]) == target(record)
+        if have.get(bundle) == record:
+            continue
+        is_there = bundle in have and target(have[bundle]) == target(record)
+        try:
             said += await _run(run, sudo, "update" if is_there else "create", bundle, record, texts)
             have[bundle] = record
+        except Failed as error:
+            failed += error.reasons
+    if failed:
+        raise Failed(*failed)
     return said
 
 
@@ -89,28 +95,28 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Ma
     """Take away what a record says; return what the script said.
 
     Raises:
-        Failed: The script failed; the message is what it said.
+        Failed: The script failed.
     """
     return await _run(run, sudo, "delete", bundle, record, texts)
 
 
-def check(sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
-    """Return the command that prints what is not as it was left, and its standard input."""
-    return _command(sudo, "check", bundle, record, texts)
-
-
-async def _run(
-    run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> list[str]:
-    answer = await run(*_command(sudo, verb, bundle, record, texts))
+async def _run(run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
+    answer = await run(*command(sudo, verb, bundle, record, texts))
     if answer.status != 0:
-        raise Failed(answer.errors.strip() or f"the command failed with status {answer.status}")
+        raise Failed(reason(answer))
     return answer.output.splitlines()
 
 
-def _command(
-    sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]
-) -> tuple[str, str]:
+def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
+    """Return the command that does something with a bundle, and its standard input.
+
+    Args:
+        sudo: Whether it becomes root.
+        verb: ``create``, ``update``, ``delete``, or ``check``, which prints what is not as it was left.
+        bundle: Its name.
+        record: What is there of it, or is to be.
+        texts: Digest -> authorities.
+    """
     placement = _placement(bundle)
     place = record["place"]
     if verb == "delete":

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ..hosts.connections import Failed
 from ..hosts.host import shell
-from ..hosts.session import Run
+from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
 from . import RUNTIMES
 from .runtime import Known
@@ -19,15 +19,18 @@ async def prove(run: Run, sudo: bool, known: Known, runtimes: Sequence[str], use
     """Let each runtime of a client prove itself; return what was proven.
 
     Raises:
-        Failed: A step failed; the message names it.
+        Failed: A step of a runtime failed; the reasons name it. The other runtimes prove themselves all the same.
     """
-    said = []
+    said, failed = [], []
     for runtime in runtimes:
         proof = RUNTIMES[runtime].proof(known, user)
         payload = proof.payload(password) if proof.payload else {}
         line = f"{shell(sudo)}{words(**proof.words)}"
         answer = await run(line, with_payload(proof.script, payload, proof.parts))
-        if answer.status != 0:
-            raise Failed(answer.errors.strip() or f"the command failed with status {answer.status}")
-        said.append(answer.output.strip())
+        if answer.status == 0:
+            said.append(answer.output.strip())
+        else:
+            failed.append(reason(answer))
+    if failed:
+        raise Failed(*failed)
     return "; ".join(said)

@@ -4,12 +4,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..hosts.ssh import given, secret
+import pulumi
+
+from ..hosts.ssh import given
 from ..settings import Client, SshAccess, SshLogin
 
 
 def reach(clients: Sequence[Client]) -> dict[str, Any]:
-    """Return ``hosts``, client -> ``user``, ``port``, ``hostKey``, ``login`` and ``bastion``, or ``local``; and ``logins``."""
+    """Return ``logins`` and ``hosts``: client -> ``user``, ``port``, ``hostKey``, ``login``, ``bastion``, or ``local``.
+
+    A login is ``privateKey``, with ``privateKeyPassword`` where it has one, or ``password``, or nothing for an agent's.
+    """
     logins = _Logins()
     hosts = {client.host: {"local": True} if client.local else _reached(client, logins) for client in clients}
     return {"hosts": hosts, "logins": logins.said}
@@ -19,7 +24,7 @@ class _Logins:
     """What each distinct way to log in is called: a number, so that no name tells of a secret."""
 
     def __init__(self) -> None:
-        self.said: dict[str, dict[str, Any]] = {}
+        self.said: dict[str, pulumi.Output[dict[str, str]]] = {}
         self._names: dict[str, str] = {}
 
     def name(self, login: SshLogin) -> str:
@@ -41,11 +46,16 @@ def _reached(access: SshAccess, logins: _Logins) -> dict[str, Any]:
     return {**said, "bastion": {"host": bastion.host, **_reached(bastion, logins)}} if bastion else said
 
 
-def _secrets(login: SshLogin) -> dict[str, Any]:
+def _secrets(login: SshLogin) -> pulumi.Output[dict[str, str]]:
+    known = pulumi.Output.from_input(_ways(login)) if login.is_known else login.known().apply(_ways)
+    return pulumi.Output.secret(known)
+
+
+def _ways(login: SshLogin) -> dict[str, str]:
     ways = {
-        "privateKey": secret(login, lambda known: known.ssh_key),
-        "privateKeyPassword": secret(login, lambda known: known.ssh_key_password),
-        "password": secret(login, lambda known: known.ssh_password),
+        "privateKey": login.ssh_key,
+        "privateKeyPassword": login.ssh_key_password,
+        "password": login.ssh_password,
     }
     return {key: value for key, value in ways.items() if value is not None}
 

@@ -1,6 +1,6 @@
 # Proves on a client that it trusts the registry by the store of the system, with nothing but its own curl.
 #
-# Called as: registry=HOST[:PORT] [aliases=HOST[:PORT],...] generation=TEXT
+# Called as: registry=HOST[:PORT] [aliases=HOST[:PORT],...]
 
 trusting() {
 	status_of "$1"
@@ -13,9 +13,8 @@ check_name() {
 }
 
 main() {
-	# The generation only makes the command another one when there is something new to verify; proof.sh says the step.
-	# shellcheck disable=SC2034
-	registry='' aliases='' generation='' step=''
+	# shellcheck disable=SC2034 # proof.sh says the step
+	registry='' aliases='' step=''
 	read_words "$@"
 	check_curl
 	check_name

@@ -25,7 +25,7 @@ class ClientsTrust(Awaited):
 
     It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
     ``hostsEntry``, and whether it is ``required``); ``runtimes`` (name -> ``files``, by path their mode and digest, and
-    ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage of clients that must trust.
+    ``link``); ``trusted`` (digest -> name and end of each authority); and ``share``, the percentage that must trust.
     """
 
     placed: pulumi.Output[Mapping[str, Any]]
@@ -81,7 +81,7 @@ def said_of_registry(registry: Known) -> dict[str, Any]:
         "mark": registry.mark,
         "hasAuthorities": registry.has_authorities,
         "isPublic": registry.is_public,
-        "aliases": list(registry.aliases),
+        **({"aliases": list(registry.aliases)} if registry.aliases else {}),
     }
 
 

@@ -46,9 +46,7 @@ class ClientsVerification(pulumi.CustomResource):
             "proven": None,
         }
         more = pulumi.ResourceOptions(depends_on=depends_on)
-        super().__init__(
-            f"{TYPES}ClientsVerification", name, props, pulumi.ResourceOptions.merge(opts, more)
-        )
+        super().__init__(f"{TYPES}ClientsVerification", name, props, pulumi.ResourceOptions.merge(opts, more))
 
     @property
     def said(self) -> pulumi.Output[dict[str, str]]:

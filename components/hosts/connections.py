@@ -4,11 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import TypeVar
 
 from .session import Connection, Run, Unanswered, session
-
-_T = TypeVar("_T")
 
 
 class Connections:
@@ -31,16 +28,18 @@ class Connections:
             self._runs[key] = asyncio.ensure_future(self._opened.enter_async_context(session(connection)))
         return await self._runs[key]
 
-    async def each(self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> dict[str, str]:
-        """Work on hosts side by side; return host -> why it failed."""
-        failed: dict[str, str] = {}
+    async def each(self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> dict[str, list[str]]:
+        """Work on hosts side by side; return host -> why it failed, in the order of the hosts."""
+        failed: dict[str, list[str]] = {}
 
         async def guarded(host: str) -> None:
             async with self._limit:
                 try:
                     await work(host)
-                except (Failed, Unanswered) as error:
-                    failed[host] = str(error)
+                except Unanswered as error:
+                    failed[host] = [str(error)]
+                except Failed as error:
+                    failed[host] = error.reasons
 
         await asyncio.gather(*map(guarded, hosts))
         return {host: failed[host] for host in hosts if host in failed}
@@ -51,4 +50,9 @@ class Connections:
 
 
 class Failed(Exception):
-    """A command on a host failed; the message is what it said."""
+    """Commands on a host failed."""
+
+    def __init__(self, *reasons: str) -> None:
+        """Keep what each of them said."""
+        super().__init__(*reasons)
+        self.reasons = list(reasons)

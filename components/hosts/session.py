@@ -44,6 +44,11 @@ class Answer:
         return lines[-1] if lines else f"the command failed with status {self.status}"
 
 
+def reason(answer: Answer) -> str:
+    """Return all that a command said of why it failed."""
+    return answer.errors.strip() or f"the command failed with status {answer.status}"
+
+
 Run = Callable[[str, str], Awaitable[Answer]]
 """Runs a command line with a text on its standard input."""
 
@@ -93,22 +98,25 @@ async def _within_limit(connection: Connection, opened: AsyncExitStack) -> async
         async with asyncio.timeout(_LIMIT_SECONDS):
             return await _connect(connection, opened)
     except TimeoutError as error:
-        raise Unanswered(f"{connection['host']}: {_reason(error, _LIMIT_SECONDS)}") from None
+        raise Unanswered(_reason(error, _LIMIT_SECONDS)) from None
 
 
 async def _connect(connection: Connection, opened: AsyncExitStack) -> asyncssh.SSHClientConnection:
     bastion = connection.get("proxy")
-    tunnel = await _connect(bastion, opened) if bastion else None
+    try:
+        tunnel = await _connect(bastion, opened) if bastion else None
+    except Unanswered as error:
+        raise Unanswered(f"bastion {(bastion or {})['host']}: {error}") from None
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             options = await _options(connection, opened)
             return await opened.enter_async_context(asyncssh.connect(tunnel=tunnel, **options))
         except (OSError, asyncssh.ConnectionLost) as error:
             if attempt == _ATTEMPTS:
-                raise Unanswered(f"{connection['host']}: {_reason(error, _LOGIN_SECONDS)}") from None
+                raise Unanswered(_reason(error, _LOGIN_SECONDS)) from None
             await asyncio.sleep(attempt)
         except (asyncssh.Error, ValueError) as error:
-            raise Unanswered(f"{connection['host']}: {_reason(error, _LOGIN_SECONDS)}") from None
+            raise Unanswered(_reason(error, _LOGIN_SECONDS)) from None
     raise AssertionError
 
 
@@ -139,7 +147,7 @@ async def _client_keys(connection: Connection, opened: AsyncExitStack) -> list[A
         return None
     path = connection.get("agentSocketPath") or os.environ.get("SSH_AUTH_SOCK")
     if not path:
-        raise Unanswered(f"{connection['host']}: no SSH agent is running; start one and set SSH_AUTH_SOCK")
+        raise Unanswered("no SSH agent is running; start one and set SSH_AUTH_SOCK")
     agent = await opened.enter_async_context(asyncssh.connect_agent(path))
     return list(await agent.get_keys())
 

@@ -9,10 +9,11 @@ from typing import Any
 from ..clients.runtime import Known
 from ..hosts.connections import Connections
 from ..hosts.session import Run
-from .kind import Tell, Values
+from .kind import Failures, Tell, Values
 
 AT_ONCE = 50
 """So many clients are worked on side by side."""
+
 
 class Fleet:
     """The clients of one registry."""
@@ -26,7 +27,7 @@ class Fleet:
         self.removed: Sequence[str] = ()
         """What of it is away, by its name."""
         self.texts: Mapping[str, str] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: Failures = {}
         """Client -> why this update could not make it trust."""
 
     async def run(self, reach: Values) -> Run:
@@ -37,7 +38,9 @@ class Fleet:
         """
         return await self._connections.run(reach.get("connection"))
 
-    async def each(self, what: str, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], tell: Tell) -> dict[str, str]:
+    async def each(
+        self, what: str, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], tell: Tell
+    ) -> Failures:
         """Work on clients side by side, and tell how far it is; return client -> why it failed."""
         done = 0
 
@@ -50,6 +53,7 @@ class Fleet:
                 tell(f"{what}: {done} of {len(hosts)} clients")
 
         return await self._connections.each(hosts, counted)
+
 
 class Fleets:
     """The clients of all registries of a program, by what tells these apart."""
@@ -75,6 +79,7 @@ def known_of(inputs: Values) -> Known:
         tuple(said.get("aliases") or ()),
     )
 
+
 def reach_of(inputs: Values, host: str) -> Values:
     """Return how a client is reached: ``connection`` (None for this machine) and ``sudo``."""
     said, logins = inputs["hosts"][host], inputs.get("logins") or {}
@@ -85,6 +90,7 @@ def reach_of(inputs: Values, host: str) -> Values:
         connection["proxy"] = _connection(bastion["host"], bastion, logins)
     return {"connection": connection, "sudo": connection["user"] != "root"}
 
+
 def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:
     login = logins.get(said.get("login", "")) or {}
     return {
@@ -94,5 +100,3 @@ def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:
         "hostKey": said["hostKey"],
         **login,
     }
-
-__all__ = ["AT_ONCE", "Connection", "Failed", "Fleet", "Unanswered", "known_of", "reach_of"]

@@ -8,11 +8,11 @@ from typing import Any
 
 from ..clients.placing import Record, take_away, target
 from .fleet import Fleet
-from .kind import Tell, Values
+from .kind import Failures, Tell, Values
 
 Entry = Mapping[str, Any]
-"""Something that is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether
-it was said ``again``."""
+"""What is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether it was
+said ``again``."""
 
 
 def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> list[Entry]:
@@ -30,7 +30,7 @@ def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> 
     ]
 
 
-async def remove(fleet: Fleet, dropped: Sequence[Entry], texts: Mapping[str, str], tell: Tell) -> dict[str, str]:
+async def remove(fleet: Fleet, dropped: Sequence[Entry], texts: Mapping[str, str], tell: Tell) -> Failures:
     """Take away what entries say, client by client; return client -> why it failed."""
     of: dict[str, list[Entry]] = defaultdict(list)
     for entry in dropped:

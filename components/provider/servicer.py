@@ -17,7 +17,9 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
-from .kind import Kind, Last, Result, Tell
+from ..names import shortened
+from ..troubleshooting import advice_of
+from .kind import Failures, Kind, Last, Result, Tell
 from .values import received, sent
 
 _PARTIAL = "some clients failed"
@@ -79,7 +81,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         last = Last(received(request.old_inputs), received(request.properties))
         failures = await self._kind(request.urn).delete(last, self._tell(request.urn))
         if failures:
-            await context.abort(grpc.StatusCode.UNKNOWN, "\n".join(failures))
+            await self._advise(request.urn, failures)
+            await context.abort(grpc.StatusCode.UNKNOWN, "\n".join(_lines(failures)))
         return empty_pb2.Empty()
 
     async def Cancel(self, request: Any, context: Any) -> Any:
@@ -88,12 +91,25 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def _update(self, request: Any, context: Any, identity: str, last: Last, inputs: Struct) -> Struct:
         result = await self._kind(request.urn).update(last, received(inputs), self._tell(request.urn))
+        for note in result.notes:
+            await self._log(request.urn, engine_pb2.INFO, note)
         for warning in result.warnings:
             await self._log(request.urn, engine_pb2.WARNING, warning)
         outputs = sent(result.outputs)
         if result.failures:
+            await self._advise(request.urn, result.failures)
             await context.abort_with_status(_partial(identity, inputs, outputs, result))
         return outputs
+
+    async def _advise(self, urn: str, failures: Failures) -> None:
+        """Say what to do, once for all clients that have the same problem."""
+        said: dict[str, list[str]] = {}
+        for host, reasons in failures.items():
+            for reason in reasons:
+                said.setdefault(advice_of(reason, self._kind(urn).still_works), []).append(host)
+        for advice, hosts in said.items():
+            if advice:
+                await self._log(urn, engine_pb2.ERROR, f"{shortened(hosts)}: {advice}")
 
     def _kind(self, urn: str) -> Kind:
         return self._kinds[urn.split("::")[2].rpartition(":")[2]]
@@ -112,6 +128,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             await self._engine.Log(request)
 
 
+def _lines(failures: Failures) -> list[str]:
+    return [f"{host}: {reason}" for host, reasons in failures.items() for reason in reasons]
+
+
 class _Status(grpc.Status):  # type: ignore[misc]
     def __init__(self, status: Any) -> None:
         self.code, self.details = grpc.StatusCode.UNKNOWN, status.message
@@ -121,7 +141,7 @@ class _Status(grpc.Status):  # type: ignore[misc]
 def _partial(identity: str, inputs: Struct, outputs: Struct, result: Result) -> _Status:
     """Return the error by which the engine keeps what was done, and fails."""
     failed = provider_pb2.ErrorResourceInitFailed(
-        id=identity, properties=outputs, reasons=result.failures, inputs=inputs
+        id=identity, properties=outputs, reasons=_lines(result.failures), inputs=inputs
     )
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=_PARTIAL)
     status.details.add().Pack(failed)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ..clients.placing import Record, Records, digest, place, superseded, wanted
 from .fleet import Fleets, known_of, reach_of
-from .kind import Kind, Last, Result, Tell, Values, differing
+from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
 from .values import Secret
 
@@ -24,6 +24,10 @@ class Trust(Kind):
     """
 
     name = "ClientsTrust"
+    still_works = (
+        "the registry. nginx keeps the current certificate until this client has the new CA. All other changes of this "
+        "update continue."
+    )
 
     def __init__(self, fleets: Fleets) -> None:
         self._fleets = fleets
@@ -61,18 +65,19 @@ class Trust(Kind):
             "dropped": [{**entry, "reach": Secret(entry["reach"])} for entry in dropped],
             "missing": excused,
         }
-        failures = [f"{host}: {why}" for host, why in fleet.failed.items() if host not in excused]
+        failures = {host: why for host, why in fleet.failed.items() if host not in excused}
         warnings = [f"{host} does not trust the registry yet: {why}" for host, why in excused.items()]
-        return Result(outputs, failures, [*said, *warnings])
+        return Result(outputs, failures, warnings, said)
 
-    async def delete(self, last: Last, tell: Tell) -> list[str]:
+    async def delete(self, last: Last, tell: Tell) -> Failures:
         """Take everything away from every client."""
         fleet = self._fleets.of(last.inputs)
         left = [one for one in last.outputs.get("dropped") or [] if one["name"] not in fleet.removed]
         placed = _placed(last)
-        everything = [one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))]
-        failed = await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
-        return [f"{host}: {why}" for host, why in failed.items()]
+        everything = [
+            one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))
+        ]
+        return await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
 
     def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Mapping[str, str]) -> None:
         fleet = self._fleets.of(inputs)
@@ -133,8 +138,8 @@ def _named(texts: Mapping[str, str], placed: Mapping[str, Records], dropped: Seq
     return {name: texts[name] for name in sorted(named) if name in texts}
 
 
-def _excused(inputs: Values, failed: Mapping[str, str]) -> dict[str, str]:
+def _excused(inputs: Values, failed: Failures) -> dict[str, str]:
     """Return those of the clients that failed which the update may do without."""
     hosts = inputs["hosts"]
     enough = (len(hosts) - len(failed)) * _ALL >= inputs.get("share", _ALL) * len(hosts)
-    return {host: why for host, why in failed.items() if not hosts[host].get("required", not enough)}
+    return {host: "; ".join(why) for host, why in failed.items() if not hosts[host].get("required", not enough)}

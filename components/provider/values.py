@@ -32,7 +32,9 @@ def sent(values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return _plain(value["value"]) if value.get(_MARK) == _SECRET else {key: _plain(one) for key, one in value.items()}
+        return (
+            _plain(value["value"]) if value.get(_MARK) == _SECRET else {key: _plain(one) for key, one in value.items()}
+        )
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return None if value == _UNKNOWN else value

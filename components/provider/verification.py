@@ -5,7 +5,7 @@ from typing import Any
 
 from ..clients.proving import prove
 from .fleet import Fleets, known_of, reach_of
-from .kind import Kind, Last, Result, Tell, Values, differing
+from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, remove
 
 
@@ -19,12 +19,13 @@ class Verification(Kind):
     """
 
     name = "ClientsVerification"
+    still_works = "the registry and all other clients. Only the test from this client failed."
 
     def __init__(self, fleets: Fleets) -> None:
         self._fleets = fleets
 
     def changed(self, last: Last, inputs: Values) -> list[str]:
-        """Return what differs, ``proven`` where a client has not proven itself, and ``removed`` where something is left."""
+        """Return what differs, ``proven`` where a proof is missing, and ``removed`` where something is left."""
         self._fleets.of(inputs).removed = list(last.outputs.get("removed") or [])
         found = differing(last, inputs)
         if not found and self._unproven(last, inputs):
@@ -50,13 +51,16 @@ class Verification(Kind):
 
         asked = [host for host in hosts if host not in fleet.failed]
         unproven = await fleet.each("verification", asked, work, tell)
-        outputs = {"proven": {host: proven[host] for host in inputs["hosts"] if host in proven}, "removed": fleet.removed}
-        return Result(outputs, [f"{host}: {why}" for host, why in [*failed.items(), *unproven.items()]])
+        outputs = {
+            "proven": {host: proven[host] for host in inputs["hosts"] if host in proven},
+            "removed": fleet.removed,
+        }
+        return Result(outputs, {**failed, **unproven})
 
-    async def delete(self, last: Last, tell: Tell) -> list[str]:
+    async def delete(self, last: Last, tell: Tell) -> Failures:
         """Do nothing on any client: a proof leaves nothing. What is removed is known to who removes the rest."""
         self._fleets.of(last.inputs).removed = list(last.outputs.get("removed") or [])
-        return []
+        return {}
 
     def _left(self, last: Last, inputs: Values) -> Sequence[Entry]:
         away = last.outputs.get("removed") or []

@@ -232,8 +232,8 @@ class Client(SshAccess):
     ] = (DEFAULT,)
 
     required: bool | None = None
-    """`true`: an update fails if this client can't be made to trust the registry. `false`: such an update goes on without
-    it, and the next one tries again. Without it, `clientsShare` decides.
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on without
+    it, and the next one tries again. Without `required`, `clientsShare` decides.
 
     Change: nothing.
     """

@@ -43,6 +43,9 @@ KINDS = ("update", "preview", "removal", "look")
 RUNS: Counter[str] = Counter()
 """Kind of run of the engine -> how many were begun since the last report, without those of shell commands."""
 
+_REAL = ("docker:", "tls:", "command:", "private-registry:index:Clients")
+"""How the types start of what is no component."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -415,7 +418,7 @@ def steps(seen: list[events.EngineEvent]) -> list[Step]:
             continue
         metadata = event.resource_pre_event.metadata
         op = str(metadata.op.value if hasattr(metadata.op, "value") else metadata.op)
-        if op in ("same", "refresh", "read") or not metadata.type.startswith(("docker:", "tls:", "command:")):
+        if op in ("same", "refresh", "read") or not metadata.type.startswith(_REAL):
             continue
         old, new = (state.inputs if state else {} for state in (metadata.old, metadata.new))
         found.append(

@@ -1,62 +1,87 @@
-"""What the two resources that all clients are say of themselves, and the events of a preview of them."""
+"""What the provider would do on each client, of what a program has declared."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.events import COMPONENT, Event, Inputs, event
+from components.clients.placing import command, digest, wanted
+from components.clients.proving import prove
+from components.hosts.session import Answer
+from components.provider.fleet import known_of, reach_of
+from components.scripts.script import read_payload, read_words
+from tests.unit.conftest import SECRET_MARK, Recorder, Resource
 
-HOST = "10.0.0.7"
-CA = "/etc/docker/certs.d/r.test/ca.crt"
-STORE = "the system's store, private-registry_r.test_12ab34cd_*.crt"
-ROOT, NEXT = {"1a": "root, until 2030-01-01"}, {"2b": "next, until 2040-01-01"}
-FILES = {"docker": (CA,), "system": (STORE,)}
-STEPS = {"docker": ["TLS", "login"], "system": ["TLS", "401"]}
-
-
-def client(*runtimes: str, **changes: Any) -> dict[str, Any]:
-    """Return what is said of one client."""
-    reach = {"user": "ops", "port": 22, "hostKey": "ssh-ed25519 AAAA", "login": "1"}
-    return {**reach, "runtimes": list(runtimes or ("docker",)), **changes}
+TRUST, VERIFICATION = "private-registry:index:ClientsTrust", "private-registry:index:ClientsVerification"
 
 
-def trusting(
-    digest: str = "d1",
-    *,
-    hosts: Mapping[str, Any] | None = None,
-    names: Sequence[str] = ("r.test",),
-    files: Mapping[str, Sequence[str]] = FILES,
-    link: str = "",
-    **changes: Any,
-) -> dict[str, Any]:
-    """Return what the trust of all clients says of itself."""
-    said = {"mode": "0644", "digest": digest}
-    more = {"link": link} if link else {}
+@dataclass(frozen=True)
+class Command:
+    """A command that a client runs."""
+
+    line: str
+    stdin: str
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The words that its script gets."""
+        return dict(read_words(self.line))
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """The files that it carries."""
+        return read_payload(self.stdin)
+
+
+def trust(recorder: Recorder) -> Resource:
+    """Return the trust of all clients."""
+    return recorder.named(TRUST, "registry-trust")
+
+
+def verification(recorder: Recorder) -> Resource:
+    """Return the proof of all clients."""
+    return recorder.named(VERIFICATION, "registry-verification")
+
+
+def plain(resource: Resource) -> dict[str, Any]:
+    """Return the inputs of a resource, without the marks of what is secret."""
+    found: dict[str, Any] = _plain(dict(resource.inputs))
+    return found
+
+
+def placed(recorder: Recorder, host: str, verb: str = "create") -> Mapping[str, Command]:
+    """Return bundle -> the command that places it on a client, or does something else with it."""
+    inputs = plain(trust(recorder))
+    text, said = inputs.get("authorities") or "", inputs["hosts"][host]
+    records = wanted(known_of(inputs), said["runtimes"], said.get("hostsEntry") or "", text)
+    sudo = reach_of(inputs, host)["sudo"]
     return {
-        "registry": {"reference": names[0], "aliases": list(names[1:])},
-        "hosts": hosts if hosts is not None else {HOST: client()},
-        "logins": {"1": {"privateKey": "[secret]"}},
-        "runtimes": {runtime: {"files": dict.fromkeys(paths, said), **more} for runtime, paths in files.items()},
-        "trusted": ROOT,
-        "share": 100,
-        **changes,
+        bundle: Command(*command(sudo, verb, bundle, record, {digest(text): text}))
+        for bundle, record in records.items()
     }
 
 
-def proving(hosts: Mapping[str, Sequence[str]] | None = None, generation: str = "1") -> dict[str, Any]:
-    """Return what the proof of all clients says of itself."""
-    return {"hosts": {HOST: ["docker"]} if hosts is None else hosts, "verify": STEPS, "generation": generation}
+def proofs(recorder: Recorder, host: str) -> Mapping[str, Command]:
+    """Return runtime -> the command by which a client proves itself."""
+    inputs, sudo = plain(verification(recorder)), reach_of(plain(trust(recorder)), host)["sudo"]
+    found: list[Command] = []
+
+    async def run(line: str, stdin: str) -> Answer:
+        found.append(Command(line, stdin))
+        return Answer(0, "", "")
+
+    runtimes = inputs["hosts"][host]
+    asyncio.run(prove(run, sudo, known_of(inputs), runtimes, inputs["user"], inputs["password"]))
+    return dict(zip(runtimes, found, strict=True))
 
 
-def record(digest: str = "d1", reference: str = "r.test", **place: str) -> dict[str, Any]:
-    """Return what an update has left of a bundle."""
-    return {"place": {"directory": "any", "registry": reference, **place}, "authorities": digest}
+def reached(recorder: Recorder, host: str) -> Mapping[str, Any] | None:
+    """Return the connection to a client; None for this machine."""
+    found: Mapping[str, Any] | None = reach_of(plain(trust(recorder)), host)["connection"]
+    return found
 
 
-def trust(op: str, old: Inputs, new: Inputs, diffs: Sequence[str] = (), outputs: Any = None) -> Event:
-    """Return the step of the trust of all clients."""
-    return event(op, f"{COMPONENT}ClientsTrust", "registry-trust", old, new, diffs, outputs=outputs or {})
-
-
-def verification(op: str, old: Inputs, new: Inputs, outputs: Any = None) -> Event:
-    """Return the step of the proof of all clients."""
-    return event(op, f"{COMPONENT}ClientsVerification", "registry-verification", old, new, outputs=outputs or {})
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _plain(value["value"]) if SECRET_MARK in value else {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

@@ -12,8 +12,9 @@ from components.settings.certificates import Acme
 from review.impacts import impacts
 from review.render import text
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, CONTAINER, DIGEST, LOCAL, NETWORK, REMOTE, VOLUME, Declare
+from tests.unit.conftest import BASE, CONTAINER, DIGEST, LOCAL, NETWORK, VOLUME, Declare
 from tests.unit.events import below, event, preview
+from tests.unit.fleet import TRUST, placed, proofs
 from tests.unit.test_settings import message, read
 
 ROOT = issue("team root", authority=True, ends=1000)
@@ -125,17 +126,16 @@ def test_nginx_reads_what_the_container_renews_and_the_state_has_no_key(declare:
     assert f"ssl_certificate /etc/private-registry/{renewed}/$server_name.crt;" in listen
     bundle = recorder.named(LOCAL, "registry-certificate-renewal")
     assert f"id={renewed.removeprefix('acme/')}\n" in bundle.plain("stdin")
-    of_server = [one for one in recorder.resources if one.type != REMOTE and one.name.startswith("registry-")]
+    of_server = [one for one in recorder.resources if one.type != TRUST and one.name.startswith("registry-")]
     assert [one.name for one in of_server if "PRIVATE KEY" in str(one.inputs)] == []
-    assert recorder.named(REMOTE, "registry-trust-10.0.0.7~hosts").plain("stdin").count("BEGIN CERTIFICATE") == 0
+    assert placed(recorder, "10.0.0.7").keys() == {"hosts"}
 
 
 @pytest.mark.parametrize(("public", "proven"), [(False, True), (True, False)], ids=["private", "public"])
 def test_what_is_given_besides_proves_nothing(declare: Declare, public: bool, proven: bool) -> None:
     recorder = declare(**configured(authority=ROOT.pem, public=public))
-    assert ROOT.pem in recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
-    [proof] = [one for one in recorder.of(REMOTE) if one.name == "registry-verification-10.0.0.7"]
-    assert ("authority=" in proof.plain("create")) is proven
+    assert ROOT.pem in placed(recorder, "10.0.0.7")["docker"].stdin
+    assert ("authority" in proofs(recorder, "10.0.0.7")["docker"].words) is proven
 
 
 def test_secrets_are_in_one_file_and_nowhere_else(declare: Declare) -> None:

@@ -8,20 +8,21 @@ from cryptography import x509
 
 from components.certificates.acme import settings_text
 from components.certificates.challenge import challenge_config
-from components.scripts.script import read_payload, read_words
+from components.scripts.script import read_payload
 from components.settings.certificates import Acme
 from operations.drift.state import hosts_of
 from review.impacts import impacts
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, DIGEST, KEY, REMOTE, REQUEST, Declare, Recorder, Resource
+from tests.unit.conftest import BASE, DIGEST, KEY, REQUEST, Declare, Recorder, Resource
 from tests.unit.events import COMMAND, COMPONENT, REGISTRY, Event, event, preview, urn
+from tests.unit.fleet import placed, plain, proofs, trust, verification
 from tests.unit.test_drift import exported
 from tests.unit.test_settings import message, read
 
 TWO = ["b.test", "10.0.0.2"]
 CLIENT = BASE["clients"][0]
 BOTH = {"clients": [{**CLIENT, "runtimes": ["docker", "system"]}]}
-TRUST, PROOF = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
+HOST = "10.0.0.7"
 CERTS_D = "/etc/docker/certs.d"
 ROOT = issue("root", authority=True, ends=1000)
 LEAF = issue("leaf", ROOT, ["registry.test", "b.test"])
@@ -42,10 +43,6 @@ def site(recorder: Recorder) -> dict[str, str]:
     """Return nginx's files."""
     [found] = [one for one in recorder.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
     return read_payload(found.plain("stdin"))
-
-
-def words_of(recorder: Recorder, name: str, line: str = "create") -> dict[str, str]:
-    return dict(read_words(recorder.named(REMOTE, name).plain(line)))
 
 
 @pytest.mark.parametrize(
@@ -166,38 +163,30 @@ def test_an_authority_of_acme_is_asked_for_all_names_in_their_order(declare: Dec
 def test_a_client_gets_a_folder_for_each_name_by_the_same_command(declare: Declare, port: int) -> None:
     end = "" if port == 443 else f":{port}"
     before, after = (declare(httpsPort=port, aliases=names, **BOTH) for names in ([], TWO))
-    assert {one.name for one in after.of(REMOTE)} == {one.name for one in before.of(REMOTE)}
-    for line in ("create", "update", "delete"):
-        assert words_of(after, TRUST, line)["aliases"] == f"b.test{end},10.0.0.2{end}"
-    assert words_of(after, TRUST)["entry"] == "10.0.0.2/registry.test b.test"
-    assert words_of(after, f"{TRUST}~system") == words_of(before, f"{TRUST}~system"), "a store knows no names"
-    assert words_of(after, PROOF)["aliases"] == words_of(after, f"{PROOF}~system")["aliases"]
-    said = after.named("private-registry:index:ClientTrust", TRUST).inputs
+    assert placed(after, HOST).keys() == placed(before, HOST).keys()
+    for verb in ("create", "update", "delete"):
+        assert placed(after, HOST, verb)["docker"].words["aliases"] == f"b.test{end},10.0.0.2{end}"
+    assert placed(after, HOST)["hosts"].words["entry"] == "10.0.0.2/registry.test b.test"
+    assert placed(after, HOST)["system"].words == placed(before, HOST)["system"].words, "a store knows no names"
+    assert len({proof.words["aliases"] for proof in proofs(after, HOST).values()}) == 1
+    said = plain(trust(after))
     assert said["runtimes"]["docker"]["files"].keys() == {
         f"{CERTS_D}/{name}{end}/ca.crt" for name in ("registry.test", *TWO)
     }
-    assert said["hostsEntry"] == {"address": "10.0.0.2", "name": "registry.test b.test"}
-    assert said["aliases"] == [f"b.test{end}", f"10.0.0.2{end}"]
-    [proved] = [one for one in after.of("private-registry:index:Verification") if "10.0.0.7" in one.name]
-    assert proved.inputs["verifies"]["docker"][-2:] == [f"pull as b.test{end}", f"pull as 10.0.0.2{end}"]
-    assert proved.inputs["verifies"]["system"][-2:] == [f"TLS as b.test{end}", f"TLS as 10.0.0.2{end}"]
+    assert said["hosts"][HOST]["hostsEntry"] == "10.0.0.2/registry.test b.test"
+    assert said["registry"]["aliases"] == [f"b.test{end}", f"10.0.0.2{end}"]
+    proved = plain(verification(after))["verify"]
+    assert proved["docker"][-2:] == [f"pull as b.test{end}", f"pull as 10.0.0.2{end}"]
+    assert proved["system"][-2:] == [f"TLS as b.test{end}", f"TLS as 10.0.0.2{end}"]
 
 
 def test_where_clients_trust_the_issuer_there_is_no_folder_and_still_a_proof(declare: Declare) -> None:
     between = issue("between", ROOT, authority=True, ends=1000)
     public = {"source": "signing-authority", "chain": between.pem, "key": between.key_pem(), "public": True}
     recorder = declare(certificate=public, aliases=["b.test"])
-    assert "aliases" not in words_of(recorder, f"{TRUST}~hosts")
-    assert words_of(recorder, f"{TRUST}~hosts")["entry"] == "10.0.0.2/registry.test b.test"
-    assert words_of(recorder, PROOF)["aliases"] == "b.test"
-
-
-def test_names_that_change_places_are_placed_before_the_old_ones_go(declare: Declare) -> None:
-    """Without aliases the old place is emptied first, as it always was."""
-    for names, first in (([], True), (["b.test"], False)):
-        recorder = declare(aliases=names, **BOTH)
-        for name in (TRUST, f"{TRUST}~system"):
-            assert recorder.options[REMOTE, name].delete_before_replace is first
+    assert placed(recorder, HOST).keys() == {"hosts"}
+    assert placed(recorder, HOST)["hosts"].words["entry"] == "10.0.0.2/registry.test b.test"
+    assert proofs(recorder, HOST)["docker"].words["aliases"] == "b.test"
 
 
 def test_drift_looks_at_each_name_and_gives_back_its_modes(declare: Declare) -> None:

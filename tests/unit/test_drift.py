@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
+from operations.drift.session import Answer, Unanswered, session
 
 from components import PrivateRegistry
 from components.settings import Settings
@@ -13,7 +14,6 @@ from operations.command_line import CommandLine, OperationError
 from operations.drift.containers import container_findings, seen_in, stopped
 from operations.drift.examine import _look, file_findings
 from operations.drift.report import Finding, Remedy, Report
-from operations.drift.session import Answer, Unanswered, session
 from operations.drift.state import Bundle, Container, Containers, Host, export, hosts_of
 from tests.unit.conftest import BASE, CONTAINER, REMOTE, SECRET_MARK, Declare, Recorder, mocked
 

@@ -11,7 +11,8 @@ from components.certificates.certificate import judged
 from components.settings import Client, Settings, User
 from components.settings.certificates import Provided
 from tests.unit.authority import issue
-from tests.unit.conftest import AUTHORITY, BASE, DIGEST, HOST_KEY, REMOTE, SSH_KEY, Recorder, event_loop, mocked
+from tests.unit.conftest import AUTHORITY, BASE, DIGEST, HOST_KEY, SSH_KEY, Recorder, event_loop, mocked
+from tests.unit.fleet import TRUST, trust
 
 ROOT = issue("root", authority=True, ends=1000)
 SERVER = issue("server", ROOT, ["registry.test"])
@@ -86,8 +87,7 @@ def test_what_is_public_is_no_secret_for_the_key_beside_it() -> None:
     recorder = declared(lambda: {"certificate": certificate(later)})
     [component] = [one for one in recorder.resources if one.type.endswith(":ProvidedCertificate")]
     assert not any(map(component.is_secret, component.inputs))
-    [trust] = [one for one in recorder.of(REMOTE) if one.name == "registry-trust-10.0.0.7"]
-    assert not trust.is_secret("create")
+    assert not trust(recorder).is_secret("authorities")
 
 
 def provided(**changes: Callable[[], Any]) -> pulumi.Output[Provided]:
@@ -141,12 +141,8 @@ def test_two_registries_of_one_program_share_no_name() -> None:
     assert len(set(names)) == len(names) > 10
     urns = [(one.type, one.name) for one in recorder.resources]
     assert len(set(urns)) == len(urns)
-    created = [str(one.plain("create")) for one in recorder.of(REMOTE) if "marker=" in str(one.plain("create"))]
-    own = "marker=private-registry private-registry/test"
-    assert [f"{own}'" in line for line in created] == [
-        not one for one in [f"{own}/mirror'" in line for line in created]
-    ]
-    assert len(set(created)) == len(created) == 2
+    marks = [one.inputs["registry"]["mark"] for one in recorder.of(TRUST)]
+    assert sorted(marks) == ["private-registry private-registry/test", "private-registry private-registry/test/mirror"]
     authorities = [one.inputs["subject"]["commonName"] for one in recorder.of(AUTHORITY)]
     assert sorted(authorities) == ["test mirror registry authority 1", "test registry authority 1"]
 

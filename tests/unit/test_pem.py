@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 from components.settings import InvalidSettings, Settings, pem
 from components.settings.certificates import Provided
 from tests.unit.authority import Pair, as_openssh, issue, rsa_key
-from tests.unit.conftest import BASE, LOCAL, REMOTE, Declare
+from tests.unit.conftest import BASE, LOCAL, Declare
+from tests.unit.fleet import trust
 from tests.unit.test_settings import message, read
 
 DOMAIN = "registry.test"
@@ -235,10 +236,8 @@ def test_what_is_sent_is_what_was_parsed(declare: Declare) -> None:
     noise = "a note\n"
     certificate = {"source": "provided", "chain": noise + CHAIN, "key": noise + KEY, "authority": noise + ROOT.pem}
     recorder = declare(certificate=certificate)
-    for type_, name in ((LOCAL, "registry-proxy-tls"), (REMOTE, "registry-trust-10.0.0.7")):
-        assert "a note" not in recorder.named(type_, name).plain("stdin")
+    assert "a note" not in recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
+    assert "a note" not in trust(recorder).plain("authorities")
     again = declare(certificate={"source": "provided", "chain": CHAIN, "key": KEY, "authority": ROOT.pem})
     assert [one.inputs for one in again.of(LOCAL)] == [one.inputs for one in recorder.of(LOCAL)]
-    assert json.dumps([one.inputs for one in again.of(REMOTE)]) == json.dumps(
-        [one.inputs for one in recorder.of(REMOTE)]
-    )
+    assert json.dumps(trust(again).inputs) == json.dumps(trust(recorder).inputs)

@@ -9,7 +9,6 @@ import pulumi
 import pytest
 
 from components.advice import _advise
-from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
     CONTAINER,
@@ -19,13 +18,16 @@ from tests.unit.conftest import (
     NETWORK,
     REMOTE,
     REQUEST,
+    SECRET_MARK,
     SERVER,
+    SSH_KEY,
     VOLUME,
     Declare,
     Recorder,
     Resource,
     certificate,
 )
+from tests.unit.fleet import TRUST, VERIFICATION, placed, plain, reached, trust, verification
 
 COMMAND_LINES = ("create", "update", "delete")
 MOVED = {"httpsPort": 8443, "bindAddress": "10.0.0.2"}
@@ -153,69 +155,85 @@ def test_the_names_of_two_stacks_can_not_collide(declare: Declare) -> None:
 
 def test_client_trust_goes_where_docker_looks(declare: Declare) -> None:
     for port, folder in ((443, "registry.test"), (8443, "registry.test:8443")):
-        trust = declare(**({} if port == 443 else MOVED)).named(REMOTE, "registry-trust-10.0.0.7")
-        assert f"directory=/etc/docker/certs.d/{folder} " in trust.plain("create")
-        assert "entry=10.0.0.2/registry.test" in trust.plain("create")
-        assert trust.plain("triggers") == ["10.0.0.7", f"/etc/docker/certs.d/{folder}", "ca.crt"]
-        is_other_name = port == 443
-        for line in ("create", "update", "delete"):
-            assert ("link=/etc/docker/certs.d/registry.test:443 " in trust.plain(line)) == is_other_name
+        recorder = declare(**({} if port == 443 else MOVED))
+        for verb in ("create", "update", "delete"):
+            words = placed(recorder, "10.0.0.7", verb)["docker"].words
+            assert words["directory"] == f"/etc/docker/certs.d/{folder}"
+            assert words.get("link") == ("/etc/docker/certs.d/registry.test:443" if port == 443 else None)
+        assert placed(recorder, "10.0.0.7")["hosts"].words["entry"] == "10.0.0.2/registry.test"
 
 
 def test_an_address_of_ipv6_is_trusted_with_its_port_too(declare: Declare) -> None:
-    trust = declare(domain="fd00::2")
-    create = trust.named(REMOTE, "registry-trust-10.0.0.7").plain("create")
-    assert "'directory=/etc/docker/certs.d/[fd00::2]' 'link=/etc/docker/certs.d/[fd00::2]:443'" in create
+    line = placed(declare(domain="fd00::2"), "10.0.0.7")["docker"].line
+    assert "'directory=/etc/docker/certs.d/[fd00::2]' 'link=/etc/docker/certs.d/[fd00::2]:443'" in line
 
 
 @pytest.mark.parametrize("port", [443, 8443])
 def test_a_client_is_said_to_trust_what_is_placed_there(declare: Declare, port: int) -> None:
     recorder = declare(**({} if port == 443 else MOVED))
-    said = recorder.named("private-registry:index:ClientTrust", "registry-trust-10.0.0.7").inputs
+    said = plain(trust(recorder))
     reference = "registry.test" if port == 443 else "registry.test:8443"
     folder = f"/etc/docker/certs.d/{reference}"
-    [(runtime, placed)] = said["runtimes"].items()
-    [(path, file)] = placed["files"].items()
-    content = read_payload(recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin"))["ca.crt"]
+    [(runtime, docker)] = said["runtimes"].items()
+    [(path, file)] = docker["files"].items()
+    content = placed(recorder, "10.0.0.7")["docker"].payload["ca.crt"]
     assert (path, file) == (
         f"{folder}/ca.crt",
         {"mode": "0644", "digest": hashlib.sha256(content.encode()).hexdigest()[:12]},
     )
-    assert (said["host"], runtime, said["reference"]) == ("10.0.0.7", "docker", reference)
-    assert placed.get("link") == (f"{folder}:443" if port == 443 else None)
-    assert said["hostsEntry"] == {"address": "10.0.0.2", "name": "registry.test"}
-    [described] = said["authorities"].values()
+    assert (runtime, said["registry"]["reference"]) == ("docker", reference)
+    assert docker.get("link") == (f"{folder}:443" if port == 443 else None)
+    assert said["hosts"]["10.0.0.7"]["hostsEntry"] == "10.0.0.2/registry.test"
+    [described] = said["trusted"].values()
     assert described.startswith("registry-certificate-authority-")
-    proof = recorder.named("private-registry:index:Verification", "registry-verification-10.0.0.7").inputs
-    assert (proof["host"], proof["registry"]) == ("10.0.0.7", reference)
-    assert proof["verifies"]["docker"] == ["TLS", "401 without a login", "login", "push", "remove", "pull"]
+    proof = plain(verification(recorder))
+    assert (proof["hosts"]["10.0.0.7"], proof["registry"]["reference"]) == (["docker"], reference)
+    assert proof["verify"]["docker"] == ["TLS", "401 without a login", "login", "push", "remove", "pull"]
 
 
 def test_a_client_without_a_hosts_entry_says_none(declare: Declare) -> None:
-    said = declare().named("private-registry:index:ClientTrust", "registry-trust-build.example.com").inputs
-    assert (said["host"], said.get("hostsEntry")) == ("build.example.com", None)
+    assert "hostsEntry" not in plain(trust(declare()))["hosts"]["build.example.com"]
 
 
 def test_clients_get_certificates_and_no_key(declare: Declare) -> None:
-    trust = declare(**TWO_AUTHORITIES).named(REMOTE, "registry-trust-10.0.0.7")
-    assert not trust.is_secret("stdin"), "what clients trust is public, so that a preview can show it"
-    script = trust.plain("stdin")
+    recorder = declare(**TWO_AUTHORITIES)
+    assert not trust(recorder).is_secret("authorities"), "what clients trust is public, so that a preview can show it"
+    script = placed(recorder, "10.0.0.7")["docker"]
+    header, _, certificates = script.payload["ca.crt"].partition("\n")
     both = [certificate(f"registry-certificate-authority-{name}") for name in ("2026", "2027")]
-    assert read_payload(script)["ca.crt"] == "".join(both)
-    assert "PRIVATE KEY" not in script
+    assert certificates == "".join(both)
+    assert header.startswith("# Installed by private-registry")
+    assert "PRIVATE KEY" not in script.stdin
 
 
-def test_a_client_is_reached_with_a_pinned_key_and_bounded_patience(declare: Declare) -> None:
-    trust = declare().named(REMOTE, "registry-trust-10.0.0.7")
-    connection = trust.plain("connection")
+def test_a_client_is_reached_with_a_pinned_key(declare: Declare) -> None:
+    recorder = declare()
+    connection = reached(recorder, "10.0.0.7")
+    assert connection
+    assert (connection["host"], connection["user"], connection["port"]) == ("10.0.0.7", "ops", 22)
     assert connection["hostKey"].startswith("ssh-ed25519 ")
-    assert connection["dialErrorLimit"] == 3
-    assert connection["perDialTimeout"] == 5
-    assert trust.plain("create").startswith("sudo -n sh -s -- create "), "ops is not root"
+    assert "PRIVATE KEY" in connection["privateKey"]
+    assert placed(recorder, "10.0.0.7")["docker"].line.startswith("sudo -n sh -s -- create "), "ops is not root"
+
+
+def test_a_login_is_said_once_and_is_secret(declare: Declare) -> None:
+    one = {"user": "ops", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
+    other = {"password": "marker-ssh", "hostKey": HOST_KEY}
+    hosts = {"a.test": one, "b.test": one, "c.test": other}
+    said = trust(declare(clients=[{"host": host, **login} for host, login in hosts.items()])).inputs
+    assert {host: entry["login"] for host, entry in said["hosts"].items()} == {
+        "a.test": "1",
+        "b.test": "1",
+        "c.test": "2",
+    }
+    assert SECRET_MARK in json.dumps(said["logins"])
+    assert "marker-ssh" not in json.dumps(said["hosts"])
 
 
 def test_a_client_that_is_this_machine_needs_no_connection(declare: Declare) -> None:
-    assert declare().named(LOCAL, "registry-trust-build.example.com").plain("create").startswith("sh -s -- create ")
+    recorder = declare()
+    assert reached(recorder, "build.example.com") is None
+    assert placed(recorder, "build.example.com")["docker"].line.startswith("sh -s -- create ")
 
 
 def test_no_secret_is_on_a_command_line(declare: Declare) -> None:
@@ -230,9 +248,8 @@ def test_what_holds_a_secret_is_secret(declare: Declare) -> None:
     recorder = declare()
     for name in ("registry-proxy-tls", "registry-proxy-users", "registry-registry-config"):
         assert recorder.named(LOCAL, name).is_secret("stdin"), name
-    assert recorder.named(REMOTE, "registry-verification-10.0.0.7").is_secret("stdin")
-    connection = recorder.named(REMOTE, "registry-trust-10.0.0.7").inputs["connection"]
-    assert "4dabf18193072939515e22adb298388d" in json.dumps(connection)
+    assert verification(recorder).is_secret("password")
+    assert SECRET_MARK in json.dumps(trust(recorder).inputs["logins"])
 
 
 def test_a_preview_can_show_which_file_changes(declare: Declare) -> None:
@@ -259,17 +276,23 @@ def test_commands_print_nothing_into_the_log(declare: Declare) -> None:
 
 
 def test_a_client_without_verification_is_not_asked_to_push(declare: Declare) -> None:
-    names = {command.name for command in commands(declare(verification=False))}
-    assert "registry-trust-10.0.0.7" in names
-    assert not [name for name in names if "verification" in name]
+    recorder = declare(verification=False)
+    assert plain(trust(recorder))["hosts"].keys() == {"10.0.0.7", "build.example.com"}
+    assert plain(verification(recorder))["hosts"] == {}
+
+
+def test_without_clients_nothing_works_on_any(declare: Declare) -> None:
+    recorder = declare(clients=[])
+    assert not [one for one in recorder.resources if one.type in (TRUST, VERIFICATION)]
 
 
 def test_the_verification_runs_again_when_the_certificate_changes(declare: Declare) -> None:
-    name = "registry-verification-10.0.0.7"
-    users = declare(users=[]).named(REMOTE, name).plain("create")
-    assert declare().named(REMOTE, name).plain("create") == users, "another user is nothing to verify"
-    renamed = declare(**TWO_AUTHORITIES).named(REMOTE, name).plain("create")
-    assert renamed != users
+    generations = [
+        plain(verification(recorder))["generation"]
+        for recorder in (declare(), declare(users=[]), declare(**TWO_AUTHORITIES))
+    ]
+    assert generations[0] == generations[1], "another user is nothing to verify"
+    assert generations[2] != generations[0]
 
 
 def test_the_server_on_another_machine_is_reached_over_ssh_with_its_key_pinned(declare: Declare) -> None:
@@ -285,10 +308,7 @@ def test_the_server_on_another_machine_is_reached_over_ssh_with_its_key_pinned(d
     connection = recorder.named(REMOTE, "registry-proxy-tls").plain("connection")
     assert (connection["host"], connection["user"], connection["port"]) == ("10.0.0.2", "ops", 2222)
     assert connection["hostKey"] == HOST_KEY
-    assert {client.name for client in recorder.of(LOCAL)} == {
-        "registry-trust-build.example.com",
-        "registry-verification-build.example.com",
-    }
+    assert not recorder.of(LOCAL), "no command would run on the server"
 
 
 def test_a_bastion_is_pinned_too(declare: Declare) -> None:
@@ -296,10 +316,10 @@ def test_a_bastion_is_pinned_too(declare: Declare) -> None:
     client = {"host": "10.0.0.8", "agent": True, "hostKey": HOST_KEY, "bastion": bastion}
     access = {"agent": True, "hostKey": HOST_KEY, "bastion": bastion}
     recorder = declare(clients=[client], dockerHost="ssh://10.0.0.2", dockerHostAccess=access)
-    connection = recorder.named(REMOTE, "registry-trust-10.0.0.8").plain("connection")
+    connection = reached(recorder, "10.0.0.8")
+    assert connection
+    assert (connection["proxy"]["host"], connection["proxy"]["user"]) == ("10.0.0.1", "jump")
     assert connection["proxy"]["hostKey"] == HOST_KEY
-    assert connection["proxy"]["user"] == "jump"
-    assert connection["proxy"]["dialErrorLimit"] == 3
     options = json.loads(recorder.named("pulumi:providers:docker", "registry-docker-host").inputs["sshOpts"])
     [through] = [option for option in options if option.startswith("ProxyCommand=")]
     words = shlex.split(through.removeprefix("ProxyCommand="))
@@ -326,14 +346,10 @@ def test_any_user_of_ssh_reaches_docker(declare: Declare, user: str, in_url: str
 def test_what_fails_is_followed_by_what_to_do(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", said.append)
-    failure = pulumi.ErrorHookArgs(
-        urn="", id="", name="registry-trust-h", type="", errors=["sudo: a password is required"]
-    )
+    failure = pulumi.ErrorHookArgs(urn="", id="", name="registry-h", type="", errors=["sudo: a password is required"])
     assert _advise(failure) is False, "nothing is tried again"
     assert said == [
-        "registry-trust-h: The user must be able to use sudo without a password.\n"
-        "Still working: the registry. nginx keeps the current certificate until this client has the new CA. "
-        "All other changes of this update continue.\n"
+        "registry-h: The user must be able to use sudo without a password.\n"
         "What to do:\n"
         "1. Run 'visudo' on the host and add: USER ALL=(ALL) NOPASSWD: ALL. Or connect to the host as root.\n"
         "2. Run the update again."
@@ -347,12 +363,10 @@ def test_the_state_keeps_no_calls_that_led_to_a_resource(declare: Declare) -> No
 
 
 def test_a_verification_records_what_it_needs_and_not_all_that_is_before_it(declare: Declare) -> None:
-    """What a client trusts by is not among it: that may go where the proof stays."""
-    assert declare().options[REMOTE, "registry-verification-10.0.0.7"].depends_on == {
-        *("registry-proxy-tls", "registry-proxy-login-healthy"),
+    assert declare().options[VERIFICATION, "registry-verification"].depends_on == {
+        *("registry-proxy-tls", "registry-proxy-login-healthy", "registry-trust"),
     }
 
 
 def test_a_clients_trust_records_where_its_content_comes_from(declare: Declare) -> None:
-    trust = declare().options[REMOTE, "registry-trust-10.0.0.7"]
-    assert trust.depends_on == {"registry-certificate-authority-1"}
+    assert declare().options[TRUST, "registry-trust"].depends_on == {"registry-certificate-authority-1"}

@@ -9,7 +9,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from components.settings.chain import mistakes
 from lab.places import PROJECT
 from tests.unit.authority import Pair, dsa_key, issue, rsa_key
-from tests.unit.conftest import BASE, LOCAL, REMOTE, Declare
+from tests.unit.conftest import BASE, LOCAL, Declare
+from tests.unit.fleet import placed, proofs
 from tests.unit.test_settings import message, read
 
 DOMAIN = "registry.test"
@@ -180,9 +181,9 @@ def test_a_good_certificate_is_accepted(domain: str, links: tuple[Pair, ...], ro
 def test_a_provided_certificate_is_served_and_its_authority_distributed(declare: Declare) -> None:
     recorder = declare(certificate=configured((SERVER, BETWEEN), SERVER.key_pem(), authority=ROOT.pem))
     assert chain(SERVER, BETWEEN) in recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
-    trust = recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
-    assert ROOT.pem in trust
-    assert SERVER.pem not in trust
+    given = placed(recorder, "10.0.0.7")["docker"].stdin
+    assert ROOT.pem in given
+    assert SERVER.pem not in given
 
 
 def test_what_the_stacks_own_certificate_had_may_stay_beside_it() -> None:
@@ -193,7 +194,6 @@ def test_what_the_stacks_own_certificate_had_may_stay_beside_it() -> None:
 
 def test_nothing_is_distributed_for_a_public_certificate(declare: Declare) -> None:
     recorder = declare(certificate=configured((SERVER, BETWEEN), SERVER.key_pem(), public=True))
-    with_entry = recorder.named(REMOTE, "registry-trust-10.0.0.7~hosts")
-    assert "BEGIN CERTIFICATE" not in with_entry.plain("stdin"), "the hosts entry alone"
-    assert not [found for found in recorder.of(LOCAL) if "trust-build" in found.name], "there is nothing to do there"
-    assert "authority=" not in recorder.named(REMOTE, "registry-verification-10.0.0.7").plain("create")
+    assert placed(recorder, "10.0.0.7").keys() == {"hosts"}, "the hosts entry alone"
+    assert not placed(recorder, "build.example.com"), "there is nothing to do there"
+    assert "authority" not in proofs(recorder, "10.0.0.7")["docker"].words

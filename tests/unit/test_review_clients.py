@@ -10,7 +10,7 @@ from review.impacts import belonging, impacts
 from review.render import markdown
 from tests.unit.authority import issue
 from tests.unit.events import Event, event, preview
-from tests.unit.fleet import (
+from tests.unit.client_events import (
     CA,
     HOST,
     NEXT,

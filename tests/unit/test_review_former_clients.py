@@ -7,7 +7,7 @@ import pytest
 from review.files import file_differences
 from review.impacts import belonging, impacts
 from tests.unit.events import COMPONENT, REGISTRY, Event, event, preview, urn
-from tests.unit.fleet import CA, FILES, HOST, NEXT, ROOT, STEPS, STORE, client, proving, trust, trusting, verification
+from tests.unit.client_events import CA, FILES, HOST, NEXT, ROOT, STEPS, STORE, client, proving, trust, trusting, verification
 
 REMOTE = "command:remote:Command"
 NAME = f"registry-trust-{HOST}"

@@ -10,7 +10,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from components.settings import Settings
 from components.settings.certificates import SigningAuthority
 from tests.unit.authority import Pair, dsa_key, issue, rsa_key
-from tests.unit.conftest import AUTHORITY, BASE, LOCAL, REMOTE, SERVER, Declare
+from tests.unit.conftest import AUTHORITY, BASE, LOCAL, SERVER, Declare
+from tests.unit.fleet import placed
 from tests.unit.test_settings import message, read
 
 DOMAIN = "registry.test"
@@ -141,15 +142,15 @@ def test_nginx_gets_the_chain_clients_the_root_and_nobody_the_key(declare: Decla
     assert server.plain("caPrivateKeyPem") == BETWEEN.key_pem()
     assert (server.inputs["validityPeriodHours"], server.inputs["earlyRenewalHours"]) == (365 * 24, 30 * 24)
     assert recorder.of(AUTHORITY) == []
-    placed = recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
-    assert f"{BETWEEN.pem}END-OF-PAYLOAD" in placed.replace("'", ""), "the chain goes with it, without the root"
-    trust = recorder.named(REMOTE, "registry-trust-10.0.0.7").plain("stdin")
-    assert ROOT.pem in trust
-    assert BETWEEN.pem not in trust
+    served = recorder.named(LOCAL, "registry-proxy-tls").plain("stdin")
+    assert f"{BETWEEN.pem}END-OF-PAYLOAD" in served.replace("'", ""), "the chain goes with it, without the root"
+    given_to_clients = placed(recorder, "10.0.0.7")["docker"].stdin
+    assert ROOT.pem in given_to_clients
+    assert BETWEEN.pem not in given_to_clients
     key = BETWEEN.key_pem().splitlines()[1]
     assert [one.name for one in recorder.resources if key in str(one.inputs)] == [server.name], "one resource has it"
 
 
 def test_nothing_is_distributed_where_clients_trust_the_root_already(declare: Declare) -> None:
     recorder = declare(certificate=configured(BETWEEN, authority=None, public=True))
-    assert "BEGIN CERTIFICATE" not in recorder.named(REMOTE, "registry-trust-10.0.0.7~hosts").plain("stdin")
+    assert placed(recorder, "10.0.0.7").keys() == {"hosts"}
