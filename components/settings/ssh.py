@@ -208,8 +208,7 @@ class Client(SshAccess):
     local: bool = False
     """`true`: this client is the control machine, so no SSH is needed.
 
-    Change: loss, clients: the client loses its CA certificate. Instead remove the client, update, and add it again with
-    the new setting.
+    Change: nothing.
     """
     bastion: SshAccess | None = None
     """The host through which the client is reached.

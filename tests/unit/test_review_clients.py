@@ -9,7 +9,6 @@ from review.impact import named
 from review.impacts import belonging, impacts
 from review.render import markdown
 from tests.unit.authority import issue
-from tests.unit.events import Event, event, preview
 from tests.unit.client_events import (
     CA,
     HOST,
@@ -23,11 +22,12 @@ from tests.unit.client_events import (
     trusting,
     verification,
 )
+from tests.unit.events import Event, event, preview
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 ENTRY = {"hostsEntry": "10.0.0.2/r.test"}
 LINK = "/etc/docker/certs.d/r.test:443"
-MOVED = {"names": ["r.test:8443"], "files": {"docker": [CA.replace("r.test", "r.test:8443")]}}
+MOVED: dict[str, Any] = {"names": ["r.test:8443"], "files": {"docker": [CA.replace("r.test", "r.test:8443")]}}
 BOTH = ("docker", "system")
 Row = tuple[str, str, str, bool]
 
@@ -145,7 +145,7 @@ def test_nothing_changes_on_a_client_that_is_only_reached_in_another_way(change:
 def test_another_key_is_told_of_though_the_engine_shows_none() -> None:
     [row] = said(trust("update", trusting(), trusting(), ["logins"]))
     assert row == (HOST, "only how it is reached", "trust kept", False)
-    two = {"hosts": {HOST: client(), "10.0.0.8": client(login="2")}, "logins": {"1": {}, "2": {}}}
+    two: dict[str, Any] = {"hosts": {HOST: client(), "10.0.0.8": client(login="2")}, "logins": {"1": {}, "2": {}}}
     rows = said(trust("update", trusting(**two), trusting(**two), ["logins"]))
     assert rows == [(host, "only how some of these are reached", "trust kept", False) for host in (HOST, "10.0.0.8")]
     added = trusting(hosts={HOST: client(), "10.0.0.8": client(login="2")}, logins={"1": {}, "2": {}})

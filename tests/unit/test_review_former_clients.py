@@ -6,14 +6,27 @@ import pytest
 
 from review.files import file_differences
 from review.impacts import belonging, impacts
+from tests.unit.client_events import (
+    CA,
+    FILES,
+    HOST,
+    NEXT,
+    ROOT,
+    STEPS,
+    STORE,
+    client,
+    proving,
+    trust,
+    trusting,
+    verification,
+)
 from tests.unit.events import COMPONENT, REGISTRY, Event, event, preview, urn
-from tests.unit.client_events import CA, FILES, HOST, NEXT, ROOT, STEPS, STORE, client, proving, trust, trusting, verification
 
 REMOTE = "command:remote:Command"
 NAME = f"registry-trust-{HOST}"
 OLD_STORE = STORE.replace("12ab34cd", "98fe76dc")
 OLD_FILES = {"docker": CA, "system": OLD_STORE}
-ENTRY = {"hostsEntry": {"address": "10.0.0.2", "name": "r.test"}}
+ENTRY: dict[str, Any] = {"hostsEntry": {"address": "10.0.0.2", "name": "r.test"}}
 BOTH = ("docker", "system")
 Row = tuple[str, str, str, bool]
 
