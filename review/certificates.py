@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from review.certified import Certified, certified, end_of
@@ -22,6 +23,8 @@ _BY_ITSELF = (
     "'python -m operations.expiry'."
 )
 _HOURS = 24
+_DIGITS = 12
+"""Of a fingerprint, as the trust of the clients has them."""
 _SOON = 90
 """Days, in which another authority gets to all clients, however rarely somebody runs an update."""
 _GAINED, _LOST = "clients trust what it signs", "clients no longer trust what it signed"
@@ -134,7 +137,8 @@ def trust_changes(preview: Preview) -> tuple[list[str], list[str]]:
     """Return which of the stack's own authorities clients gain and lose."""
     changed = _authorities(preview)
     gained = [f"{_common_name_of(one)}, created by the update" for one in changed if one.op in ("create", "replace")]
-    lost = [name for one in changed if one.op != "create" for name in _described(one.old.output("certPem") or "")]
+    before = (one.old.output("certPem") or "" for one in changed if one.op != "create")
+    lost = [name for pem in before for name in described(pem).values()]
     return gained, lost
 
 
@@ -248,9 +252,8 @@ def _signers(step: Step, preview: Preview) -> tuple[str, str]:
 
 
 def _signer(state: State, preview: Preview) -> str:
-    names = _described(state.text("caCertPem") or "")
-    if names:
-        return names[0].rpartition(", until ")[0]
+    for name in described(state.text("caCertPem") or "").values():
+        return name.rpartition(", until ")[0]
     made = [_common_name_of(change) for change in _authorities(preview) if change.op in ("create", "replace")]
     return made[0] if len(made) == 1 else "a CA that the update creates"
 
@@ -315,13 +318,16 @@ def _is_given_now(step: Step, preview: Preview) -> bool:
     return bool(found.old.fingerprints([name]) & found.new.fingerprints(found.new.given))
 
 
-def _described(pem: str) -> list[str]:
-    """Return name and end of each certificate of a PEM text."""
+def described(pem: str) -> dict[str, str]:
+    """Return digest -> name and end of each certificate of a PEM text."""
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        return ["a certificate that can't be read"] if pem.strip() else []
-    return [f"{_common_name(one)}, until {one.not_valid_after_utc:%Y-%m-%d}" for one in certificates]
+        return {"": "a certificate that can't be read"} if pem.strip() else {}
+    return {
+        one.fingerprint(SHA256()).hex()[:_DIGITS]: f"{_common_name(one)}, until {one.not_valid_after_utc:%Y-%m-%d}"
+        for one in certificates
+    }
 
 
 # As the settings have it, which need packages that the job that writes comments does not install.

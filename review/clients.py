@@ -1,206 +1,224 @@
-"""What happens on the clients, as their components say it.
+"""What happens on the clients, as the one resource says it that the trust of all of them is.
 
-The command below a component tells what the engine does; what that is about stands in the component's inputs. A state
-that the version before has left says nothing of itself: then the words say no more than the engine knows.
+Each client is compared by itself; those to which the same happens have one row (``review/render.py``).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from review import former_clients
 from review.certificates import has_gap, trust_changes
-from review.events import Preview, State, Step
+from review.client import IN_STATE_ALONE, TRUST, Bundle, Client, in_order, mapping, placed_of, wanted_of
+from review.events import Preview, Step
 from review.impact import Impact
 
-TRUST, VERIFICATION = ":ClientTrust", ":Verification"
-_FILES = ":HostFiles"
-_DOCKER, _HOSTS = "docker", "hosts"
-"""Kinds of the commands below a client's trust: of a state that names none, and that of the hosts entry alone."""
-_UNDONE = "trust gained, and lost again at the end; instead remove it from the list, update, and add it again"
-_PROOF = "login, push and pull"
+_STACK = "the stack"
+_ALL = 100
+"""Percent."""
+_RESOLVES = "the registry's name resolves to it"
+_REQUIRED = {
+    True: ("an update needs it", "an update fails if this client can't be made to trust"),
+    False: ("an update can do without it", "such an update goes on, and the next one tries this client again"),
+    None: ("clientsShare decides whether an update needs it", "nothing on it changes"),
+}
 
 
 @dataclass(frozen=True)
-class _Trusting:
-    """What a runtime of a client has to trust by."""
+class _Both:
+    """A client before and after."""
 
-    reference: str = ""
-    files: Mapping[str, Any] = field(default_factory=dict)
-    """Path -> mode and digest."""
-    link: str = ""
-    entry: str = ""
-    """ADDRESS NAME, or nothing."""
+    host: str
+    old: Client
+    new: Client
+    preview: Preview
+    is_new: bool
+    is_gone: bool
+    is_written_again: bool
+    """Whether all of it is, since a version before 0.3 placed what is there."""
+    refused: bool
+    """Whether clients refuse to lose what they know the server by."""
 
-    def __str__(self) -> str:
-        """Return what is placed."""
-        link = [f"{self.link}, a link"] if self.link else []
-        entry = [f"hosts entry {self.entry}"] if self.entry else []
-        return ", ".join([*self.files, *link, *entry]) or "its files"
+    @property
+    def moves(self) -> bool:
+        """Whether the registry has another reference."""
+        return bool(self.old.names and self.new.names and self.old.names[0] != self.new.names[0])
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the state of a version before does not say what is there."""
+        return self.is_written_again and not self.old.names
+
+    @property
+    def entry_along(self) -> str:
+        """The hosts entry that is told beside the first files, where it comes and goes with them."""
+        old, new = self.old, self.new
+        if not (old.bundles or new.bundles):
+            return ""
+        if self.is_written_again and not self.moves:
+            return new.entry if self.is_unknown or old.entry == new.entry else ""
+        if old.entry == new.entry:
+            return ""
+        if not old.bundles or self.moves:
+            return new.entry
+        return old.entry if not new.bundles and not new.entry else ""
+
+    @property
+    def authorities(self) -> tuple[list[str], list[str]]:
+        """Those that the client gains and loses."""
+        before, after = self.old.trusted, self.new.trusted
+        if before is None or after is None:
+            # One that the update makes is not known yet: what becomes of the stack's own ones has to do.
+            return trust_changes(self.preview)
+        gained = sorted(after[digest] for digest in after.keys() - before.keys())
+        return gained, sorted(before[digest] for digest in before.keys() - after.keys())
 
 
 def trust(step: Step, preview: Preview) -> Iterator[Impact]:
-    """Say whether a client gains, keeps or loses trust, and which files change on it."""
-    component = preview.above(step, TRUST)
-    if component is None:
-        return
-    kind = _kind(step, preview)
-    host, old, new = host_of(component), _trusting(component.old, kind), _trusting(component.new, kind)
-    by = f" by {kind}" if len({*_runtimes(component.old), *_runtimes(component.new)}) > 1 else ""
-    if kind == _HOSTS:
-        before, after = (_entry(state) for state in (component.old, component.new))
-        yield _entry_change(host, before, after)
-    elif step.op == "create":
-        # The engine deletes last: a command of another type for the same host takes away what this one placed.
-        undone = any(change.op == "delete" and _kind(change, preview) == kind for change in preview.below(component))
-        yield Impact(host, f"placed: {new}", _UNDONE if undone else f"trust{by} gained", disruptive=undone)
-    elif step.op == "delete":
-        yield Impact(host, f"removed: {old}", f"trust{by} lost", disruptive=True)
-    elif step.op == "replace" and new.files and component.new.inputs.get("aliases"):
-        # Then what is new is there before the old goes.
-        yield _other_names(component, f"placed: {new}", [path for path in old.files if path not in new.files])
-    elif step.op == "replace":
-        effect = f"trust{_known_as(old)} lost, then{_known_as(new)} gained"
-        yield Impact(host, f"removed: {old}; then placed: {new}", effect, disruptive=True)
-    elif component.old.inputs:
-        yield from _update(step, component, preview)
+    """Say which clients gain, keep or lose trust, and what changes on them."""
+    found = [*_of_clients(step, preview), *_of_share(step)]
+    yield from found or ([IN_STATE_ALONE] if step.op == "update" else [])
+
+
+def authority_changes(preview: Preview) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
+    """Yield each client that trusts before and after, with the authorities that it gains and loses."""
+    step = preview.find(TRUST)
+    if step is not None and step.op in ("create", "update"):
+        for both in _compared(step, preview):
+            if both.old.bundles and both.new.bundles:
+                yield both.host, both.authorities
+
+
+def _of_clients(step: Step, preview: Preview) -> Iterator[Impact]:
+    missing, logins = mapping(step.old.outputs.get("missing")), _with_another_login(step)
+    for both in _compared(step, preview):
+        again = (
+            "; tried again, since the last update did without it" if both.host in missing and not both.is_gone else ""
+        )
+        for row in _placed(both) or _unplaced(both, logins.get(both.host, "")):
+            yield replace(row, effect=f"{row.effect}{again}")
+        if not both.is_gone and both.old.required != both.new.required:
+            yield Impact(both.host, *_REQUIRED[both.new.required])
+
+
+def _unplaced(both: _Both, other_login: str) -> list[Impact]:
+    """Say what changes in a client on which nothing does."""
+    change, effect = "", "trust kept"
+    if both.is_gone:
+        change, effect = "off the list", "nothing was placed there"
+    elif both.is_written_again:
+        change, effect = "its entry in the state", "nothing on it changes"
+    elif both.is_new:
+        change, effect = "on the list", "nothing is placed there"
+    elif both.old.reach != both.new.reach:
+        change = "only how it is reached"
     else:
-        yield Impact(host, f"written again: {new}", "the state does not contain what it trusted before this update")
+        change = other_login
+    return [Impact(both.host, change, effect)] if change else []
 
 
-def verification(step: Step, preview: Preview) -> Iterator[Impact]:
-    """Say which clients prove themselves again: once, also where several runtimes do."""
-    component = preview.above(step, VERIFICATION)
-    if component is None or step is not next(one for one in preview.below(component) if one.op == step.op):
-        return
-    host = host_of(component)
-    if step.op != "delete":
-        yield Impact(host, _proven(step, component), "verified" if step.op == "create" else "verified again")
-    elif not _is_taken_off(host, preview):
-        yield Impact(host, _proven(step, component), "no longer verified")
+def _compared(step: Step, preview: Preview) -> Iterator[_Both]:
+    """Yield each client before and after."""
+    old = placed_of(step.old) if step.op != "create" else {}
+    new = wanted_of(step.new) if step.op != "delete" else {}
+    former, refused = former_clients.trusting(preview, step), has_gap(preview)
+    for host in in_order({*old, *new}):
+        again = host not in old and host in former
+        before = former.get(host) if again else old.get(host)
+        is_new, is_gone = host not in old, host not in new
+        yield _Both(host, before or Client(), new.get(host) or Client(), preview, is_new, is_gone, again, refused)
 
 
-def component(step: Step, preview: Preview) -> Iterator[Impact]:
-    """Say what a component says of itself, where no command below it does anything."""
-    if any(preview.below(step)):
-        return
-    changes = {
-        "create": ("on the list", "nothing is placed there"),
-        "update": ("its entry in the state", "nothing on it changes"),
-        "delete": ("off the list", "nothing was placed there"),
-    }
-    if found := changes.get(step.op):
-        yield Impact(host_of(step), *found)
+def _placed(both: _Both) -> list[Impact]:
+    """Say what is placed on a client and removed from it."""
+    return [*_files(both), *_entry(both)]
 
 
-def host_of(component: Step) -> str:
-    """Return a component's host, or the component's name where a state of the version before does not say it."""
-    return component.new.text("host") or component.old.text("host") or component.name
+def _files(both: _Both) -> Iterator[Impact]:
+    old, new, host = both.old, both.new, both.host
+    entry = both.entry_along
+    by = len({*old.bundles, *new.bundles}) > 1
+    for runtime in dict.fromkeys([*new.bundles, *old.bundles]):
+        before, after = old.bundles.get(runtime), new.bundles.get(runtime)
+        named = f" by {runtime}" if by else ""
+        if after is None and before is not None:
+            yield Impact(host, f"removed: {before.listed(entry)}", f"trust{named} lost", disruptive=True)
+        elif before is None and after is not None and both.is_unknown:
+            effect = "the state does not contain what it trusted before this update"
+            yield Impact(host, f"written again: {after.listed(entry)}", effect)
+        elif before is None and after is not None:
+            yield Impact(host, f"placed: {after.listed(entry)}", f"trust{named} gained")
+        elif before is not None and after is not None:
+            yield from _kept(both, before, after, entry)
+        entry = ""
 
 
-def authority_changes(component: Step, preview: Preview) -> tuple[list[str], list[str]]:
-    """Return the authorities that a client gains and loses."""
-    before, after = (state.inputs.get("authorities") or {} for state in (component.old, component.new))
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        # An authority that the update makes is not known yet: what becomes of the stack's own ones has to do.
-        return trust_changes(preview)
-    gained = sorted(str(after[digest]) for digest in after.keys() - before.keys())
-    return gained, sorted(str(before[digest]) for digest in before.keys() - after.keys())
+def _entry(both: _Both) -> Iterator[Impact]:
+    old, new = both.old.entry, both.new.entry
+    if old != new and not both.entry_along:
+        effect = _RESOLVES if new else "the registry's name resolves as without it"
+        yield Impact(both.host, f"hosts entry: {old or 'none'} → {new or 'none'}", effect)
 
 
-def _update(step: Step, component: Step, preview: Preview) -> Iterator[Impact]:
-    kind = _kind(step, preview)
-    host, old, new = host_of(component), _trusting(component.old, kind), _trusting(component.new, kind)
-    come, go = (sorted(a.files.keys() - b.files.keys()) for a, b in ((new, old), (old, new)))
-    if come or go:
-        yield _other_names(component, f"placed: {', '.join(come)}" if come else "", go)
-    changed = sorted(path for path in old.files.keys() & new.files.keys() if old.files[path] != new.files[path])
-    if changed:
-        gained, lost = authority_changes(component, preview)
-        parts = [f"trust gained in {', '.join(gained)}"] if gained else []
-        losing = "refused: this client would lose trust in" if has_gap(preview) else "trust lost in"
-        parts += [f"{losing} {', '.join(lost)}"] if lost else []
-        effect = "; ".join(parts) or "trust in the same CAs"
-        yield Impact(host, ", ".join(changed), effect, disruptive=bool(lost))
-    if old.entry != new.entry:
-        yield _entry_change(host, old.entry, new.entry)
-    elif new.link and new.link != old.link:
-        yield Impact(host, f"placed: {new.link}, a link", "trust gained for this name too")
-    elif come or go:
-        return
-    elif not changed and {"stdin", "create"} <= step.diffs:
-        # The component says what the update before was to place, also where that failed.
-        yield Impact(host, f"written again: {new}", "trust as configured before")
-    elif not changed and "stdin" in step.diffs:
-        yield Impact(host, "written again with the same content", "trust kept")
-    elif not changed:
-        yield Impact(host, "only how it is reached", "trust kept")
+def _kept(both: _Both, old: Bundle, new: Bundle, entry: str) -> Iterator[Impact]:
+    """Say what changes of what a runtime goes on to trust by."""
+    come, go = ([one for one in a.places if one not in b.places] for a, b in ((new, old), (old, new)))
+    changed = [path for path in new.files if path in old.files and old.files[path] != new.files[path]]
+    if both.moves:
+        # What is new is there before the old goes.
+        yield _other_names(both, new.listed(entry), go)
+    elif both.is_written_again:
+        yield _other_authorities(both, f"written again: {new.listed(entry)}", "trust kept")
+    else:
+        if new.files.keys() != old.files.keys():
+            yield _other_names(both, ", ".join(come), go)
+        elif come:
+            yield Impact(both.host, f"placed: {', '.join(come)}", "trust gained for this name too")
+        if changed:
+            yield _other_authorities(both, ", ".join(changed), "trust in the same CAs")
 
 
-def _other_names(component: Step, placed: str, gone: list[str]) -> Impact:
+def _other_authorities(both: _Both, change: str, otherwise: str) -> Impact:
+    """Say in which authorities a client gains and loses trust."""
+    gained, lost = both.authorities
+    losing = "refused: this client would lose trust in" if both.refused else "trust lost in"
+    parts = [f"trust gained in {', '.join(gained)}"] if gained else []
+    parts += [f"{losing} {', '.join(lost)}"] if lost else []
+    return Impact(both.host, change, "; ".join(parts) or otherwise, disruptive=bool(lost))
+
+
+def _other_names(both: _Both, placed: str, gone: Sequence[str]) -> Impact:
     """Say by which names a client knows the registry from now on, and by which no more."""
-    old, new = _names(component.old), _names(component.new)
+    old, new = both.old.names, both.new.names
     come, go = (", ".join(name for name in a if name not in b) for a, b in ((new, old), (old, new)))
     effects = [f"trust gained as {come}"] if come else []
     effects += [f"trust lost as {go}"] if go else []
     removed = f"removed: {', '.join(gone)}" if gone else ""
-    change = "; then ".join(filter(None, [placed, removed]))
-    return Impact(host_of(component), change, "; ".join(effects) or "trust kept", disruptive=bool(go))
+    change = "; then ".join(filter(None, [f"placed: {placed}" if placed else "", removed]))
+    return Impact(both.host, change, "; ".join(effects) or "trust kept", disruptive=bool(go))
 
 
-def _names(state: State) -> list[str]:
-    return [name for name in (state.text("reference"), *state.texts("aliases")) if name]
+def _with_another_login(step: Step) -> Mapping[str, str]:
+    """Return clients that are reached by another key or password, with what is said of them.
+
+    The engine shows no secret: where clients have several logins, nobody knows of which it is another one.
+    """
+    old, new = (mapping(state.inputs.get("logins")).keys() for state in (step.old, step.new))
+    if "logins" not in step.diffs or old != new:
+        return {}
+    known, wanted = (mapping(state.inputs.get("hosts")) for state in (step.old, step.new))
+    reached = [host for host, said in wanted.items() if host in known and "login" in said]
+    if any(known[host].get("login") != wanted[host]["login"] for host in reached):
+        return {}
+    is_sure = len(new) == 1 or len(reached) == 1
+    return dict.fromkeys(reached, "only how it is reached" if is_sure else "only how some of these are reached")
 
 
-def _entry_change(host: str, old: str, new: str) -> Impact:
-    change = f"{old or 'none'} → {new or 'none'}" if old != new else f"{new}, on another line"
-    return Impact(host, f"hosts entry: {change}", "the registry's name resolves to it")
-
-
-def _is_taken_off(host: str, preview: Preview) -> bool:
-    trusts = (change for change in preview.changes if change.type.endswith(TRUST))
-    return any(change.op == "delete" and host_of(change) == host for change in trusts)
-
-
-def _kind(step: Step, preview: Preview) -> str:
-    """Return what a command below a client's trust is for: the name of a runtime, or the hosts entry alone."""
-    files = preview.above(step, _FILES)
-    return (files.new.text("kind") or files.old.text("kind") if files else None) or _DOCKER
-
-
-def _trusting(state: State, kind: str) -> _Trusting:
-    said = _runtimes(state).get(kind, {})
-    files = said.get("files") or {}
-    # Docker's files take the hosts entry along.
-    return _Trusting(
-        state.text("reference") or "",
-        files if isinstance(files, dict) else {},
-        said.get("link") or "",
-        _entry(state) if kind == _DOCKER and said else "",
-    )
-
-
-def _runtimes(state: State) -> Mapping[str, Any]:
-    """Return runtime -> files and link; a state of before has those of its only one."""
-    before = {_DOCKER: state.inputs} if "files" in state.inputs else {}
-    found = state.inputs.get("runtimes")
-    return found if isinstance(found, dict) else before
-
-
-def _entry(state: State) -> str:
-    entry = state.inputs.get("hostsEntry")
-    return f"{entry['address']} {entry['name']}" if isinstance(entry, dict) and entry else ""
-
-
-def _proven(step: Step, component: Step) -> str:
-    """Return what the runtimes prove that come, go, or prove themselves again."""
-    old, new = (state.inputs.get("verifies") for state in (component.old, component.new))
-    known, others = (old, new) if step.op == "delete" else (new, old)
-    if not isinstance(known, dict):
-        return _PROOF
-    beside = others if isinstance(others, dict) and step.op in ("create", "delete") else {}
-    steps = [step for runtime, steps in known.items() if runtime not in beside for step in steps]
-    return ", ".join(dict.fromkeys(steps)) or _PROOF
-
-
-def _known_as(known: _Trusting) -> str:
-    return f" as {known.reference}" if known.reference else ""
+def _of_share(step: Step) -> Iterator[Impact]:
+    if step.op == "delete":
+        return
+    old, new = (state.number("share") or _ALL for state in (step.old, step.new))
+    if old != new and new == _ALL:
+        yield Impact(_STACK, "an update needs all clients", "it fails if one can't be made to trust")
+    elif old != new:
+        effect = "with so many an update goes on, and the next one tries the others again"
+        yield Impact(_STACK, f"an update needs {new} % of the clients instead of {old} %", effect)

@@ -6,7 +6,7 @@ with the passwords that are in the clear there: it is never read here, and the f
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -159,8 +159,18 @@ class Preview:
 
     def find(self, type_: str, component: str = "") -> Step | None:
         """Return the first step whose type ends so, and which is right below a component of that type."""
-        found = (step for step in self.steps if step.type.endswith(type_))
-        return next((step for step in found if component in ("", *step.components[-1:])), None)
+        return next((step for step in self.every(type_) if component in ("", *step.components[-1:])), None)
+
+    def every(self, type_: str) -> Sequence[Step]:
+        """Return the steps of resources whose type ends so, from a colon on."""
+        return self._by_type.get(type_, ())
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, Sequence[Step]]:
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(f":{step.type.rpartition(':')[2]}", []).append(step)
+        return found
 
 
 def parse(lines: Iterable[str]) -> Preview:

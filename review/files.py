@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from review.clients import TRUST, authority_changes, host_of
+from review.clients import authority_changes
 from review.events import Preview
 from review.impact import named, of_registry
 
@@ -41,12 +41,8 @@ def _configurations(preview: Preview) -> Iterator[FileDifference]:
 
 def _authorities(preview: Preview) -> Iterator[FileDifference]:
     hosts: dict[tuple[str, ...], list[str]] = {}
-    # The engine tells of them as they come.
-    for component in sorted(preview.changes, key=lambda step: step.name):
-        if component.type.endswith(TRUST) and component.op == "update" and component.old.inputs:
-            gained, lost = authority_changes(component, preview)
-            lines = (*(f"-{one}" for one in lost), *(f"+{one}" for one in gained))
-            hosts.setdefault(lines, []).append(host_of(component))
+    for host, (gained, lost) in authority_changes(preview):
+        hosts.setdefault((*(f"-{one}" for one in lost), *(f"+{one}" for one in gained)), []).append(host)
     for lines, found in hosts.items():
         if lines:
             yield FileDifference(f"ca.crt, its CA certificates ({named(found)})", lines)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from review import acme, certificates, clients, server, storage, users
+from review import acme, certificates, client, clients, former_clients, proofs, server, storage, users
 from review.events import Preview, Step
 from review.impact import Impact, of_registry
 
@@ -53,10 +53,13 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":PrivateKey", "Seed", certificates.seed),
     (":PrivateKey", "", certificates.material),
     (":CertRequest", "", certificates.material),
-    (clients.TRUST, "", clients.component),
-    (clients.VERIFICATION, "", clients.component),
-    (":Command", "ClientTrust", clients.trust),
-    (":Command", "Verification", clients.verification),
+    (client.TRUST, "", clients.trust),
+    (client.VERIFICATION, "", proofs.verification),
+    (former_clients.TRUST, "", former_clients.component),
+    # Of who stays the proof of all tells, and of who goes the trust.
+    (former_clients.VERIFICATION, "", _nothing),
+    (":Command", "ClientTrust", former_clients.trust),
+    (":Command", "Verification", _nothing),
     *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login", "Challenge", "Renewal")),
 )
 """How the type of a step ends, a component that it is below, and what says its impacts: in the table's order."""

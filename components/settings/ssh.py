@@ -321,8 +321,7 @@ class Client(ClientKeys, SshAccess):
     local: bool = False
     """`true`: this client is the control machine, so no SSH is needed.
 
-    Change: loss, clients: the client loses its CA certificate. Instead remove the client, update, and add it again with
-    the new setting.
+    Change: nothing.
     """
 
     @property

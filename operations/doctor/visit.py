@@ -14,7 +14,7 @@ from components.hosts.session import Run, Unanswered, session
 from components.scripts.script import with_payload, words
 from operations.doctor.facts import Facts, read
 from operations.doctor.judge import Wanted
-from operations.drift.state import Connection
+from components.hosts.session import Connection
 
 _AT_ONCE = 20
 _LOGIN_SECONDS = 20

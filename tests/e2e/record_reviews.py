@@ -43,9 +43,8 @@ READ: Mapping[str, tuple[str, ...]] = {
     "Users": ("users", "passwords", "anonymousPull"),
     **dict.fromkeys(("SelfSignedCertificate", "SigningAuthorityCertificate"), CERTIFICATE),
     "AcmeCertificate": (*CERTIFICATE, "directory", "challenge", "dnsProvider", "profile", "keyType", "renewal"),
-    "ClientTrust": ("host", "reference", "runtimes", "hostsEntry", "authorities"),
-    "Verification": ("host", "verifies"),
-    "HostFiles": ("host", "kind"),
+    "ClientsTrust": ("registry", "hosts", "logins", "runtimes", "trusted", "share", "placed", "missing", "dropped"),
+    "ClientsVerification": ("hosts", "verify", "generation", "proven", "removed"),
     "ReleasedFiles": ("host", "bundle", "place", "files"),
     "Proxy": ("nginxConf", "laterAddresses"),
     "Registry": ("storage",),
@@ -58,7 +57,7 @@ READ: Mapping[str, tuple[str, ...]] = {
 }
 """Type -> what a review reads of a resource."""
 
-MADE = ("certPem", "validityEndTime", "authorities")
+MADE = ("certPem", "validityEndTime", "authorities", "placed", "missing", "dropped", "proven", "removed")
 """What of it are outputs."""
 
 READ_IF_CHANGED = ("ports", "caCertPem", "nginxConf")

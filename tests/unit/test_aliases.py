@@ -12,9 +12,10 @@ from components.scripts.script import read_payload
 from components.settings.certificates import Acme
 from operations.drift.state import hosts_of
 from review.impacts import impacts
+from tests.unit import client_events
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE, DIGEST, KEY, REQUEST, Declare, Recorder, Resource
-from tests.unit.events import COMMAND, COMPONENT, REGISTRY, Event, event, preview, urn
+from tests.unit.events import COMPONENT, Event, event, preview
 from tests.unit.fleet import placed, plain, proofs, trust, verification
 from tests.unit.test_drift import exported
 from tests.unit.test_settings import message, read
@@ -207,30 +208,19 @@ def certificate(*names: str) -> dict[str, Any]:
     return {"source": "self-signed", "names": list(names), "signer": "1", "authorities": {"1": {"commonName": "one"}}}
 
 
-def trusting(*names: str) -> dict[str, Any]:
-    files = {f"{CERTS_D}/{name}/ca.crt": {"mode": "0644", "digest": "d1"} for name in names}
-    aliases = {"aliases": list(names[1:])} if len(names) > 1 else {}
-    entry = {"address": "10.0.0.2", "name": " ".join(names)}
-    return {
-        "host": "10.0.0.7",
-        "reference": names[0],
-        "runtimes": {"docker": {"files": files, "link": None}},
-        "hostsEntry": entry,
-        **aliases,
-    }
+def trusting(*names: str, entry: bool) -> dict[str, Any]:
+    files = {"docker": [f"{CERTS_D}/{name}/ca.crt" for name in names]}
+    more = {"hostsEntry": f"10.0.0.2/{' '.join(names)}"} if entry else {}
+    return client_events.trusting(hosts={HOST: client_events.client(**more)}, names=names, files=files)
 
 
-def shown(op: str, old: list[str], new: list[str], **more: Any) -> list[tuple[str, str, bool]]:
+def shown(old: list[str], new: list[str], entry: bool = True) -> list[tuple[str, str, bool]]:
     """Return what a preview says of other names, of the stack and of a client."""
-    component = urn(f"{COMPONENT}ClientTrust", "one", REGISTRY)
-    files = urn(f"{COMPONENT}HostFiles", "one", component)
     hours = {"validityPeriodHours": 24 * 365}
     events: list[Event] = [
         event("update", CERTIFICATE, "cert", certificate(*old), certificate(*new)),
         event("replace", SERVER, "server", hours, hours, ("certRequestPem",)),
-        event("update", f"{COMPONENT}ClientTrust", "one", trusting(*old) | more, trusting(*new) | more),
-        event("same", f"{COMPONENT}HostFiles", "one", {}, {}, parent=component),
-        event(op, COMMAND, "one", {}, {}, ("create", "stdin"), parent=files),
+        client_events.trust("update", trusting(*old, entry=entry), trusting(*new, entry=entry)),
     ]
     return [(row.change, row.effect, row.disruptive) for row in impacts(preview(*events))]
 
@@ -239,7 +229,7 @@ KEPT = "clients keep trusting the registry: they have its CA"
 
 
 def test_a_preview_says_that_a_name_comes() -> None:
-    assert shown("update", ["a.test"], ["a.test", "b.test"]) == [
+    assert shown(["a.test"], ["a.test", "b.test"]) == [
         ("b.test is another name of the registry", "clients log in, push and pull by it too", False),
         ("a new server certificate: for a.test, b.test instead of a.test", KEPT, False),
         (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False),
@@ -248,12 +238,12 @@ def test_a_preview_says_that_a_name_comes() -> None:
 
 
 def test_a_preview_says_nothing_else_where_a_folder_is_all_that_comes() -> None:
-    *_, row = shown("update", ["a.test"], ["a.test", "b.test"], hostsEntry=None)
+    *_, row = shown(["a.test"], ["a.test", "b.test"], entry=False)
     assert row == (f"placed: {CERTS_D}/b.test/ca.crt", "trust gained as b.test", False)
 
 
 def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
-    assert shown("update", ["a.test", "b.test"], ["a.test"]) == [
+    assert shown(["a.test", "b.test"], ["a.test"]) == [
         ("b.test is no longer a name of the registry", "clients that still use it get x509, or no such host", True),
         (
             "a new server certificate: for a.test instead of a.test, b.test",
@@ -267,7 +257,7 @@ def test_a_preview_says_whom_a_name_cuts_off_that_goes() -> None:
 
 def test_a_preview_says_that_nobody_is_cut_off_where_names_change_places() -> None:
     placed = f"placed: {CERTS_D}/b.test/ca.crt, {CERTS_D}/a.test/ca.crt, hosts entry 10.0.0.2 b.test a.test"
-    assert shown("replace", ["a.test", "b.test"], ["b.test", "a.test"]) == [
+    assert shown(["a.test", "b.test"], ["b.test", "a.test"]) == [
         ("b.test is the domain instead of a.test", "outputs and messages have this name", False),
         ("a new server certificate: for b.test, a.test instead of a.test, b.test", KEPT, False),
         (placed, "trust kept", False),
@@ -275,7 +265,7 @@ def test_a_preview_says_that_nobody_is_cut_off_where_names_change_places() -> No
 
 
 def test_a_preview_says_what_is_lost_where_another_name_takes_the_place() -> None:
-    rows = shown("replace", ["a.test", "b.test"], ["b.test", "c.test"])
+    rows = shown(["a.test", "b.test"], ["b.test", "c.test"])
     assert (
         f"placed: {CERTS_D}/b.test/ca.crt, {CERTS_D}/c.test/ca.crt, hosts entry 10.0.0.2 b.test c.test; "
         f"then removed: {CERTS_D}/a.test/ca.crt",

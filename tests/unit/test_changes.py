@@ -9,14 +9,13 @@ import pytest
 
 from tests.unit.conftest import BASE, Declare, Recorder
 
-HOSTS = ("10.0.0.7", "build.example.com")
 USERS = {"registry-users", "registry-proxy-users"}
 SITE = {"registry-proxy-site"}
 REGISTRY = {"registry-registry"}
 TLS = {"registry-proxy-tls"}
 CERTIFICATE = {"registry-certificate"}
-TRUSTED = {f"registry-trust-{host}" for host in HOSTS}
-PROVED = {f"registry-verification-{host}" for host in HOSTS}
+TRUSTED = {"registry-trust"}
+PROVED = {"registry-verification"}
 CI = BASE["users"][0]
 ONE: dict[str, Any] = {"certificate": {"authorities": ["1"]}}
 BOTH: dict[str, Any] = {"certificate": {"authorities": ["1", "2"]}}
@@ -50,12 +49,12 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     "client added": (
         {},
         {"clients": [*BASE["clients"], {"host": "third.example.com", "local": True}]},
-        {"registry-trust-third.example.com", "registry-verification-third.example.com"},
+        {*TRUSTED, *PROVED},
     ),
     "client removed": (
         {},
         {"clients": BASE["clients"][1:]},
-        {"registry-trust-10.0.0.7", "registry-verification-10.0.0.7"},
+        {*TRUSTED, *PROVED},
     ),
 }
 

@@ -26,6 +26,7 @@ from tests.unit.conftest import (
     Declare,
     Recorder,
 )
+from tests.unit.fleet import TRUST
 from tests.unit.storages import BUCKET
 from tests.unit.test_acme import BOUND, DNS, IMAGES
 from tests.unit.test_settings import OTHER_KEY
@@ -186,9 +187,11 @@ CHANGES: dict[str, list[Change]] = {
     "users.repositories": [({}, user(repositories=["team"]))],
     "anonymousPull": [({}, {"anonymousPull": ["team"]})],
     "clients": [({}, {"clients": [OWN]})],
+    "clientsShare": [({}, {"clientsShare": 90})],
     "clients.local": [({}, client(local=True))],
     "clients.bastion": [({}, client(bastion=BASTION))],
     "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3"))],
+    "clients.required": [({}, client(required=False))],
     "clients.runtimes": [({}, client(runtimes=["docker", "system"]))],
     "images.registry": [({}, images(registry=OTHER))],
     "images.nginx": [({}, images(nginx=OTHER))],
@@ -291,17 +294,30 @@ def of_resource(key: tuple[str, str], before: Recorder, after: Recorder) -> Iter
         yield "reload"
     elif type_ in (LOCAL, REMOTE) and changed:
         yield from BY_COMMAND.get(name, ())
-        if name.startswith("registry-trust-"):
-            yield "clients"
+    elif type_ == TRUST and on_clients(old) != on_clients(new):
+        yield "clients"
     if is_lost(key, old, new, before, after):
         yield "loss"
+
+
+def on_clients(trust: Mapping[str, Any]) -> dict[str, Any]:
+    """Return client -> what is on it: not how it is reached, nor whether it may be missing."""
+    return {
+        host: (
+            [trust["runtimes"][runtime] for runtime in said["runtimes"]],
+            said.get("hostsEntry"),
+            trust["registry"]["reference"],
+            trust["authorities"],
+        )
+        for host, said in trust.get("hosts", {}).items()
+    }
 
 
 def is_lost(
     key: tuple[str, str], old: Mapping[str, Any], new: Mapping[str, Any], before: Recorder, after: Recorder
 ) -> bool:
     """Tell whether it is in another place than before, or gone with a later removal."""
-    type_, name = key
+    type_, _ = key
     if type_ == AUTHORITY:
         return bool(old and new) and old["validityPeriodHours"] != new["validityPeriodHours"]
     if type_ == "pulumi:providers:docker":
@@ -310,11 +326,8 @@ def is_lost(
         return bool(old["storage"]["place"] != new["storage"]["place"])
     if type_ == VOLUME and old and new:
         return before.options[key].retained and not after.options[key].retained
-    if name.startswith("registry-trust-") and type_ in (LOCAL, REMOTE):
-        # The same files in another folder, without the old one; or by another kind of command, which removes last.
-        (_, place, *files), (_, other, *same) = (one.get("triggers", (name, "")) for one in (old, new))
-        moves = files == same and place != other and old and new
-        return bool(moves or (new and not old and keys(before) & {(LOCAL, name), (REMOTE, name)}))
+    if type_ == TRUST:
+        return bool(old and new) and old["registry"]["reference"] != new["registry"]["reference"]
     return False
 
 

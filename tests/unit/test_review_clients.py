@@ -4,98 +4,46 @@ from typing import Any
 
 import pytest
 
-from review.events import Preview
 from review.files import file_differences
 from review.impact import named
 from review.impacts import belonging, impacts
 from review.render import markdown
-from tests.unit import events
-from tests.unit.events import COMMAND, COMPONENT, REGISTRY, Event, event, urn
+from tests.unit.authority import issue
+from tests.unit.client_events import (
+    CA,
+    HOST,
+    NEXT,
+    ROOT,
+    STORE,
+    client,
+    proving,
+    record,
+    trust,
+    trusting,
+    verification,
+)
+from tests.unit.events import Event, event, preview
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-CA = "/etc/docker/certs.d/r.test/ca.crt"
-STORE = "the system's store, private-registry_r.test_12ab34cd_*.crt"
-ROOT, NEXT = {"1a": "root, until 2030-01-01"}, {"2b": "next, until 2040-01-01"}
-HOST = "10.0.0.7"
-REMOTE, LOCAL = "command:remote:Command", COMMAND
+ENTRY = {"hostsEntry": "10.0.0.2/r.test"}
+LINK = "/etc/docker/certs.d/r.test:443"
+MOVED: dict[str, Any] = {"names": ["r.test:8443"], "files": {"docker": [CA.replace("r.test", "r.test:8443")]}}
+BOTH = ("docker", "system")
+Row = tuple[str, str, str, bool]
 
 
-def trusting(digest: str = "d1", *runtimes: str, link: str | None = None, **changes: Any) -> dict[str, Any]:
-    """Return what a component of a client says of itself."""
-    files = {"docker": CA, "system": STORE}
-    known = {
-        "host": HOST,
-        "reference": "r.test",
-        "runtimes": {
-            runtime: {"files": {files[runtime]: {"mode": "0644", "digest": digest}}, "link": link}
-            for runtime in runtimes or ("docker",)
-        },
-        "authorities": ROOT,
-    }
-    return {**known, **changes}
-
-
-def before_runtimes(**changes: Any) -> dict[str, Any]:
-    """Return what it said when Docker was the only one."""
-    files = {CA: {"mode": "0644", "digest": "d1"}}
-    return {"host": HOST, "runtime": "docker", "reference": "r.test", "files": files, "authorities": ROOT, **changes}
-
-
-def client(
-    op: str,
-    old: Any,
-    new: Any,
-    name: str = "any-name",
-    *,
-    kind: str = "ClientTrust",
-    commands: tuple[str, ...] | None = None,
-    command_type: str = REMOTE,
-    diffs: Any = ("stdin", "create"),
-) -> list[Event]:
-    """Return the steps of a component and of what is below it: as a rule the same is done to both."""
-    component = urn(f"{COMPONENT}{kind}", name, REGISTRY)
-    done = (op,) if commands is None else commands
-    return [
-        event(op, f"{COMPONENT}{kind}", name, old, new),
-        *bundle(done, name, component, command_type, diffs),
-    ]
-
-
-def bundle(
-    commands: tuple[str, ...],
-    name: str,
-    component: str | None = None,
-    command_type: str = REMOTE,
-    diffs: Any = ("stdin", "create"),
-    *,
-    kind: str = "",
-) -> list[Event]:
-    """Return the steps of files below a component and of their commands: one for each runtime."""
-    component = component or urn(f"{COMPONENT}ClientTrust", name, REGISTRY)
-    own = f"{name}{kind}"
-    files = urn(f"{COMPONENT}HostFiles", own, component)
-    says = {"kind": kind} if kind else {}
-    ends = {"create": (None, says), "delete": (says, None)}
-    before, after = ends.get(commands[0] if commands else "", (says, says))
-    return [
-        event("same", f"{COMPONENT}HostFiles", own, before, after, parent=component),
-        *(event(op, command_type, own, before, after, diffs, parent=files) for op in commands),
-    ]
-
-
-def preview(*found: list[Event]) -> Preview:
-    return events.preview(*(one for some in found for one in some))
-
-
-def said(*found: list[Event]) -> list[tuple[str, str, str, bool]]:
+def said(*found: Event) -> list[Row]:
     return [(row.host, row.change, row.effect, row.disruptive) for row in impacts(preview(*found))]
 
 
-ENTRY: Event = {"hostsEntry": {"address": "10.0.0.2", "name": "r.test"}}
-LINK = "/etc/docker/certs.d/r.test:443"
-MOVED = before_runtimes(
-    reference="r.test:8443", files={CA.replace("r.test", "r.test:8443"): {"mode": "0644", "digest": "d1"}}
-)
+def of_host(*found: Event) -> list[tuple[str, str, bool]]:
+    """Return what is said of the one client there is."""
+    assert {host for host, *_ in said(*found)} <= {HOST}
+    return [(change, effect, disruptive) for _, change, effect, disruptive in said(*found)]
+
+
+def hosts(*runtimes: str, **changes: Any) -> dict[str, Any]:
+    return {"hosts": {HOST: client(*runtimes, **changes)}}
 
 
 @pytest.mark.parametrize(
@@ -104,33 +52,42 @@ MOVED = before_runtimes(
         (
             "create",
             None,
-            trusting(link=LINK, **ENTRY),
+            trusting(link=LINK, **hosts(**ENTRY)),
             f"placed: {CA}, {LINK}, a link, hosts entry 10.0.0.2 r.test",
             "trust gained",
             False,
         ),
-        ("create", None, trusting(UNKNOWN, authorities=UNKNOWN), f"placed: {CA}", "trust gained", False),
+        ("create", None, trusting(UNKNOWN, trusted=UNKNOWN), f"placed: {CA}", "trust gained", False),
+        ("update", trusting(hosts={}), trusting(), f"placed: {CA}", "trust gained", False),
         ("delete", trusting(), None, f"removed: {CA}", "trust lost", True),
         (
-            "replace",
-            before_runtimes(),
-            MOVED,
-            f"removed: {CA}; then placed: /etc/docker/certs.d/r.test:8443/ca.crt",
-            "trust as r.test lost, then as r.test:8443 gained",
+            "update",
+            trusting(**hosts(**ENTRY)),
+            trusting(hosts={}),
+            f"removed: {CA}, hosts entry 10.0.0.2 r.test",
+            "trust lost",
+            True,
+        ),
+        (
+            "update",
+            trusting(link=LINK),
+            trusting(**MOVED),
+            f"placed: /etc/docker/certs.d/r.test:8443/ca.crt; then removed: {CA}, {LINK}, a link",
+            "trust gained as r.test:8443; trust lost as r.test",
             True,
         ),
         (
             "update",
             trusting(),
-            trusting("d2", authorities={**ROOT, **NEXT}),
+            trusting("d2", trusted={**ROOT, **NEXT}),
             CA,
             "trust gained in next, until 2040-01-01",
             False,
         ),
         (
             "update",
-            trusting("d2", authorities={**ROOT, **NEXT}),
-            trusting(authorities=NEXT),
+            trusting("d2", trusted={**ROOT, **NEXT}),
+            trusting(trusted=NEXT),
             CA,
             "trust lost in root, until 2030-01-01",
             True,
@@ -139,9 +96,17 @@ MOVED = before_runtimes(
         (
             "update",
             trusting(),
-            trusting(**ENTRY),
+            trusting(**hosts(**ENTRY)),
             "hosts entry: none → 10.0.0.2 r.test",
             "the registry's name resolves to it",
+            False,
+        ),
+        (
+            "update",
+            trusting(**hosts(**ENTRY)),
+            trusting(),
+            "hosts entry: 10.0.0.2 r.test → none",
+            "the registry's name resolves as without it",
             False,
         ),
         (
@@ -157,56 +122,73 @@ MOVED = before_runtimes(
 def test_what_becomes_of_a_clients_trust_is_said(
     op: str, old: Any, new: Any, change: str, effect: str, disruptive: bool
 ) -> None:
-    assert said(client(op, old, new)) == [(HOST, change, effect, disruptive)]
+    assert of_host(trust(op, old, new)) == [(change, effect, disruptive)]
 
 
 @pytest.mark.parametrize(
-    ("diffs", "change", "effect"),
+    "change",
     [
-        (["stdin"], "written again with the same content", "trust kept"),
-        (["connection", "create"], "only how it is reached", "trust kept"),
-        (["stdin", "create"], f"written again: {CA}", "trust as configured before"),
+        {"user": "root"},
+        {"port": 2222},
+        {"hostKey": "ssh-rsa BBBB"},
+        {"bastion": {"host": "bastion.test"}},
+        {"login": "2"},
     ],
 )
-def test_what_a_command_does_without_a_change_of_what_is_declared(diffs: list[str], change: str, effect: str) -> None:
-    steps = client("same", trusting(), trusting(), commands=("update",), diffs=diffs)
-    assert said(steps) == [(HOST, change, effect, False)]
+def test_nothing_changes_on_a_client_that_is_only_reached_in_another_way(change: dict[str, Any]) -> None:
+    reached = [("only how it is reached", "trust kept", False)]
+    assert of_host(trust("update", trusting(), trusting(**hosts(**change)), ["hosts"])) == reached
+    local = trusting(hosts={HOST: {"local": True, "runtimes": ["docker"]}})
+    assert of_host(trust("update", trusting(), local), verification("same", proving(), proving())) == reached
 
 
-def test_a_client_of_the_version_before_gains_what_is_said_of_it_without_an_alarm() -> None:
-    """Its component has no inputs in the state: what it trusted before is not known, and nothing is said to be lost."""
-    placed = f"written again: {CA}, {LINK}, a link"
-    new = trusting(UNKNOWN, authorities=UNKNOWN, link=LINK)
-    [row] = said(client("update", {}, new))
-    assert row == (HOST, placed, "the state does not contain what it trusted before this update", False)
-    assert file_differences(preview(client("update", {}, new))) == []
-    quiet = ("its entry in the state", "nothing on it changes", False)
-    told = client("update", {}, trusting(), commands=())
-    proof = client("update", {}, {"host": HOST}, "proof", kind="Verification", commands=())
-    assert set(said(told, proof)) == {(HOST, *quiet)}
+def test_another_key_is_told_of_though_the_engine_shows_none() -> None:
+    [row] = said(trust("update", trusting(), trusting(), ["logins"]))
+    assert row == (HOST, "only how it is reached", "trust kept", False)
+    two: dict[str, Any] = {"hosts": {HOST: client(), "10.0.0.8": client(login="2")}, "logins": {"1": {}, "2": {}}}
+    rows = said(trust("update", trusting(**two), trusting(**two), ["logins"]))
+    assert rows == [(host, "only how some of these are reached", "trust kept", False) for host in (HOST, "10.0.0.8")]
+    added = trusting(hosts={HOST: client(), "10.0.0.8": client(login="2")}, logins={"1": {}, "2": {}})
+    [row] = said(trust("update", trusting(), added, ["hosts", "logins"]))
+    assert row[0] == "10.0.0.8", "who has a login of its own says nothing of others"
 
 
-def test_a_client_of_the_version_before_that_goes_is_not_passed_over() -> None:
-    [row] = said(client("delete", {}, None, "registry-trust-10.0.0.7"))
-    assert row == ("registry-trust-10.0.0.7", "removed: its files", "trust lost", True)
+def test_a_change_in_the_state_alone_has_a_row() -> None:
+    alone = ("the stack", "the clients' entry in the state", "nothing on them changes", False)
+    assert said(trust("update", trusting(), trusting(), ["registry"])) == [alone]
+    assert said(verification("update", proving(), proving())) == [alone]
+    lost = [trust("update", trusting(), trusting(hosts={})), verification("update", proving(), proving({}))]
+    assert [row[1] for row in said(*lost)] == [f"removed: {CA}"]
+    assert belonging(preview(*lost)) == 1
 
 
-def test_clients_with_the_same_consequence_are_one_row() -> None:
-    hosts = [f"10.0.0.{number}" for number in range(11, 23)]
-    told = preview(*(client("create", None, trusting(host=host), host) for host in hosts))
-    assert "| 12 clients: 10.0.0.11, 10.0.0.12, 10.0.0.13, … | placed:" in markdown(told)
-    assert belonging(told) == len(hosts)
+@pytest.mark.parametrize("count", [10, 100, 1000])
+def test_clients_with_the_same_impact_are_one_row(count: int) -> None:
+    named_so = [f"web-{number}" for number in range(1, count + 1)]
+    runtimes = {host: ["docker"] for host in named_so}
+    told = preview(
+        trust("update", trusting(hosts={}), trusting(hosts=dict.fromkeys(sorted(named_so), client()))),
+        verification("update", proving({}), proving(runtimes)),
+    )
+    table = [line for line in markdown(told).splitlines() if line.startswith("|")][2:]
+    assert table == [
+        f"| {count} clients: web-1, web-2, web-3, … | placed: {CA} | trust gained |",
+        f"| {count} clients: web-1, web-2, web-3, … | TLS, login | verified |",
+    ]
     assert named([HOST]) == HOST
 
 
-def test_a_client_that_is_reached_in_another_way_is_said_to_end_without_trust() -> None:
-    """The engine makes a local command in the place of a remote one, and deletes that at the end."""
-    placed = client("same", trusting(), trusting(), commands=("create",), command_type=LOCAL)
-    [_, _, removed] = client("same", trusting(), trusting(), commands=("delete",))
-    assert {(effect, disruptive) for _, _, effect, disruptive in said([*placed, removed])} == {
-        ("trust gained, and lost again at the end; instead remove it from the list, update, and add it again", True),
-        ("trust lost", True),
-    }
+def test_only_who_differs_has_another_row() -> None:
+    many = {f"web-{number}": client() for number in range(1, 101)}
+    local = {**many, "web-7": {"local": True, "runtimes": ["docker"]}, "web-8": client(*BOTH)}
+    del local["web-9"]
+    step = trust("update", trusting("d1", hosts=many), trusting("d2", hosts=local, trusted={**ROOT, **NEXT}))
+    table = [line for line in markdown(preview(step)).splitlines() if line.startswith("|")][2:]
+    assert table == [
+        f"| **web-9** | **removed: {CA}** | **trust lost** |",
+        f"| 99 clients: web-1, web-2, web-3, … | {CA} | trust gained in next, until 2040-01-01 |",
+        f"| web-8 | placed: {STORE.replace('_', chr(92) + '_').replace('*', chr(92) + '*')} | trust by system gained |",
+    ]
 
 
 def test_an_authority_that_the_update_makes_is_named() -> None:
@@ -217,25 +199,11 @@ def test_an_authority_that_the_update_makes_is_named() -> None:
         None,
         {"subject": {"commonName": "CA 2027"}},
     )
-    update = client("update", trusting(), trusting(UNKNOWN, authorities=UNKNOWN))
-    assert (HOST, CA, "trust gained in CA 2027, created by the update", False) in said([*update, made])
-    [difference] = file_differences(preview([*update, made]))
+    update = trust("update", trusting(), trusting(UNKNOWN, trusted=UNKNOWN))
+    assert (HOST, CA, "trust gained in CA 2027, created by the update", False) in said(update, made)
+    [difference] = file_differences(preview(update, made))
     assert difference.file == f"ca.crt, its CA certificates ({HOST})"
     assert difference.lines == ("+CA 2027, created by the update",)
-
-
-@pytest.mark.parametrize(
-    ("op", "effect"), [("create", "verified"), ("update", "verified again"), ("delete", "no longer verified")]
-)
-def test_a_proof_is_said_to_come_and_go(op: str, effect: str) -> None:
-    known = {"host": HOST, "registry": "r.test"}
-    sides: list[Any] = [None if op == missing else known for missing in ("create", "delete")]
-    assert said(client(op, *sides, kind="Verification")) == [(HOST, "login, push and pull", effect, False)]
-
-
-def test_the_proof_of_a_client_that_is_taken_off_has_no_row() -> None:
-    gone = client("delete", {"host": HOST}, None, "proof", kind="Verification")
-    assert [row[1] for row in said(client("delete", trusting(), None), gone)] == [f"removed: {CA}"]
 
 
 @pytest.mark.parametrize(
@@ -243,62 +211,45 @@ def test_the_proof_of_a_client_that_is_taken_off_has_no_row() -> None:
     [("create", "on the list", "nothing is placed there"), ("delete", "off the list", "nothing was placed there")],
 )
 def test_a_client_that_trusts_the_issuer_already_has_a_row(op: str, change: str, effect: str) -> None:
-    known = {"host": HOST, "files": {}}
+    known = trusting(files={"docker": []})
     sides: list[Any] = [None if op == missing else known for missing in ("create", "delete")]
-    assert said(client(op, *sides, commands=())) == [(HOST, change, effect, False)]
+    assert of_host(trust(op, *sides)) == [(change, effect, False)]
 
 
-def test_a_client_named_as_a_part_of_the_server_is_a_client() -> None:
-    name = "hub-trust-one-proxy-users"
-    assert said(client("delete", trusting(host="one-proxy-users"), None, name)) == [
-        ("one-proxy-users", f"removed: {CA}", "trust lost", True)
-    ]
-
-
-BOTH = ("docker", "system")
 RUNTIMES = {
     "one comes": (
-        trusting("d1", "docker"),
-        trusting("d1", *BOTH),
-        {"system": "create"},
+        trusting(**hosts("docker")),
+        trusting(**hosts(*BOTH)),
         [(f"placed: {STORE}", "trust by system gained", False)],
     ),
     "one goes": (
-        trusting("d1", *BOTH, **ENTRY),
-        trusting("d1", "docker", **ENTRY),
-        {"system": "delete"},
+        trusting(**hosts(*BOTH, **ENTRY)),
+        trusting(**hosts("docker", **ENTRY)),
         [(f"removed: {STORE}", "trust by system lost", True)],
     ),
     "Docker goes, and the hosts entry stays": (
-        trusting("d1", *BOTH, **ENTRY),
-        trusting("d1", "system", **ENTRY),
-        {"docker": "delete", "hosts": "create"},
-        [
-            (f"removed: {CA}, hosts entry 10.0.0.2 r.test", "trust by docker lost", True),
-            ("hosts entry: 10.0.0.2 r.test, on another line", "the registry's name resolves to it", False),
-        ],
+        trusting(**hosts(*BOTH, **ENTRY)),
+        trusting(**hosts("system", **ENTRY)),
+        [(f"removed: {CA}", "trust by docker lost", True)],
     ),
     "the hosts entry alone": (
-        trusting("d1", "system", **ENTRY),
-        trusting("d1", "system", hostsEntry={"address": "10.0.0.3", "name": "r.test"}),
-        {"hosts": "update"},
+        trusting(**hosts("system", **ENTRY)),
+        trusting(**hosts("system", hostsEntry="10.0.0.3/r.test")),
         [("hosts entry: 10.0.0.2 r.test → 10.0.0.3 r.test", "the registry's name resolves to it", False)],
     ),
     "an authority comes for both": (
-        trusting("d1", *BOTH),
-        trusting("d2", *BOTH, authorities={**ROOT, **NEXT}),
-        {"docker": "update", "system": "update"},
+        trusting(**hosts(*BOTH)),
+        trusting("d2", trusted={**ROOT, **NEXT}, **hosts(*BOTH)),
         [
             (CA, "trust gained in next, until 2040-01-01", False),
             (STORE, "trust gained in next, until 2040-01-01", False),
         ],
     ),
-    "the store comes to a client of before": (
-        before_runtimes(),
-        trusting("d1", *BOTH),
-        {"docker": "update", "system": "create"},
+    "a client with both, and an entry": (
+        trusting(hosts={}),
+        trusting(**hosts(*BOTH, **ENTRY)),
         [
-            ("written again with the same content", "trust kept", False),
+            (f"placed: {CA}, hosts entry 10.0.0.2 r.test", "trust by docker gained", False),
             (f"placed: {STORE}", "trust by system gained", False),
         ],
     ),
@@ -307,33 +258,128 @@ RUNTIMES = {
 
 @pytest.mark.parametrize("case", RUNTIMES)
 def test_what_becomes_of_each_runtime_is_said(case: str) -> None:
-    old, new, done, expected = RUNTIMES[case]
-    below = [one for kind, op in done.items() for one in bundle((op,), "any-name", diffs=["stdin"], kind=kind)]
-    told = said([*client("update", old, new, commands=())[:1], *below])
-    assert sorted(told) == sorted((HOST, *row) for row in expected)
+    old, new, expected = RUNTIMES[case]
+    assert of_host(trust("update", old, new)) == expected
 
 
-STEPS = {"docker": ["TLS", "login"], "system": ["TLS", "401"]}
+PLACED = {"placed": {HOST: {"docker": record()}}, "texts": {}}
+AGAIN = "; tried again, since the last update did without it"
+
+
+def test_a_client_that_an_update_did_without_is_tried_again() -> None:
+    """Nothing is configured otherwise: what differs is on the client."""
+    without = {"placed": {}, "texts": {}, "missing": {HOST: "no route to host"}}
+    tried = (f"placed: {CA}, hosts entry 10.0.0.2 r.test", f"trust gained{AGAIN}", False)
+    known = trusting(**hosts(**ENTRY))
+    assert of_host(trust("update", known, known, ["missing"], without)) == [tried]
+    failed = {key: value for key, value in without.items() if key != "missing"}
+    assert of_host(trust("update", known, known, ["#initerror"], failed)) == [(tried[0], "trust gained", False)]
+    removed = [("off the list", "nothing was placed there", False)]
+    assert of_host(trust("update", known, trusting(hosts={}), [], without)) == removed
+
+
+def test_what_a_client_has_counts_and_not_what_it_was_to_get() -> None:
+    root, following = (issue(name, authority=True, ends=1000) for name in ("root", "next"))
+    both = trusting("d2", trusted={**ROOT, **NEXT})
+    behind = {**PLACED, "texts": {"d1": root.pem}, "missing": {HOST: "no route to host"}}
+    [(change, effect, _)] = of_host(trust("update", both, both, ["missing"], behind))
+    assert change == CA
+    assert effect.startswith("trust gained in next, until 2040-01-01")
+    assert effect.endswith(AGAIN)
+    reverted = said(trust("update", both, trusting("d1"), ["trusted"], behind))
+    assert reverted == [("the stack", "the clients' entry in the state", "nothing on them changes", False)]
+    entry = {"docker": record(), "hosts": {"place": {"entry": "10.0.0.1/r.test"}, "authorities": ""}}
+    changed = trusting(**hosts(**ENTRY))
+    told = of_host(trust("update", changed, changed, ["missing"], {**PLACED, "placed": {HOST: entry}}))
+    assert told == [("hosts entry: 10.0.0.1 r.test → 10.0.0.2 r.test", "the registry's name resolves to it", False)]
+    moved = trusting(**MOVED)
+    old_names = {"placed": {HOST: {"docker": record(aliases="b.test")}}, "texts": {"d1": following.pem}}
+    [(_, effect, _)] = of_host(trust("update", moved, moved, ["missing"], old_names))
+    assert effect == "trust gained as r.test:8443; trust lost as r.test, b.test"
 
 
 @pytest.mark.parametrize(
-    ("op", "old", "new", "commands", "change", "effect"),
+    ("old", "new", "change"),
     [
-        ("update", BOTH, BOTH, ("update", "update"), "TLS, login, 401", "verified again"),
-        ("update", ("docker",), BOTH, ("create",), "TLS, 401", "verified"),
-        ("update", BOTH, ("docker",), ("delete",), "TLS, 401", "no longer verified"),
-        ("create", (), ("system",), ("create",), "TLS, 401", "verified"),
+        (None, True, "an update needs it"),
+        (None, False, "an update can do without it"),
+        (False, None, "clientsShare decides whether an update needs it"),
     ],
 )
-def test_several_proofs_of_a_client_are_one_row(
-    op: str, old: tuple[str, ...], new: tuple[str, ...], commands: tuple[str, ...], change: str, effect: str
-) -> None:
-    sides: list[Any] = [
-        {"host": HOST, "verifies": {runtime: STEPS[runtime] for runtime in known}} if known else None
-        for known in (old, new)
+def test_who_may_be_missing_is_told(old: bool | None, new: bool | None, change: str) -> None:
+    before, after = (trusting(**hosts(**({} if one is None else {"required": one}))) for one in (old, new))
+    [(told, _, disruptive)] = of_host(trust("update", before, after, ["hosts"]))
+    assert (told, disruptive) == (change, False)
+
+
+def test_another_share_of_the_clients_is_told() -> None:
+    fewer, all_ = trusting(share=90), trusting()
+    [row] = said(trust("update", all_, fewer, ["share"]))
+    assert row[:2] == ("the stack", "an update needs 90 % of the clients instead of 100 %")
+    [row] = said(trust("update", fewer, all_, ["share"]))
+    assert row[1] == "an update needs all clients"
+    assert [row[1] for row in said(trust("delete", fewer, None))] == [f"removed: {CA}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "outputs", "expected"),
+    [
+        (None, {HOST: ["docker"]}, {}, ("TLS, login", "verified")),
+        ({}, {HOST: BOTH}, {}, ("TLS, login, 401", "verified")),
+        ({HOST: ["docker"]}, {HOST: BOTH}, {}, ("TLS, login, 401", "verified again")),
+        ({HOST: BOTH}, {HOST: ["system"]}, {}, ("TLS, 401", "verified again")),
+        ({HOST: ["docker"]}, {}, {}, ("TLS, login", "no longer verified")),
+        ({HOST: ["docker"]}, {HOST: ["docker"]}, {"proven": {}}, ("TLS, login", "verified")),
+        (
+            {HOST: ["docker"]},
+            {HOST: ["docker"]},
+            {"proven": {HOST: {"by": "0 docker"}}},
+            ("TLS, login", "verified again"),
+        ),
+    ],
+)
+def test_a_proof_is_said_to_come_and_go(old: Any, new: Any, outputs: Any, expected: tuple[str, str]) -> None:
+    proof = verification(
+        "create" if old is None else "update", None if old is None else proving(old), proving(new), outputs
+    )
+    assert of_host(trust("same", trusting(), trusting()), proof) == [(*expected, False)]
+
+
+@pytest.mark.parametrize("generation", ["2", UNKNOWN])
+def test_all_clients_prove_themselves_when_what_is_served_changes(generation: str) -> None:
+    runtimes = {HOST: ["docker"], "10.0.0.8": ["docker"]}
+    proven = {"proven": {host: {"by": "1 docker"} for host in runtimes}}
+    known = trusting(hosts=dict.fromkeys(runtimes, client()))
+    again = verification("update", proving(runtimes), proving(runtimes, generation), proven)
+    assert said(trust("same", known, known), again) == [
+        (host, "TLS, login", "verified again", False) for host in runtimes
     ]
-    proof, name = f"{COMPONENT}Verification", "proof"
-    component = urn(proof, name, REGISTRY)
-    steps = [event(op, proof, name, sides[0], sides[1])]
-    steps += [event(one, REMOTE, f"{name}{place}", {}, {}, parent=component) for place, one in enumerate(commands)]
-    assert said(steps) == [(HOST, change, effect, False)]
+    removed = verification("update", proving(runtimes), proving(runtimes), {**proven, "removed": []})
+    assert [row[0] for row in said(trust("same", known, known), removed)] == ["the stack"]
+
+
+def test_the_proof_of_a_client_that_is_taken_off_has_no_row() -> None:
+    gone = [trust("delete", trusting(), None), verification("delete", proving(), None)]
+    assert [row[1] for row in said(*gone)] == [f"removed: {CA}"]
+
+
+def test_what_an_earlier_update_left_is_said_to_go() -> None:
+    """The client was off when it was taken off the list; it is not there any more to be told of otherwise."""
+    dropped = [
+        {"name": name, "host": host, "bundle": bundle, "record": placed, "reach": "[secret]", "again": False}
+        for name, host, bundle, placed in [
+            ("1", "gone.test", "docker", record()),
+            ("2", "gone.test", "hosts", {"place": {"entry": "10.0.0.2/r.test"}, "authorities": ""}),
+            ("3", "away.test", "docker", record()),
+            ("4", HOST, "docker", record(reference="r.test")),
+            ("5", HOST, "docker", record(reference="old.test")),
+        ]
+    ]
+    trusted = trust("same", trusting(), trusting(), [], {**PLACED, "dropped": dropped})
+    left = verification("update", proving(), proving(), {"proven": {HOST: {"by": "1 docker"}}, "removed": ["3"]})
+    effect = "left over from an earlier update"
+    assert said(trusted, left) == [
+        ("gone.test", "removed: its files (docker)", effect, False),
+        ("gone.test", "removed: its hosts entry", effect, False),
+        (HOST, "removed: its files (docker)", effect, False),
+    ]
