@@ -5,6 +5,7 @@ Parsers that write, as tomlkit, do not give back the blank lines and the line en
 """
 
 import copy
+import functools
 import json
 import re
 import tomllib
@@ -43,10 +44,13 @@ class Key:
 
 
 class TomlLines:
-    """One file's text, and the mark by which lines of ours are known: a comment at their end."""
+    """One file's text, and the mark by which lines of ours are known: a comment at their end.
+
+    The first word of a mark is that of all stacks. Who leaves a table last removes it, whichever of them made it.
+    """
 
     def __init__(self, path: str, mark: str) -> None:
-        self._path, self._mark = path, f" # {mark}"
+        self._path, self._mark, self._any_mark = path, f" # {mark}", f" # {mark.partition(' ')[0]} "
 
     def put(self, text: str, keys: Sequence[Key]) -> str:
         """Return the text with these keys, and without others of ours.
@@ -70,7 +74,7 @@ class TomlLines:
         """
         for table, name in reversed(self._ours(text)):
             text = self._without(text, table, name)
-        return "".join(self._without_mark(line) for line in lines_of(self._without_headers(text)))
+        return self._without_marks(self._without_headers(text))
 
     def parse(self, text: str) -> dict[str, Any]:
         """Return what a text says.
@@ -79,7 +83,7 @@ class TomlLines:
             Refused: It is no TOML.
         """
         try:
-            return tomllib.loads(text)
+            return _loads(text)
         except tomllib.TOMLDecodeError as error:
             raise Refused(f"{self._path} is not valid TOML: {error}. Fix it by hand; it was not changed") from None
 
@@ -115,7 +119,7 @@ class TomlLines:
 
     def _ours(self, text: str) -> list[tuple[Table, str]]:
         """Return table and name of each key of ours, in order."""
-        return [(table, name) for table, name, line in _keys(text) if name and self._is_ours(line)]
+        return [(table, _name(line)) for table, line in _in_tables(text) if self._is_ours(line) and _name(line)]
 
     def _is_ours(self, line: str) -> bool:
         return line.rstrip().endswith(self._mark)
@@ -123,7 +127,7 @@ class TomlLines:
     def _without(self, text: str, table: Table, name: str) -> str:
         """Return the text without a key of ours; one with two texts has one of others."""
         lines, before = lines_of(text), self.parse(text)
-        at = [self._is_ours(line) and (one, key) == (table, name) for one, key, line in _keys(text)].index(True)
+        at = [self._is_ours(line) and (one, _name(line)) == (table, name) for one, line in _in_tables(text)].index(True)
         result = _cut_line(lines, at)
         there = value(before, (*table, name)) or []
         if parsed(result) != _without_value(before, table, name) or len(there) != 1:
@@ -135,14 +139,21 @@ class TomlLines:
         lines, document = lines_of(text), self.parse(text)
         for at in reversed(range(len(lines))):
             table = table_of(lines[at])
-            if table and self._is_ours(lines[at]):
+            is_empty = not any(map(_name, lines[at + 1 : at + 2]))
+            if table and self._any_mark in lines[at] and is_empty:
                 result = _cut_block(lines, at)
                 if _pruned(parsed(result) or {}, table) == _pruned(document, table):
                     return self._without_headers(result)
         return text
 
-    def _without_mark(self, line: str) -> str:
-        return line.replace(self._mark, "") if table_of(line) and self._is_ours(line) else line
+    def _without_marks(self, text: str) -> str:
+        """Return the text without our mark at headers below which only keys of others are left."""
+        shared = {table for table, line in _in_tables(text) if self._any_mark in line and _name(line)}
+        lines = ((table_of(line), line) for line in lines_of(text))
+        return "".join(
+            line.replace(self._mark, "") if table and table not in shared and self._is_ours(line) else line
+            for table, line in lines
+        )
 
 
 def value(document: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -156,11 +167,17 @@ def value(document: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 def parsed(text: str) -> dict[str, Any] | None:
-    """Return what a text says, or nothing where it is no TOML."""
+    """Return what a text says, or nothing where it is no TOML; it is not to be changed."""
     try:
-        return tomllib.loads(text)
+        return _loads(text)
     except tomllib.TOMLDecodeError:
         return None
+
+
+@functools.lru_cache(maxsize=64)
+def _loads(text: str) -> dict[str, Any]:
+    # Machines of a fleet have one text, which is asked for again and again.
+    return tomllib.loads(text)
 
 
 def lines_of(text: str) -> list[str]:
@@ -168,6 +185,7 @@ def lines_of(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
+@functools.lru_cache(maxsize=1024)
 def table_of(line: str) -> Table:
     """Return the path of a table's header, or nothing where the line is none."""
     found: Any = parsed(line) if line.lstrip().startswith("[") else None
@@ -179,15 +197,16 @@ def table_of(line: str) -> Table:
     return (*path, "[]") if isinstance(found, list) else path
 
 
-def _keys(text: str) -> Iterator[tuple[Table, str, str]]:
-    """Return for each line its table, the one key that it sets if it sets any, and the line."""
+def _in_tables(text: str) -> Iterator[tuple[Table, str]]:
+    """Return each line with the table that it is in."""
     table: Table = ()
     for line in lines_of(text):
         table = table_of(line) or table
-        yield table, _name(line), line
+        yield table, line
 
 
 def _name(line: str) -> str:
+    """Return the one key that a line sets, or nothing."""
     found = {} if line.lstrip().startswith("[") else parsed(line) or {}
     return next(iter(found), "")
 
