@@ -150,7 +150,7 @@ def _added(text: str, name: str, auth: str) -> str:
     if _AUTHS not in json.loads(text):
         # The white space in it tells it from an empty one of others, when nothing else is left.
         text = _with_member(text, (), f'"{_AUTHS}": {{{above}}}', above)
-    is_short = _is_bare(text, _object(text, (_AUTHS,))) or not indent
+    is_short = _is_bare(text, _object(text, (_AUTHS,)))
     entry = json.dumps({"auth": auth}, indent=None if is_short else indent).replace("\n", below)
     return _with_member(text, (_AUTHS,), f"{json.dumps(name)}: {entry}", below)
 

@@ -64,8 +64,9 @@ class Podman:
         return list(paths.podman_registries(home, self._rootless))
 
     def reads_more(self, registry: Known, facts: Facts) -> list[str]:
-        """Return the files beside them."""
-        return [path for path in _found(facts) if path.endswith(".conf")]
+        """Return the files beside them, and ours that are there."""
+        ours = tuple(f"/{name}/{FILE}" for name in paths.names(registry))
+        return [path for path in _found(facts) if path.endswith((".conf", *ours))]
 
     def wants(self, registry: Known, authorities: str, facts: Facts) -> list[HostFile]:
         """Return the files with the authorities.
@@ -75,7 +76,10 @@ class Podman:
         """
         found = _found(facts)
         folders = [folder for name in paths.names(registry) for folder in self._folders(name, found, facts.home)]
-        return [Own(f"{folder}/{FILE}", authorities) for folder in dict.fromkeys(folders)]
+        files = [Own(f"{folder}/{FILE}", authorities) for folder in dict.fromkeys(folders)]
+        for file in files:
+            _refuse_read_only(file, found, facts)
+        return list(files)
 
     def mirrors(self, registry: Known, caches: Mapping[str, str], facts: Facts) -> list[HostFile]:
         """Return a file by which images of other registries come from caches: upstream -> HOST[:PORT][/PATH].
@@ -89,12 +93,14 @@ class Podman:
         path = f"{base}.d/private-registry_{registry.reference}.conf"
         others = self._registries(facts, without=path)
         for upstream, cache in caches.items():
-            if upstream in others:
+            file, table = others.get(upstream, ("", {}))
+            if file and cache not in [one.get("location") for one in table.get("mirror") or []]:
                 raise Refused(
-                    f"{others[upstream][0]} has a [[registry]] for {upstream}, and a file for caches would replace it. "
+                    f"{file} has a [[registry]] for {upstream}, and a file for caches would replace it. "
                     f'Add below it by hand:\n[[registry.mirror]]\nlocation = "{cache}"'
                 )
-        return [Own(path, "\n".join(_mirrored(*pair) for pair in caches.items()))] if caches else []
+        ours = [_mirrored(upstream, cache) for upstream, cache in caches.items() if upstream not in others]
+        return [Own(path, "\n".join(ours))] if ours else []
 
     def pitfalls(self, registry: Known, facts: Facts) -> list[str]:
         """Return what makes trust useless, though nothing is wrong with it."""
@@ -127,9 +133,9 @@ class Podman:
         """Return where the file for one name goes."""
         order = [f"{folder}/{name}" for folder in paths.podman_certificates(home, self._rootless)]
         if self._rootless:
-            return [_writable(_not_hiding(order, found), found)]
+            return [_not_hiding(order, found)]
         older = [folder for folder in order if not folder.startswith(paths.PODMAN_ROOTFUL)]
-        return [_writable(_winner(known, found) or f"{_DEFAULT}/{name}", found) for known in (older, order)]
+        return [_winner(known, found) or f"{_DEFAULT}/{name}" for known in (older, order)]
 
     def _registries(self, facts: Facts, without: str = "") -> dict[str, tuple[str, Mapping[str, Any]]]:
         """Return the prefix of each registry that is configured -> the file that counts, and the table there."""
@@ -150,7 +156,7 @@ class Podman:
         bases = bases[:1] if only_own else bases[::-1]
         more = sorted(path for path in facts.files if path.endswith(".conf"))
         beside = [path for base in bases for path in more if posixpath.dirname(path) == f"{base}.d"]
-        return [*(bases if only_own else bases[:1]), *beside]
+        return [*bases, *beside]
 
 
 def _found(facts: Facts) -> dict[str, bool]:
@@ -162,13 +168,14 @@ def _winner(order: Sequence[str], found: Mapping[str, bool]) -> str:
     return next((folder for folder in order if f"{folder}/" in found), "")
 
 
-def _writable(folder: str, found: Mapping[str, bool]) -> str:
-    if not found.get(f"{folder}/", True):
+def _refuse_read_only(file: Own, found: Mapping[str, bool], facts: Facts) -> None:
+    """Refuse a folder that cannot be written, unless it has the file already."""
+    folder = posixpath.dirname(file.path)
+    if not found.get(f"{folder}/", True) and facts.text(file.path) != file.content:
         raise Refused(
             f"{folder} is the folder that Podman reads for this registry, and it cannot be written: "
             f"add the CA there as {FILE}, where that folder is made, or remove the folder"
         )
-    return folder
 
 
 def _not_hiding(order: Sequence[str], found: Mapping[str, bool]) -> str:

@@ -10,12 +10,14 @@ import pytest
 from components.clients.buildkit import BuildKit
 from components.clients.host_file import Facts, Own, Refused, Shared, There
 from components.clients.runtime import Known
+from components.clients.toml_lines import Key, TomlLines
 
 KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", True, aliases=("hub.test:8443",))
 NAMES = ["registry.test", "registry.test:443", "hub.test:8443"]
 OTHER = replace(
     KNOWN, reference="mirror.test", full_reference="mirror.test:443", mark="private-registry project/other", aliases=()
 )
+ONE = replace(KNOWN, full_reference="registry.test", aliases=())
 CONFIG = "/etc/buildkit/buildkitd.toml"
 CA = "/etc/buildkit/private-registry/registry.test/ca.crt"
 OLD, NEW = (f"-----BEGIN CERTIFICATE-----\n{word}\n-----END CERTIFICATE-----\n" for word in ("old", "new"))
@@ -91,9 +93,29 @@ def test_what_others_add_later_stays(before: str) -> None:
     assert taken.endswith(added)
 
 
+def test_a_new_file_starts_with_our_table() -> None:
+    assert shared().put("").startswith('[registry."registry.test"] # private-registry project/stack\nca = ["/etc')
+
+
 def test_what_others_add_to_a_table_of_ours_stays() -> None:
     changed = shared().put("") + 'mirrors = ["a.test"]\n'
     assert shared(changed).take(changed) == '\n[registry."hub.test:8443"]\nmirrors = ["a.test"]\n'
+
+
+def test_a_blank_line_of_ours_may_be_gone() -> None:
+    before, later = "root = '/'\n", "[log]\nformat = 'text'\n"
+    placed = shared("", ONE).put(before).replace("\n\n", "\n") + later
+    assert shared(placed, ONE).take(placed) == before + later
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_leaves_a_table_last_removes_it(first: int) -> None:
+    key, other = (Key(("registry", "registry.test"), name, "x") for name in ("ca", "mirrors"))
+    files = [TomlLines(CONFIG, KNOWN.mark), TomlLines(CONFIG, f"{KNOWN.mark} (caches)")]
+    both = files[1].put(files[0].put("# one\n", [key]), [other])
+    left = files[first].take(both)
+    assert tomllib.loads(left) == {"registry": {"registry.test": {("mirrors", "ca")[first]: ["x"]}}}
+    assert files[1 - first].take(left) == "# one\n"
 
 
 def test_two_stacks_go_one_after_the_other() -> None:
@@ -104,7 +126,6 @@ def test_two_stacks_go_one_after_the_other() -> None:
 
 
 BY_HAND = f'[registry."registry.test"]\nca = ["/etc/team.pem", "{CA}"]\n'
-ONE = replace(KNOWN, full_reference="registry.test", aliases=())
 
 REFUSED = {
     "a broken file": (facts("root = \n"), r"buildkitd\.toml is not valid TOML: .*line 1.*was not changed"),

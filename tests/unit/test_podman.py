@@ -1,7 +1,9 @@
 """Podman: which folder the file goes to, with whatever was there before."""
 
+import subprocess
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,16 @@ def test_a_folder_that_wins_and_is_read_only_is_refused(folder: str) -> None:
         placed(there(f"read-only {folder}/{NAME}/"))
 
 
+def test_a_file_that_was_added_to_a_read_only_folder_counts() -> None:
+    file = f"{MACHINE}/{NAME}/{FILE}"
+    facts = there(f"read-only {MACHINE}/{NAME}/", f"read-only {file}", f"{MACHINE}/other.test/{FILE}")
+    assert Podman().reads_more(KNOWN, facts) == [file]
+    facts = replace(facts, files={file: There(OLD)})
+    assert placed(facts) == [f"{MACHINE}/{NAME}"]
+    with pytest.raises(Refused, match=f"add the CA there as {FILE}"):
+        placed(facts, authorities=NEW)
+
+
 def test_each_name_has_a_folder_of_its_own() -> None:
     known = replace(KNOWN, reference="registry.test", full_reference="registry.test:443", aliases=("[fd00::2]:8443",))
     facts = there(f"{OF_ROOT}/registry.test:443/")
@@ -135,6 +147,25 @@ def test_the_question_asks_for_all_folders_and_changes_nothing() -> None:
     assert Podman(rootless=True).reads(KNOWN, "/home/ci") == [OWN_CONF, CONF]
     known = there(f"{MACHINE}/a.test/", f"{CONF}.d/a.conf", f"read-only {CONF}.d/b.conf")
     assert Podman().reads_more(KNOWN, known) == [f"{CONF}.d/a.conf", f"{CONF}.d/b.conf"]
+
+
+def test_a_shell_answers_the_question_with_what_counts(tmp_path: Path) -> None:
+    machine = tmp_path / "etc/containers"
+    (machine / f"certs.d/{NAME}").mkdir(parents=True)
+    (machine / f"certs.d/{NAME}/a b.crt").write_text("")
+    (machine / "certs.d/link.test").symlink_to(f"{machine}/certs.d/{NAME}")
+    (machine / "certs.d/broken.test").symlink_to("nowhere")
+    (machine / "registries.conf.d").mkdir()
+    (machine / "registries.conf.d/a.conf").write_text("")
+    question = Podman().question.replace('"/', f'"{tmp_path}/')
+    said = subprocess.run(["sh", "-euc", question], check=True, capture_output=True, text=True).stdout
+    assert said.replace(f"{tmp_path}", "").splitlines() == [
+        f"{MACHINE}/link.test/",
+        f"{MACHINE}/{NAME}/",
+        f"{MACHINE}/link.test/a b.crt",
+        f"{MACHINE}/{NAME}/a b.crt",
+        f"{CONF}.d/a.conf",
+    ]
 
 
 def configured(files: dict[str, str]) -> Facts:
@@ -205,6 +236,12 @@ def test_a_cache_replaces_nothing_of_others() -> None:
     others = configured({f"{CONF}.d/team.conf": '[[registry]]\nprefix = "docker.io"\nlocation = "a.test"\n'})
     with pytest.raises(Refused, match=r'team\.conf has a \[\[registry\]\] for docker\.io.*\n.*\nlocation = "c\.test"'):
         Podman().mirrors(KNOWN, {"docker.io": "c.test"}, others)
+    path = f"{CONF}.d/team.conf"
+    added = others.files[path].text + '[[registry.mirror]]\nlocation = "c.test"\n'
+    [file] = Podman().mirrors(KNOWN, {"docker.io": "c.test", "ghcr.io": "c.test"}, configured({path: added}))
+    assert 'prefix = "ghcr.io"' in file.content  # type: ignore[union-attr]
+    assert "docker.io" not in file.content, "it was added by hand"  # type: ignore[union-attr]
+    assert Podman().mirrors(KNOWN, {"docker.io": "c.test"}, configured({path: added})) == []
 
 
 def test_the_proof_looks_where_the_programs_look() -> None:
