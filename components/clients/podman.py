@@ -122,7 +122,7 @@ class Podman:
                 "repository": REPOSITORY,
                 "user": user,
                 "folders": ":".join(paths.podman_certificates("~", self._rootless)) if has_file else "",
-                "authority": FILE if has_file else "",
+                "crt": FILE if has_file else "",
                 "aliases": ",".join(registry.aliases),
             },
             _PROOF,

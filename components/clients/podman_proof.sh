@@ -1,6 +1,6 @@
 # Proves on a client that Podman, Skopeo or Buildah gets what the stack promises, with those that are there and curl.
 #
-# Called as: registry=HOST[:PORT] repository=NAME user=NAME [folders=PATH:... authority=FILE] [aliases=HOST[:PORT],...]
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [folders=PATH:... crt=NAME] [aliases=HOST[:PORT],...]
 # generation=TEXT. The folders have one for each registry, in the order of who wins; `~` is the user's home.
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
 
@@ -31,7 +31,7 @@ check_tools() {
 # The first folder that has the registry wins, whatever is in it.
 find_authority() {
 	[ -n "$folders" ] || return 0
-	step="the folder that wins has $authority"
+	step="the folder that wins has $crt"
 	rest=$folders: found=''
 	while [ -n "$rest" ] && [ -z "$found" ]; do
 		folder=${rest%%:*}/$registry rest=${rest#*:}
@@ -39,8 +39,8 @@ find_authority() {
 		[ ! -d "$folder" ] || found=$folder
 	done
 	[ -n "$found" ] || fail "no folder has $registry"
-	[ -e "$found/$authority" ] || fail "$found wins, and has no $authority"
-	trusted=$found/$authority
+	[ -e "$found/$crt" ] || fail "$found wins, and has no $crt"
+	trusted=$found/$crt
 }
 
 # With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
@@ -113,7 +113,7 @@ main() {
 	unset REGISTRY_AUTH_FILE
 	# The generation only makes the command another one when there is something new to verify.
 	# shellcheck disable=SC2034
-	registry='' repository='' user='' folders='' authority='' aliases='' generation='' step=arguments
+	registry='' repository='' user='' folders='' crt='' aliases='' generation='' step=arguments
 	read_words "$@"
 	name=$registry/$repository trusted='' images='' scratch=''
 	trap clean_up EXIT
