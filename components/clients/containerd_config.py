@@ -8,8 +8,8 @@ All rules are those of its sources, https://github.com/containerd/containerd:
   (``pkg/cri/config``) ``registry.configs`` with ``tls`` too. ``CheckLocalImagePullConfigs`` has what turns the transfer
   service off, by which CRI pulls from 2.1 on.
 - ``internal/cri/server/images/image_pull.go``: ``config_path`` is a list, split at colons. But the transfer service
-  takes it for one path (``core/transfer/registry/registry.go``; issue 12808, open in 2.3.4), and finds no folder then. The
-  default since 2.2, ``/etc/containerd/certs.d:/etc/docker/certs.d`` (``plugins/cri/images/plugin.go``), is such a list.
+  takes it for one path (``core/transfer/registry/registry.go``; issue 12808, open in 2.3.4), and finds no folder then.
+  The default since 2.2 is such a list: that folder and Docker's (``plugins/cri/images/plugin.go``).
 - A change of it needs a restart (``docs/cri/registry.md``), one below the folder does not (``docs/hosts.md``).
 """
 
@@ -167,7 +167,8 @@ def _images(files: _Files, version: tuple[int, int]) -> Mapping[str, Any]:
     for name in _PLUGINS:
         plugin: dict[str, Any] = {}
         for said in files.values():
-            if table := table_in(said, "plugins", name):
+            if name in table_in(said, "plugins"):
+                table = table_in(said, "plugins", name)
                 plugin = _merged(plugin, table) if version >= (2, 0) else dict(table)
         merged = _merged(merged, plugin)
     return merged
@@ -188,7 +189,7 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 def _tables(state: State) -> Tables:
     said = state.files[CONFIG]
     # In a configuration of version 2, 2.x reads the newer name too.
-    if table_in(said, "plugins", _IMAGES) or _format(said) > 2 or (not said and state.version >= (2, 0)):
+    if state.version >= (2, 0) and (_format(said) > 2 or not said or _IMAGES in table_in(said, "plugins")):
         plugin = _IMAGES
     else:
         plugin = _CRI if _format(said) == 2 or not said else _FIRST
@@ -236,5 +237,5 @@ def _refuse_vain(state: State, new: Mapping[str, Any], tables: Tables) -> None:
 
 def _last(state: State) -> str:
     """Return the last file that says something to the plugin that pulls."""
-    saying = [path for path, said in state.files.items() if any(table_in(said, "plugins", name) for name in _PLUGINS)]
+    saying = [path for path, said in state.files.items() if set(_PLUGINS) & set(table_in(said, "plugins"))]
     return saying[-1] if saying else CONFIG

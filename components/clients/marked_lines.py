@@ -31,6 +31,8 @@ class Lines:
 
     def insert(self, index: int, lines: Sequence[str], mark: str) -> None:
         """Insert lines of ours; empty ones get no mark."""
+        # What was replaced by the line before stays right below that.
+        index += index < len(self.all) and self.all[index].startswith(_WAS)
         self.all[index:index] = [self._ours(line, mark) for line in lines]
 
     def replace(self, index: int, line: str, mark: str) -> None:

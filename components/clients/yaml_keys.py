@@ -2,12 +2,14 @@
 
 import io
 import json
+import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from .host_file import Refused
 from .marked_lines import Lines, marks_of
@@ -25,7 +27,7 @@ def parse(path: str, text: str) -> CommentedMap:
         Refused: It is no YAML, or no map of keys; the message has the parser's line.
     """
     try:
-        said = YAML(typ="rt").load(io.StringIO(text))
+        said = _loaded(text)
     except MarkedYAMLError as error:
         place = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         # The parser says the values of a key that is there twice, and they may be secrets.
@@ -36,6 +38,14 @@ def parse(path: str, text: str) -> CommentedMap:
     if said is not None and not isinstance(said, CommentedMap):
         raise Refused(f"{path} is not a map of keys with values. Fix it first; it was not changed")
     return CommentedMap() if said is None else said
+
+
+@lru_cache(maxsize=128)
+def _loaded(text: str) -> Any:
+    """Return what a text says, which nothing changes: hosts of a fleet have the same, and the parser is slow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        return YAML(typ="rt").load(io.StringIO(text))
 
 
 def shown(tree: Tree) -> str:
@@ -151,7 +161,7 @@ def _apply(lines: Lines, changes: list[_Change], mark: str) -> None:
     for change in sorted(changes, key=lambda one: one.line, reverse=True):
         if change.replaces:
             lines.replace(change.line, change.new[0], mark)
-            lines.insert(change.line + 2, change.new[1:], mark)
+            lines.insert(change.line + 1, change.new[1:], mark)
         else:
             lines.insert(change.line, change.new, mark)
 
@@ -190,10 +200,10 @@ def _place(said: CommentedMap, key: str) -> tuple[int, int]:
 
 def _is_right(text: str, before: Any, tree: Tree) -> bool:
     try:
-        after = YAML(typ="rt").load(io.StringIO(text))
+        after = _loaded(text)
     except YAMLError:
         return False
-    return bool(after == _merged(before, tree))
+    return bool((after or {}) == _merged(before, tree))
 
 
 def _merged(said: Any, tree: Tree) -> dict[str, Any]:
