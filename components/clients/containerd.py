@@ -1,6 +1,5 @@
 """containerd: a folder for each registry, below the one that its configuration names."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +26,8 @@ class Containerd:
 
     All paths are those of https://github.com/containerd/containerd, where is said:
 
-    - ``docs/hosts.md``: the keys of ``hosts.toml``, and that paths in it may be relative to it.
+    - https://github.com/containerd/containerd/blob/main/docs/hosts.md: the keys of ``hosts.toml``, that paths may be
+      relative to it, and that ``server`` is tried when no host has what is asked for, by the keys at the file's top.
     - ``core/remotes/docker/config/config_unix.go``, ``hostPaths``: of the folders ``HOST_PORT_``, ``HOST:PORT`` and
       ``_default`` the first that exists wins. Names are taken as images have them, so each alias has one of its own.
     - ``hosts.go`` there, ``loadHostDir``: ``*.crt`` count only where ``hosts.toml`` is absent, empty or not valid. 1.x
@@ -93,24 +93,34 @@ class _Host:
     login: Login | None
     mark: str
 
-    def tables(self, there: str = "") -> Tables:
-        """Return the tables of this address; ``there`` is how a file of others writes it already."""
+    def tables(self, there: str = "", server: str = "") -> Tables:
+        """Return the tables of this address.
+
+        Args:
+            there: How a file of others writes the address already, if it does.
+            server: Where that file sends containerd in the end, if it says so.
+        """
         keys: dict[str, Any] = {}
+        tables: dict[tuple[str, ...], dict[str, Any]] = {}
+        if _plain(server or self.server) == _plain(self.url):
+            # Without it, what is not there would be asked for again, and the error would be one of trust.
+            tables = self._tables((), {})
         if not there:
             keys["capabilities"] = list(self.capabilities)
             keys |= {"override_path": True} if urlsplit(self.url).path else {}
-        if self.authority:
-            keys["ca"] = self.authority
-        host = ("host", there or self.url)
-        tables: dict[tuple[str, ...], dict[str, Any]] = {host: keys}
-        if self.login:
-            tables[(*host, "header")] = {toml_keys.SECRET: self.login.basic()}
-        return tables
+        return {**tables, **self._tables(("host", there or self.url), keys)}
+
+    def _tables(self, table: tuple[str, ...], keys: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
+        ca = {"ca": self.authority} if self.authority else {}
+        header = {(*table, "header"): {toml_keys.SECRET: self.login.basic()}} if self.login else {}
+        return {table: {**keys, **ca}, **header}
 
     def whole(self) -> str:
         """Return a file of our own."""
         begin = f"# {self.mark}: this file is written as a whole, changes of it are lost"
-        return f"{begin}\nserver = {json.dumps(self.server)}\n\n{toml_keys.written(self.tables())}"
+        tables = {(): {"server": self.server}, **self.tables()}
+        tables[()] = {"server": self.server, **tables[()]}
+        return f"{begin}\n{toml_keys.written(tables)}"
 
     def is_own(self, facts: Facts) -> bool:
         """Tell whether the file is ours, or there is none."""
@@ -119,22 +129,23 @@ class _Host:
 
     def put(self, text: str) -> str:
         """Return a file of others with our tables."""
-        return toml_keys.put(self.path, text, self.tables(self._there(text)), self.mark)
+        return toml_keys.put(self.path, text, self.tables(*self._there(text)), self.mark)
 
     def take(self, text: str) -> str:
         """Return a file of others without our tables."""
         return toml_keys.take(self.path, text, self.mark)
 
-    def _there(self, text: str) -> str:
-        """Return the address as others have it."""
-        hosts = table_in(toml_keys.parse(self.path, self.take(text)), "host")
+    def _there(self, text: str) -> tuple[str, str]:
+        """Return the address as others have it, and their server."""
+        said = toml_keys.parse(self.path, self.take(text))
+        hosts = table_in(said, "host")
         there = next((one for one in hosts if _plain(one) == _plain(self.url)), "")
         if table_in(hosts, there).get("skip_verify"):
             raise Refused(
                 f"{self.path} has skip_verify = true for {there}, which this stack did not write: no certificate is "
                 "checked then. Remove that line; the file was not changed"
             )
-        return there
+        return there, str(said.get("server", ""))
 
 
 def _names(registry: Known) -> list[str]:

@@ -10,7 +10,7 @@ All rules are those of its sources, https://github.com/containerd/containerd:
 - ``internal/cri/server/images/image_pull.go``: ``config_path`` is a list, split at colons. But the transfer service
   takes it for one path (``core/transfer/registry/registry.go``; issue 12808, open in 2.3.4), and finds no folder then.
   The default since 2.2 is such a list: that folder and Docker's (``plugins/cri/images/plugin.go``).
-- A change of it needs a restart (``docs/cri/registry.md``), one below the folder does not (``docs/hosts.md``).
+- A change of it needs a restart (``docs/cri/registry.md``), one below the folder does not (its page ``hosts.md``).
 """
 
 import posixpath
@@ -112,7 +112,7 @@ def config_file(facts: Facts, state: State, mark: str, is_needed: bool) -> list[
         _refuse_list(state)
     if not (is_needed and state.has_cri and _has_to_name(state, toml_keys.take(CONFIG, text, mark))):
         return [Shared(CONFIG, take, take, restart="containerd")] if is_marked(text, mark) else []
-    tables = _tables(state)
+    tables = _tables(state, is_new=not text)
     put = partial(_with_folder, tables, 3 if state.version >= (2, 0) else 2, mark)
     new = put(text)
     if new != text:
@@ -186,13 +186,13 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _tables(state: State) -> Tables:
+def _tables(state: State, is_new: bool) -> Tables:
     said = state.files[CONFIG]
     # In a configuration of version 2, 2.x reads the newer name too.
-    if state.version >= (2, 0) and (_format(said) > 2 or not said or _IMAGES in table_in(said, "plugins")):
+    if state.version >= (2, 0) and (_format(said) > 2 or is_new or _IMAGES in table_in(said, "plugins")):
         plugin = _IMAGES
     else:
-        plugin = _CRI if _format(said) == 2 or not said else _FIRST
+        plugin = _CRI if _format(said) == 2 or is_new else _FIRST
     return {("plugins", plugin, "registry"): {"config_path": CERTS_D}}
 
 

@@ -10,7 +10,7 @@ from .host_file import Refused
 from .marked_lines import Lines, marks_of
 
 Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
-"""Path of a table -> its keys, with their values: text, booleans, and lists of text."""
+"""Path of a table, none for the top of the file -> its keys, with their values: text, booleans, and lists of text."""
 SECRET = "Authorization"  # noqa: S105 # the name of a key
 """Whose value no message shows."""
 
@@ -40,10 +40,11 @@ def table_in(said: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def written(tables: Tables) -> str:
     """Return tables as a text."""
-    return "\n".join(
-        "".join([f"{_header(path)}\n", *(f"  {_line(key, value)}\n" for key, value in keys.items())])
-        for path, keys in tables.items()
-    )
+    parts = []
+    for table, keys in tables.items():
+        lines = [_line(key, value) for key, value in keys.items()]
+        parts.append("\n".join([_header(table), *(f"  {line}" for line in lines)] if table else lines))
+    return "\n\n".join(parts) + "\n"
 
 
 def shown(tables: Tables) -> str:
@@ -102,16 +103,33 @@ def _take_line(lines: Lines, index: int) -> None:
 def _put_table(
     path: str, lines: Lines, table: tuple[str, ...], keys: Mapping[str, Any], said: Mapping[str, Any], mark: str
 ) -> None:
+    if not table:
+        _put_keys(path, lines, -1, (table, keys), said, mark)
+        return
     start = next((index for index in range(len(lines.all)) if _table_of(lines, index) == table), None)
     if start is None:
         new = [f"  {_line(key, value)}" for key, value in keys.items()]
         lines.insert(len(lines.all), [*([""] if lines.all else []), _header(table), *new], mark)
         return
     lines.share(start, mark)
+    _put_keys(path, lines, start, (table, keys), said, mark)
+
+
+def _put_keys(
+    path: str,
+    lines: Lines,
+    start: int,
+    wanted: tuple[tuple[str, ...], Mapping[str, Any]],
+    said: Mapping[str, Any],
+    mark: str,
+) -> None:
+    """Put keys below a header; those of the top of a file below the comments that it begins with."""
+    table, keys = wanted
     known = _get(said, table)
+    top = next((index for index in range(len(lines.all)) if lines.has_content(index)), len(lines.all))
     for key, value in reversed(list(keys.items())):
         if key not in known:
-            lines.insert(start + 1, [f"{_indent(lines, start)}{_line(key, value)}"], mark)
+            lines.insert(start + 1 if table else top, [f"{_indent(lines, start)}{_line(key, value)}"], mark)
         else:
             _put_over(path, lines, start, (table, key), (known[key], value), mark)
 
@@ -128,8 +146,9 @@ def _put_over(
         lines.replace(index, f"{_indent(lines, start)}{_line(key, value)}", mark)
     else:
         what = f"another {key}" if key == SECRET else _line(key, there)
+        place = f"in {_header(table)}" if table else "at its top"
         raise Refused(
-            f"{path} has {what} in {_header(table)}, which this stack did not write. Remove that line, or change it "
+            f"{path} has {what} {place}, which this stack did not write. Remove that line, or change it "
             f"there:\n{shown({table: {key: value}})}"
         )
 
@@ -183,6 +202,8 @@ def _key_of(line: str) -> str:
 
 def _indent(lines: Lines, start: int) -> str:
     """Return how far the keys of a table are indented."""
+    if start < 0:
+        return ""
     following = (lines.all[index] for index in range(start + 1, _end(lines, start)) if lines.has_content(index))
     line = next(following, f"  {lines.all[start]}")
     return line[: len(line) - len(line.lstrip())]

@@ -164,6 +164,7 @@ def test_a_file_of_our_own() -> None:
         f"{OURS}/hosts.toml",
         """# private-registry project/stack: this file is written as a whole, changes of it are lost
 server = "https://registry.test:8443"
+ca = "ca.crt"
 
 [host."https://registry.test:8443"]
   capabilities = ["pull", "resolve", "push"]
@@ -186,6 +187,7 @@ server = "https://registry.test:8443"
         (NEW, "", ("io.containerd.cri.v1.images",)),
         (NEW, "version = 2\n[plugins.'io.containerd.cri.v1.images']\n", ("io.containerd.cri.v1.images",)),
         (OLD, "root = '/x'\n", ("cri",)),
+        (OLD, "# nothing yet\n", ("cri",)),
         ("", "version = 3\n", ("io.containerd.cri.v1.images",)),
     ],
 )
@@ -333,8 +335,9 @@ def test_a_login_is_a_header_that_no_other_user_reads() -> None:
     [_, hosts, _] = Containerd().wants(REGISTRY, FIRST, Facts({}, OLD), access)
     assert isinstance(hosts, Own)
     assert hosts.mode == "0600"
-    header = tomllib.loads(hosts.content)["host"]["https://registry.test:8443"]["header"]
-    assert header == {"Authorization": "Basic ZGVwbG95OnNlY3JldA=="}
+    said = tomllib.loads(hosts.content)
+    assert said["header"] == {"Authorization": "Basic ZGVwbG95OnNlY3JldA=="}
+    assert said["host"]["https://registry.test:8443"]["header"] == said["header"]
     files = {f"{OURS}/hosts.toml": There(THEIRS, "0644")}
     with pytest.raises(Refused, match="chmod 600"):
         Containerd().wants(REGISTRY, FIRST, Facts(files, OLD), access)
