@@ -77,8 +77,7 @@ check_push() {
 	step='ctr images import'
 	payload image | base64 -d | gzip -d > "$scratch/image.tar"
 	run ctr images import --no-unpack "$scratch/image.tar"
-	loaded=$(printf '%s\n' "$output" | grep -o 'docker.io/library/private-registry-verification:[0-9a-f]*' | head -n 1)
-	[ -n "$loaded" ] || fail "the imported image has no name: $output"
+	loaded=docker.io/library/private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)
 	names="$loaded $registry/$repository:probe"
 	run ctr images tag --force "$loaded" "$registry/$repository:probe"
 	step='ctr images push'
