@@ -33,7 +33,11 @@ CERTS_D = "/etc/containerd/certs.d"
 
 _IMAGES, _CRI, _FIRST = "io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri"
 _PLUGINS = (_FIRST, _CRI, _IMAGES)
-"""What the plugin that pulls is called in version 1, 2 and 3 of the configuration."""
+"""What the plugin that pulls is called in version 1, 2 and 3 of the configuration.
+
+1.x takes the first two in their own version alone. 2.x takes the second in version 2, and the third in each; the first
+it does not find (tried with 2.1.9).
+"""
 _BEGUN = "# begun by private-registry, and removed with the last of its lines\nversion = {}\n"
 """How a configuration begins that was not there before."""
 _ISSUE = "https://github.com/containerd/containerd/issues/12808"
@@ -162,16 +166,22 @@ def _format(said: Mapping[str, Any]) -> int:
 
 
 def _images(files: _Files, version: tuple[int, int]) -> Mapping[str, Any]:
-    """Return what all files together say to the plugin that pulls, by each of its names."""
+    """Return what all files together say to the plugin that pulls."""
     merged: dict[str, Any] = {}
-    for name in _PLUGINS:
-        plugin: dict[str, Any] = {}
-        for said in files.values():
-            if name in table_in(said, "plugins"):
-                table = table_in(said, "plugins", name)
-                plugin = _merged(plugin, table) if version >= (2, 0) else dict(table)
-        merged = _merged(merged, plugin)
+    # 1.x looks at the version of all files together.
+    name = _CRI if any(_format(said) > 1 for said in files.values()) else _FIRST
+    for said in files.values():
+        if version >= (2, 0):
+            merged = _merged(merged, _images_of(said))
+        elif name in table_in(said, "plugins"):
+            merged = dict(table_in(said, "plugins", name))
     return merged
+
+
+def _images_of(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what one file says to the plugin of 2.x: in version 2, keys by the older name replace others."""
+    older = table_in(said, "plugins", _CRI) if _format(said) == 2 else {}
+    return {**table_in(said, "plugins", _IMAGES), **older}
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,11 +198,11 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tables(state: State, is_new: bool) -> Tables:
     said = state.files[CONFIG]
-    # In a configuration of version 2, 2.x reads the newer name too.
-    if state.version >= (2, 0) and (_format(said) > 2 or is_new or _IMAGES in table_in(said, "plugins")):
-        plugin = _IMAGES
+    if state.version < (2, 0):
+        plugin = _CRI if is_new or any(_format(one) > 1 for one in state.files.values()) else _FIRST
     else:
-        plugin = _CRI if _format(said) == 2 or is_new else _FIRST
+        is_newer = _IMAGES in table_in(said, "plugins") and "registry" not in table_in(said, "plugins", _CRI)
+        plugin = _CRI if _format(said) == 2 and not is_newer else _IMAGES
     return {("plugins", plugin, "registry"): {"config_path": CERTS_D}}
 
 

@@ -188,6 +188,13 @@ ca = "ca.crt"
         (NEW, "version = 2\n[plugins.'io.containerd.cri.v1.images']\n", ("io.containerd.cri.v1.images",)),
         (OLD, "root = '/x'\n", ("cri",)),
         (OLD, "# nothing yet\n", ("cri",)),
+        (NEW, "# nothing yet\n", ("io.containerd.cri.v1.images",)),
+        (NEW, "[plugins.cri.registry]\nconfig_path = '/not/read'\n", ("io.containerd.cri.v1.images",)),
+        (
+            NEW,
+            "version = 2\n[plugins.'io.containerd.cri.v1.images']\n[plugins.'io.containerd.grpc.v1.cri'.registry]\n",
+            ("io.containerd.grpc.v1.cri",),
+        ),
         ("", "version = 3\n", ("io.containerd.cri.v1.images",)),
     ],
 )
