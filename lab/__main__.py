@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import review
-from lab import docker, engine, hosts, images, servers, stack, summary
+from lab import client_programs, docker, engine, hosts, images, servers, stack, summary
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
@@ -30,9 +30,11 @@ def prepare() -> dict[str, str]:
 def prepare_tests() -> int:
     """Make everything ready that the tests need."""
     prepare()
-    for server in servers.ALL:
-        server.ensure()
+    for programs in (*servers.ALL, *client_programs.ALL):
+        programs.ensure()
     images.lego()
+    for generation in images.GENERATIONS:
+        images.clients(generation)
     for shell, package in (("dash", "dash"), ("busybox", "busybox-static")):
         install(shell, package)
     return 0
