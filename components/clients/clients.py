@@ -22,7 +22,7 @@ class Clients:
         self._clients = settings.all_clients
         self._opts = parent.child()
         if self._clients:
-            self._opts.provider = ClientsProvider(f"{name}-clients", parent.child())
+            self._opts.provider = ClientsProvider(f"{name}-provider", parent.child())
         self._trusted_by: list[Step] = []
 
     @property

@@ -10,11 +10,10 @@ from pathlib import Path
 import asyncssh
 
 from components.hosts import shell
-from components.hosts.session import Run, Unanswered, session
+from components.hosts.session import Connection, Run, Unanswered, session
 from components.scripts.script import with_payload, words
 from operations.doctor.facts import Facts, read
 from operations.doctor.judge import Wanted
-from components.hosts.session import Connection
 
 _AT_ONCE = 20
 _LOGIN_SECONDS = 20
