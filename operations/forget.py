@@ -93,7 +93,8 @@ def _unknowing(resource: dict[str, Any], client: str, names: set[str]) -> dict[s
     """Return a resource of all clients without one of them; ``names`` are those of what was to be removed from it."""
     if resource["type"] not in (TRUST, VERIFICATION):
         return resource
-    found = dict(resource)
+    # By them the engine would update it again; the provider knows by itself what is left to do on the other clients.
+    found = {key: value for key, value in resource.items() if key != "initErrors"}
     for part in ("inputs", "outputs"):
         said = dict(resource.get(part) or {})
         for key in _BY_CLIENT:

@@ -72,7 +72,7 @@ def test_a_client_that_is_gone_for_good_is_forgotten(stack: Stack, client_hosts:
     run(["docker", "stop", "--time", "2", three])
     try:
         stack.configure(clients=others)
-        assert f"{PREFIX}.13: Connection refused" in stack.fails()
+        assert f"{PREFIX}.13: " in stack.fails()
         stack.edit_deployment(lambda deployment: without(deployment, f"{PREFIX}.13"))
         assert stack.preview() == []
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components import PrivateRegistry
-from components.clients import placing
+from components.clients import RUNTIMES, placing
 from components.hosts import arguments
 from components.hosts.session import Answer, Unanswered, session
 from components.provider.fleet import known_of
@@ -205,6 +205,15 @@ def test_a_client_that_has_left_the_list_is_behind_until_all_is_removed_from_it(
     assert (behind.name, behind.connection) == ("10.0.0.9", reach["connection"])
     verification["outputs"]["removed"] = ["1a2b"]
     assert {host.name for host in hosts_of(resources)} == {"this machine", "10.0.0.7"}
+
+
+def test_each_runtime_of_a_client_is_looked_at(declare: Declare) -> None:
+    client = {**BASE["clients"][0], "runtimes": list(RUNTIMES)}
+    [host] = [host for host in hosts_of(exported(declare(clients=[client]))) if host.connection]
+    assert not host.is_behind
+    assert len(host.bundles) == len(RUNTIMES) + 1, "and the hosts entry"
+    assert all(bundle.check[0].startswith("sudo -n sh -s -- check ") for bundle in host.bundles)
+    assert all(bundle.repairs[-1][1] == bundle.check[1] for bundle in host.bundles)
 
 
 def test_a_client_without_anything_to_place_is_not_asked(declare: Declare) -> None:

@@ -127,6 +127,13 @@ def test_a_client_that_has_left_the_list_can_be_forgotten_until_all_is_removed_f
     assert kept["resources"][1]["outputs"]["removed"] == ["gone-10.0.0.8"]
 
 
+def test_nothing_is_left_to_do_after_an_update_that_failed_at_a_client() -> None:
+    resources = registry("hub", ["10.0.0.7"], ["10.0.0.9"])
+    resources[1]["initErrors"] = ["10.0.0.9: no answer"]
+    kept = without({"resources": resources}, "10.0.0.9")["resources"]
+    assert [one for one in kept if "initErrors" in one] == []
+
+
 def test_what_was_removed_from_a_client_is_forgotten_with_it() -> None:
     """Else it would count as removed when the client has come back, and leaves again."""
     again = registry("hub", ["10.0.0.7"], ["10.0.0.7"], removed=["10.0.0.7"])
