@@ -275,7 +275,21 @@ class ClientDefaultsArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "docker-rootless", "docker-snap", "system", "containerd", "podman", "podman-rootless", "buildkit", "buildkit-rootless", "k3s", "rke2"]]
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
@@ -323,7 +337,21 @@ class ClientArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "docker-rootless", "docker-snap", "system", "containerd", "podman", "podman-rootless", "buildkit", "buildkit-rootless", "k3s", "rke2"]]
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
@@ -435,6 +463,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """Memory limits of the containers, in MiB."""
     verification: bool
     """`true`: after a change, each client verifies login, push and pull."""
+    verification_share: int
+    """The percentage of the clients that verify it: always the same ones, as long as the list is the same. The
+    others verify it with `make prove`."""
     delete_data: bool
     """`true`: `pulumi destroy` also deletes the images."""
     protect: bool
