@@ -42,7 +42,8 @@ def stack(
     found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("upgrade"), "upgrade", settings(found_images, client_hosts)) as stack:
-        stack.settings["clients"][0]["runtimes"] = ["docker", "system"]
+        one, two = (client_hosts.clients[host] for host in ("one", "two"))
+        stack.configure(clients=[{**one, "runtimes": ["docker", "system"]}, two])
         copy_program_before(stack)
         yield stack
 
