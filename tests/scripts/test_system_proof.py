@@ -45,7 +45,7 @@ def curl(tools: Path, options: str = "") -> None:
 
 def proven(shell: Shell, tools: Path, registry: str, *more: str) -> subprocess.CompletedProcess[str]:
     shell = replace(shell, path=f"{tools}:{shell.path}", parts=(PROOF,))
-    return shell.run(SCRIPT, f"registry={registry}", *more, "generation=1")
+    return shell.run(SCRIPT, f"registry={registry}", *more)
 
 
 def test_a_client_whose_store_has_no_authority_does_not_prove_it(shell: Shell, tools: Path, registry: str) -> None:
