@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from review import former_clients
 from review.certificates import has_gap, trust_changes
-from review.client import IN_STATE_ALONE, TRUST, Bundle, Client, in_order, mapping, placed_of, wanted_of
+from review.client import IN_STATE_ALONE, TRUST, VERIFICATION, Bundle, Client, in_order, mapping, placed_of, wanted_of
 from review.events import Preview, Step
 from review.impact import Impact
 
@@ -76,7 +76,10 @@ class _Both:
 def trust(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say which clients gain, keep or lose trust, and what changes on them."""
     found = [*_of_clients(step, preview), *_of_share(step)]
-    yield from found or ([IN_STATE_ALONE] if step.op == "update" else [])
+    proofs = preview.find(VERIFICATION)
+    # Where their proof changes too, that has the row.
+    is_alone = step.op == "update" and (proofs is None or proofs.op == "same")
+    yield from found or ([IN_STATE_ALONE] if is_alone else [])
 
 
 def authority_changes(preview: Preview) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:

@@ -157,6 +157,10 @@ def test_a_change_in_the_state_alone_has_a_row() -> None:
     alone = ("the stack", "the clients' entry in the state", "nothing on them changes", False)
     assert said(trust("update", trusting(), trusting(), ["registry"])) == [alone]
     assert said(verification("update", proving(), proving())) == [alone]
+    both = [trust("update", trusting(), trusting(), ["registry"]), verification("update", proving(), proving())]
+    assert said(*both) == [alone]
+    both[1] = verification("update", proving(), proving(generation="2"))
+    assert [row[2] for row in said(*both)] == ["verified again"]
     lost = [trust("update", trusting(), trusting(hosts={})), verification("update", proving(), proving({}))]
     assert [row[1] for row in said(*lost)] == [f"removed: {CA}"]
     assert belonging(preview(*lost)) == 1
