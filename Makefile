@@ -10,7 +10,7 @@ OWN := $(filter-out dev,$(STACK))
 NEEDED := $(VENV)/$(if $(OWN),$(if $(wildcard $(VENV)/ready),ready,operations),ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview drift forget down test unit lint bench lock
+.PHONY: help up preview drift doctor forget down test unit lint bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,13 @@ ifdef OWN
 	@$(BIN)/python -m operations.drift --stack $(OWN) $(if $(REPAIR),--repair)
 else
 	@REPAIR=$(REPAIR) $(BIN)/python -m lab drift
+endif
+
+doctor: $(NEEDED) ## read the hosts, before or after an update, and show what prevents pulls: [STACK=...] [HOSTS="..."] [JSON=1]
+ifdef OWN
+	@$(BIN)/python -m operations.doctor --stack $(OWN) $(if $(JSON),--json) $(HOSTS)
+else
+	@JSON=$(JSON) HOSTS="$(HOSTS)" $(BIN)/python -m lab doctor
 endif
 
 forget: $(NEEDED) ## remove a client host that no longer exists from the state: CLIENT=... [STACK=...]
@@ -66,7 +73,7 @@ lint: $(VENV)/ready ## check code, scripts, workflows and the wording of texts
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.wording
 	@$(BIN)/lint-imports --no-logo --no-cache > $(VENV)/imports 2>&1 || { cat $(VENV)/imports >&2; exit 1; }
-	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/flock bench/start-host policies/run .ci/run .ci/preview .ci/watch
+	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/start-services lab/images/flock bench/start-host policies/run .ci/run .ci/preview .ci/watch
 	@$(BIN)/oxlint --deny-warnings components/proxy/login tests/scripts/units.js
 	@$(BIN)/zizmor --offline --quiet .
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

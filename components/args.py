@@ -28,14 +28,17 @@ class SshAccessArgs(TypedDict, total=False):
     agent: bool
     """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
     host_key: pulumi.Input[str]
-    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another
-    key is refused."""
-    host: Required[str]
-    """DNS name or IP address of the host."""
+    """The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`, if no `knownHostsFile` contains it.
+    A host that shows another key is refused."""
     user: str
     """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo."""
     port: int
     """SSH port of the host."""
+    known_hosts_file: str
+    """A `known_hosts` file that contains the host key, such as `~/.ssh/known_hosts`. Hashed names and `[HOST]:PORT`
+    are found too. `hostKey` overrides it."""
+    host: Required[str]
+    """DNS name or IP address of the host."""
 
 
 class DockerHostAccessArgs(TypedDict, total=False):
@@ -241,6 +244,45 @@ class UserArgs(TypedDict, total=False):
     """The repositories to which `access` applies, each with all below it. `*` means all."""
 
 
+class ClientDefaultsArgs(TypedDict, total=False):
+    """What holds for each client that does not say otherwise, wherever the client is listed."""
+
+    private_key: pulumi.Input[str]
+    """The SSH private key, in OpenSSH or PEM form. Set it with `--secret`."""
+    private_key_file: str
+    """The file that contains it. Only its owner must be able to read it."""
+    private_key_password: pulumi.Input[str]
+    """The passphrase of the SSH key. Set it with `--secret`."""
+    private_key_password_file: str
+    """The file that contains it. A line break at the end is ignored."""
+    password: pulumi.Input[str]
+    """The password of the SSH user. Set it with `--secret`."""
+    password_file: str
+    """The file that contains it. A line break at the end is ignored."""
+    agent: bool
+    """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
+    host_key: pulumi.Input[str]
+    """The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`, if no `knownHostsFile` contains it.
+    A host that shows another key is refused."""
+    user: str
+    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo."""
+    port: int
+    """SSH port of the host."""
+    known_hosts_file: str
+    """A `known_hosts` file that contains the host key, such as `~/.ssh/known_hosts`. Hashed names and `[HOST]:PORT`
+    are found too. `hostKey` overrides it."""
+    bastion: SshAccessArgs
+    """The host through which the client is reached."""
+    hosts_entry: str
+    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
+    runtimes: Sequence[Literal["docker", "system"]]
+    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
+    of the machine, which curl, Go programs and most others use."""
+    required: bool
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
+    without it, and the next one tries again. Without `required`, `clientsShare` decides."""
+
+
 class ClientArgs(TypedDict, total=False):
     """A host that pulls from the registry and must trust it."""
 
@@ -259,16 +301,17 @@ class ClientArgs(TypedDict, total=False):
     agent: bool
     """`true`: use the SSH agent. `SSH_AUTH_SOCK` must name it when `pulumi` runs."""
     host_key: pulumi.Input[str]
-    """Required. The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`. A host that shows another
-    key is refused."""
-    host: Required[str]
-    """DNS name or IP address of the host."""
+    """The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`, if no `knownHostsFile` contains it.
+    A host that shows another key is refused."""
     user: str
     """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo."""
     port: int
     """SSH port of the host."""
-    local: bool
-    """`true`: this client is the control machine, so no SSH is needed."""
+    known_hosts_file: str
+    """A `known_hosts` file that contains the host key, such as `~/.ssh/known_hosts`. Hashed names and `[HOST]:PORT`
+    are found too. `hostKey` overrides it."""
+    host: Required[str]
+    """DNS name or IP address of the host."""
     bastion: SshAccessArgs
     """The host through which the client is reached."""
     hosts_entry: str
@@ -279,6 +322,29 @@ class ClientArgs(TypedDict, total=False):
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
+    local: bool
+    """`true`: this client is the control machine, so no SSH is needed."""
+
+
+class ClientsInventoryArgs(TypedDict, total=False):
+    """Clients of an inventory of Ansible: INI, YAML, or the JSON that `ansible-inventory --list` prints."""
+
+    file: Required[str]
+    """The inventory. For a folder, a script or a plugin: the output of `ansible-inventory --list`."""
+    group: str
+    """The group whose hosts are clients, with the groups below it."""
+
+
+class ClientsSshArgs(TypedDict, total=False):
+    """Clients of an `ssh_config`: how `ssh NAME` reaches each."""
+
+    config_file: Required[str]
+    """The `ssh_config`, such as `~/.ssh/config`."""
+    hosts: Required[Sequence[str]]
+    """Which hosts of it are clients: names, and patterns with `*` and `?` of names after `Host`."""
+    known_hosts_file: str
+    """The `known_hosts` file with their host keys, such as `~/.ssh/known_hosts`. Without it, that of
+    `clientDefaults`."""
 
 
 class ImagesArgs(TypedDict, total=False):
@@ -333,6 +399,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """Who can log in."""
     anonymous_pull: Sequence[str]
     """Repositories that can be pulled without a login, each with all below it. `*` means all."""
+    client_defaults: ClientDefaultsArgs
+    """What holds for each client that does not say otherwise, wherever the client is listed."""
     clients: Sequence[ClientArgs]
     """The hosts that pull from the registry."""
     clients_share: int
@@ -341,6 +409,10 @@ class PrivateRegistryArgs(TypedDict, total=False):
     otherwise for it."""
     clients_file: str
     """A YAML file with more clients, as a list."""
+    clients_inventory: ClientsInventoryArgs
+    """More clients, from an inventory of Ansible."""
+    clients_ssh: ClientsSshArgs
+    """More clients, from an `ssh_config`."""
     images: ImagesArgs
     """The images of the containers."""
     images_file: str

@@ -29,7 +29,7 @@ class Instance:
     @property
     def mark(self) -> str:
         """What its lines in the files of others end with."""
-        return "/".join([f"private-registry {pulumi.get_project()}", pulumi.get_stack(), *self._own])
+        return mark_of(pulumi.get_project(), pulumi.get_stack(), *self._own)
 
     @property
     def title(self) -> str:
@@ -43,3 +43,8 @@ class Instance:
     @property
     def _own(self) -> list[str]:
         return [] if self.name == _FIRST else [self.name]
+
+
+def mark_of(project: str, stack: str, *own: str) -> str:
+    """Return what lines of a registry end with in the files of others, for who reads them outside of a program."""
+    return "/".join([f"private-registry {project}", stack, *own])

@@ -7,10 +7,9 @@ import pulumi
 from .advice import advising
 from .args import PrivateRegistryArgs
 from .certificates import CertificateArgs, certificate_from, ends
+from .clients.clients import Clients
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
-from .clients.trust import ClientsTrust, trusts_by
-from .clients.verification import ClientsVerification
 from .component import Component
 from .containers.container import ContainerArgs
 from .containers.images import pulling
@@ -69,7 +68,6 @@ class PrivateRegistry(Component):
         server, instance = Server(settings), Instance(name)
         shell = server.shell
         super().__init__(name, pulling(removing_orphans(advising(opts, instance), shell, instance), shell, instance))
-        self._settings = settings
         host, on_server = server.host, server.opts(f"{name}-docker-host", self.child())
         prefix, directory = instance.prefix, f"{server.directory}/{instance.folder}"
 
@@ -153,52 +151,28 @@ class PrivateRegistry(Component):
             settings.certificate.is_public,
             tuple(settings.aliases_known_as.values()),
         )
-        clients = settings.all_clients
-        trust = [
-            ClientsTrust(
-                f"{name}-trust",
-                clients,
-                known,
-                certificate.ca_certificate,
-                settings.host_names,
-                settings.clients_share,
-                # Clients move to another port only when the server can follow.
-                proxy.address_refused,
-                opts=self.child(),
-            )
-            for _ in clients[:1]
-        ]
+        clients = Clients(name, settings, known, self)
+        # Clients move to another port only when the server can follow.
+        trusted_by = clients.trust(certificate.ca_certificate, proxy.address_refused)
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.pair, trust),
+            proxy.serve(certificate.pair, trusted_by),
             "-",
             registry.container_id.apply(lambda container: container[:12]),
             "-",
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
         certificate.keep_renewed(proxy.live)
-        verification = [
-            ClientsVerification(
-                f"{name}-verification",
-                clients if settings.verification else [],
-                known,
-                password,
-                without_dependencies(generation),
-                [*proxy.proven, *trust],
-                opts=self.child(),
-            )
-            for _ in clients[:1]
-        ]
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
-        self.clients = pulumi.Output.from_input({client.host: trusts_by(client, known) for client in clients})
-        self.verification = verification[0].said if verification else pulumi.Output.from_input({})
+        self.clients = pulumi.Output.from_input(clients.trusting)
+        self.verification = clients.verify(password, without_dependencies(generation), proxy.proven)
         self.passwords = users.made
         keep_all_without(
             [*certificate.pair.obtained, proxy.live],
-            [*trust, *proxy.proven],
+            [*trusted_by, *proxy.proven],
             certificate.is_missed_without,
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )

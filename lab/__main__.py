@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 
 import review
-from lab import docker, engine, hosts, images, servers, stack, summary
+from lab import client_programs, docker, engine, hosts, images, servers, stack, summary
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
+from operations import doctor as reading
 from operations import forget as forgetting
 from operations.command_line import OperationError
 from operations.drift import Report, examine
@@ -29,9 +30,11 @@ def prepare() -> dict[str, str]:
 def prepare_tests() -> int:
     """Make everything ready that the tests need."""
     prepare()
-    for server in servers.ALL:
-        server.ensure()
+    for programs in (*servers.ALL, *client_programs.ALL):
+        programs.ensure()
     images.lego()
+    for generation in images.GENERATIONS:
+        images.clients(generation)
     for shell, package in (("dash", "dash"), ("busybox", "busybox-static")):
         install(shell, package)
     return 0
@@ -95,6 +98,18 @@ def _told(report: Report) -> str:
     return report.text("make up", "make up")
 
 
+def doctor() -> int:
+    """Show what is in the way of pulls on the hosts of the dev stack, or on HOSTS; JSON=1: as JSON."""
+    line = stack.command_line()
+    stack.ensure()
+    report = reading.examine(line, os.environ.get("HOSTS", "").split())
+    if os.environ.get("JSON"):
+        say(report.json())
+    else:
+        report.show()
+    return report.status
+
+
 def forget() -> int:
     """Remove the host CLIENT, which no longer exists, from the state of the dev stack."""
     client = os.environ.get("CLIENT")
@@ -135,6 +150,7 @@ def main() -> int:
         "up": up,
         "preview": preview,
         "drift": drift,
+        "doctor": doctor,
         "forget": forget,
         "down": down,
         "prepare-tests": prepare_tests,

@@ -12,7 +12,12 @@ from lab.debian import install
 from lab.places import PROJECT
 from lab.run import LabError, doing, run, step, succeeds
 
-_CAPABILITIES = ["SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE"]
+PRIVILEGES = (
+    *(word for capability in ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_PTRACE") for word in ("--cap-add", capability)),
+    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
+)
+"""The options of ``docker run`` for a container that plays a host, where Docker or another client runs."""
+
 _START_SECONDS = 60
 
 
@@ -186,8 +191,6 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
         return f"{host.address}, started"
     run(["docker", "rm", "--force", "--volumes", name])
     run(["docker", "volume", "rm", "--force", name])
-    capabilities = [word for capability in _CAPABILITIES for word in ("--cap-add", capability)]
-    unconfined = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
     network_options = ["--network", network.name, "--ip", host.address, "--hostname", host.name]
     if network.prefix6:
         network_options += ["--ip6", network.address6(host)]
@@ -203,8 +206,7 @@ def _start(network: Network, host: LabHost, image: str, public_key: str) -> str:
             "--name",
             name,
             *network_options,
-            *capabilities,
-            *unconfined,
+            *PRIVILEGES,
             *key,
             *store,
             *volume,

@@ -20,6 +20,9 @@ OFFICIAL = {"registry": "registry:3.1.2", "nginx": "nginx:1.30-alpine", "lego": 
 """Name -> tag. The digest is resolved once and kept in the images file."""
 _OF_EVERY_STACK = ("registry", "nginx")
 
+GENERATIONS = ("trixie", "forky")
+"""The releases of Debian that bring clients of every kind: the stable one, and the one that comes next."""
+
 
 @dataclass(frozen=True)
 class Built:
@@ -35,6 +38,8 @@ class Built:
     """How long that takes."""
     folder: Path = _IMAGES
     """Where the sources are."""
+    arguments: tuple[str, ...] = ()
+    """Those of the first source."""
 
 
 _BUILT = {
@@ -52,6 +57,20 @@ _BUILT = {
         ('ENTRYPOINT ["/usr/local/sbin/start-host"]', "VOLUME /var/lib/docker"),
         "a minute",
     ),
+    **{
+        f"client-{generation}": Built(
+            ("clients.sh", "start-host", "start-services", "buildkit.service"),
+            {"mmdebstrap": "mmdebstrap"},
+            (
+                'ENTRYPOINT ["/usr/local/sbin/start-host"]',
+                # Those that lie on overlayfs themselves could keep no layers as it does.
+                "VOLUME /var/lib/docker /var/lib/containerd /var/lib/containers /var/lib/buildkit",
+            ),
+            "a minute",
+            arguments=(generation,),
+        )
+        for generation in GENERATIONS
+    },
 }
 
 
@@ -67,6 +86,11 @@ def ensure() -> dict[str, str]:
 def lego() -> str:
     """Make the image of lego ready, which only a stack with certificates by ACME needs; return it."""
     return _kept_or_found("lego")["lego"]
+
+
+def clients(generation: str) -> str:
+    """Make the image of a host with clients of every kind ready, whose services are systemd's; return it."""
+    return build(f"client-{generation}", _BUILT[f"client-{generation}"])
 
 
 def _kept_or_found(*names: str) -> dict[str, str]:
@@ -122,7 +146,7 @@ def _pulled(name: str) -> str | None:
 
 def build(name: str, recipe: Built) -> str:
     """Make sure that Docker has an image, built once for all clones; return its id."""
-    digest = digest_of([recipe.folder / source for source in recipe.sources], *recipe.changes)
+    digest = digest_of([recipe.folder / source for source in recipe.sources], *recipe.changes, *recipe.arguments)
     with step(f"image {name}") as chosen:
         folder = built(f"image-{name}", digest, _builder(name, recipe))
         image = (folder / "id").read_text()
@@ -141,7 +165,7 @@ def _builder(name: str, recipe: Built) -> Callable[[Path], None]:
         with step(f"  {name}", f"building, about {recipe.expected}"):
             for program, package in recipe.tools.items():
                 install(program, package)
-            command = ["sh", str(recipe.folder / recipe.sources[0])]
+            command = ["sh", str(recipe.folder / recipe.sources[0]), *recipe.arguments]
             if name == "registry":
                 program_file = folder / "registry"
                 go_build(

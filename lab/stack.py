@@ -45,7 +45,7 @@ def command_line() -> CommandLine:
     """
     if not exists():
         raise LabError(f"there is no {STACK} stack yet; to create it: 'make up'")
-    return CommandLine(STACK, PROJECT, pulumi_environment())
+    return CommandLine(STACK, PROJECT, pulumi_environment(), str(_local_config()))
 
 
 def ensure() -> None:

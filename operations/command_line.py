@@ -69,6 +69,8 @@ class CommandLine:
     """Where the program is."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What its environment has besides."""
+    config_file: str = ""
+    """The file with the stack's settings, where it is another one than Pulumi has it."""
 
     def run(self, *words: str, failure: str, stdin: str | None = None) -> str:
         """Run ``pulumi`` on the stack and return its output.

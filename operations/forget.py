@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from operations.command_line import CommandLine, OperationError, add_stack
+from operations.fleet import TRUST, VERIFICATION, left_over
 
 _COMPONENTS = (":ClientTrust", ":Verification")
-"""How the types end of the components that are there for one client each."""
+"""How the types of the components ended that were there for one client each, before version 0.3."""
 _BEFORE = re.compile(r"registry-(trust|verification)-")
 """Started their names before they said their host."""
+_BY_CLIENT = ("hosts", "placed", "missing", "proven")
+"""What the resources of all clients have by client, in their inputs or outputs."""
 
 
 def forget(client: str, command_line: CommandLine) -> str:
@@ -26,25 +29,32 @@ def forget(client: str, command_line: CommandLine) -> str:
     """
     stack = command_line.stack
     exported = json.loads(command_line.run("stack", "export", failure=f"the state of stack {stack} could not be read"))
-    kept, forgotten = without(exported["deployment"], client)
-    if not forgotten:
-        known = ", ".join(clients(exported["deployment"])) or "none"
+    deployment = exported["deployment"]
+    if client not in clients(deployment):
+        known = ", ".join(clients(deployment)) or "none"
         raise OperationError(f"stack {stack} has no client {client}; it has {known}")
-    written = json.dumps({**exported, "deployment": kept})
+    written = json.dumps({**exported, "deployment": without(deployment, client)})
     command_line.run("stack", "import", failure=f"the state of stack {stack} could not be written", stdin=written)
     return (
-        f"Client {client} was removed from the state of stack {stack} ({len(forgotten)} resources). Files on the host "
-        "are not changed. Remove it from private-registry:clients too."
+        f"Client {client} was removed from the state of stack {stack}. Files on the host are not changed. "
+        "Remove it from private-registry:clients too."
     )
 
 
 def clients(deployment: dict[str, Any]) -> list[str]:
-    """Return the clients that a state knows."""
-    return sorted({host for host, _ in _components(deployment)})
+    """Return the clients that a state knows, also one of which only is known what is to be removed from it."""
+    resources = deployment.get("resources", [])
+    known = {host for host, _ in _components(deployment)}
+    for resource in resources:
+        if resource["type"] in (TRUST, VERIFICATION):
+            known |= {host for part in _parts(resource) for key in _BY_CLIENT for host in part.get(key) or {}}
+        if resource["type"] == TRUST:
+            known |= {entry["host"] for entry in left_over(resource, resources)}
+    return sorted(known)
 
 
-def without(deployment: dict[str, Any], client: str) -> tuple[dict[str, Any], set[str]]:
-    """Return a state without a client's resources and what refers to them, and the URNs that are gone.
+def without(deployment: dict[str, Any], client: str) -> dict[str, Any]:
+    """Return a state without a client, its own resources and what refers to them.
 
     ``pulumi state delete`` can't do it: nginx's certificate depends on every client's trust.
     """
@@ -53,10 +63,9 @@ def without(deployment: dict[str, Any], client: str) -> tuple[dict[str, Any], se
     for resource in deployment.get("resources", []):
         if resource.get("parent") in gone:
             gone.add(resource["urn"])
-    resources = [
-        _detached(resource, gone) for resource in deployment.get("resources", []) if resource["urn"] not in gone
-    ]
-    return {**deployment, "resources": resources}, gone
+    kept = [_detached(resource, gone) for resource in deployment.get("resources", []) if resource["urn"] not in gone]
+    names = {entry["name"] for one in kept for entry in _dropped(one) if entry["host"] == client}
+    return {**deployment, "resources": [_unknowing(resource, client, names) for resource in kept]}
 
 
 def _components(deployment: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -78,6 +87,34 @@ def _detached(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
             for key, urns in resource["propertyDependencies"].items()
         }
     return detached
+
+
+def _unknowing(resource: dict[str, Any], client: str, names: set[str]) -> dict[str, Any]:
+    """Return a resource of all clients without one of them; ``names`` are those of what was to be removed from it."""
+    if resource["type"] not in (TRUST, VERIFICATION):
+        return resource
+    # By them the engine would update it again; the provider knows by itself what is left to do on the other clients.
+    found = {key: value for key, value in resource.items() if key != "initErrors"}
+    for part in ("inputs", "outputs"):
+        said = dict(resource.get(part) or {})
+        for key in _BY_CLIENT:
+            if said.get(key):
+                said[key] = {host: value for host, value in said[key].items() if host != client}
+        if "dropped" in said:
+            said["dropped"] = [entry for entry in _dropped(resource) if entry["host"] != client]
+        if "removed" in said:
+            # Else it would count as removed when the client comes back and leaves again.
+            said["removed"] = [name for name in said["removed"] if name not in names]
+        found[part] = said
+    return found
+
+
+def _parts(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    return [resource.get("inputs") or {}, resource.get("outputs") or {}]
+
+
+def _dropped(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    return (resource.get("outputs") or {}).get("dropped") or []
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.scripts.packed import unpacked
-from components.scripts.script import START, read_payload, read_words
+from components.scripts.script import read_payload, read_words
 
 TYPES = ("command:local:Command", "command:remote:Command")
 LINES = ("create", "update", "delete")
@@ -19,12 +19,6 @@ def words(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         text = inputs.get(line)
         if isinstance(text, str):
             yield from read_words(text)
-
-
-def starts_otherwise(inputs: Mapping[str, Any]) -> bool:
-    """Tell whether a line of the command runs anything but a script from standard input."""
-    lines = (inputs.get(line) for line in LINES)
-    return any(isinstance(line, str) and not line.startswith((START, f"sudo -n {START}")) for line in lines)
 
 
 def files(inputs: Mapping[str, Any]) -> dict[str, str]:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.clients import RUNTIMES
-from components.clients.runtime import ANY
 from components.containers.orphans import OWNER
 from policies import commands, nginx
 
@@ -41,6 +39,8 @@ STORING = f"{COMPONENT}Registry"
 ACME, CHALLENGE = f"{COMPONENT}AcmeCertificate", f"{COMPONENT}Challenge"
 SERVER_SIDE = frozenset({STORING, PROXY, ACME})
 """The components below which commands run on the server, however deep. All others count as run on a client."""
+TRUST, VERIFICATION = f"{COMPONENT}ClientsTrust", f"{COMPONENT}ClientsVerification"
+"""All that is done on clients, by the package's own provider: what goes there is in their inputs."""
 MADE_AGAIN = (CONTAINER, IMAGE, NETWORK, *commands.TYPES)
 """The types of what an update makes again as it was. All else below the registry may hold images."""
 
@@ -128,77 +128,64 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END
 _BESIDE = re.compile(r"\s*(?:#.*|(?:subject|issuer)=.*)?")
 _SECRET = re.compile(r"PRIVATE KEY-----|\$2[aby]\$[0-9]{2}\$")
 """A private key, or a password's hash."""
-_MADE_PASSWORD = re.compile(r"[0-9a-f]{64}\n")
-_NOT_SENT = ("connection", "logging", "addPreviousOutputInEnv", "triggers")
+_MADE_PASSWORD = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class _Carried:
-    """What the commands of a component may carry to a client."""
-
-    files: frozenset[str]
-    words: frozenset[str]
-
-
-_PLACED = [runtime.placement(ANY) for runtime in RUNTIMES.values()]
-_PROOFS = [runtime.proof(ANY, VERIFICATION_USER) for runtime in RUNTIMES.values()]
-_CARRIED = {
-    f"{COMPONENT}HostFiles": _Carried(
-        frozenset(file for placed in _PLACED for file in placed.paths),
-        frozenset(
-            {"create", "update", "delete", "entry", "marker", "file"}.union(*(placed.place for placed in _PLACED))
-        ),
-    ),
-    f"{COMPONENT}Verification": _Carried(
-        frozenset(file for proof in _PROOFS if proof.payload for file in proof.payload("")),
-        frozenset({"generation"}.union(*(proof.words for proof in _PROOFS))),
-    ),
+_INPUTS = {
+    TRUST: frozenset({"registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share"}),
+    VERIFICATION: frozenset({"registry", "hosts", "verify", "user", "password", "generation"}),
 }
-"""Component of the clients -> what the runtimes need there."""
+"""What the resources of the clients are known to say: what else they say may be a secret."""
+_REACH = frozenset({"user", "port", "hostKey", "login", "bastion", "local"})
+_OF_A_CLIENT = _REACH | {"runtimes", "hostsEntry", "required"}
+_OF_A_BASTION = _REACH | {"host"}
+_SECRET_INPUTS = ("logins", "password")
+"""Those of their inputs that may hold secrets. No login is sent to a client, and the password is one of a kind."""
 
 
 def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
-    if resource.type not in commands.TYPES or resource.is_on_server:
-        return
-    carried = _CARRIED.get(resource.parent)
-    if carried is None:
+    if resource.type in commands.TYPES and not resource.is_on_server:
         yield Violation(
-            "this command runs on a client, but belongs neither to its trust nor to its verification",
+            "this command runs on a client, where nothing runs but the trust and the verification",
             "Declare it below the registry or the proxy, or allow it in policies/rules.py",
         )
+    if resource.type not in _INPUTS:
         return
-    sent = {key: value for key, value in resource.inputs.items() if key not in _NOT_SENT}
-    yield from _not_carried(sent, carried)
-    yield from _unlike_its_name(commands.files(sent), dict(commands.words(sent)))
-    if any(_SECRET.search(text) for text in commands.texts(sent)):
+    for name in sorted(_unheard(resource)):
+        yield Violation(f"the input {name} may be sent to a client", "Send only certificates and a hosts entry")
+    yield from _unlike_its_name(resource.inputs)
+    shown = [value for key, value in resource.inputs.items() if key not in _SECRET_INPUTS]
+    if any(_SECRET.search(text) for text in commands.texts(shown)):
         yield Violation(
             "a private key or a password hash is sent to a client", "Remove it: clients need only certificates"
         )
 
 
-def _not_carried(sent: Mapping[str, Any], carried: _Carried) -> Iterator[Violation]:
-    """Find what a command has besides what it may carry."""
-    names = [f"the input {name}" for name in sorted(sent.keys() - {*commands.LINES, "stdin"})]
-    names += [f"the file {name}" for name in sorted(commands.files(sent).keys() - carried.files)]
-    # The word itself may be the secret.
-    if not {key for key, _ in commands.words(sent)} <= carried.words:
-        names.append(f"an argument other than {', '.join(sorted(carried.words))}")
-    for name in names:
-        yield Violation(f"{name} is sent to a client", "Send only certificates and a hosts entry")
-    if commands.starts_otherwise(sent):
-        yield Violation(
-            "a client runs a line that is not a script of this project", "Send a script on standard input, by Host.run"
-        )
+def _unheard(resource: Resource) -> set[str]:
+    """Return the inputs that are not known, also those of a client."""
+    names = set(resource.inputs) - _INPUTS[resource.type]
+    for client in _clients(resource).values():
+        names |= {f"hosts.{name}" for name in client.keys() - _OF_A_CLIENT}
+        names |= {f"hosts.bastion.{name}" for name in _known_mapping(client.get("bastion")).keys() - _OF_A_BASTION}
+    return names
 
 
-def _unlike_its_name(files: Mapping[str, str], words: Mapping[str, str]) -> Iterator[Violation]:
-    """Find files that hold something else than they are there for."""
-    rest = _CERTIFICATE.sub("", files.get("ca.crt", ""))
+def _clients(resource: Resource) -> Mapping[str, Mapping[str, Any]]:
+    """Return client -> how it is reached, and what else is known of it."""
+    return {host: _known_mapping(client) for host, client in _known_mapping(resource.inputs.get("hosts")).items()}
+
+
+def _unlike_its_name(inputs: Mapping[str, Any]) -> Iterator[Violation]:
+    """Find inputs that hold something else than they are there for."""
+    rest = _CERTIFICATE.sub("", _text(inputs.get("authorities")))
     if not all(_BESIDE.fullmatch(line) for line in rest.splitlines()):
-        yield Violation("ca.crt contains something else than certificates", "Keep only the CA certificates in it")
+        yield Violation(
+            "what clients are to trust contains something else than certificates", "Keep only the CA certificates in it"
+        )
     # A password that somebody chose looks otherwise; this one is good for the verification's repository alone.
-    if words.get("user", VERIFICATION_USER) != VERIFICATION_USER or not _MADE_PASSWORD.fullmatch(
-        files.get("password", "0" * 64 + "\n")
+    user, password = inputs.get("user", UNKNOWN), inputs.get("password", UNKNOWN)
+    if user not in (VERIFICATION_USER, UNKNOWN) or not (
+        password is UNKNOWN or _MADE_PASSWORD.fullmatch(_text(password))
     ):
         yield Violation(
             "a user's password is sent to a client",
@@ -358,6 +345,10 @@ def _may_hold_images(resource: Resource) -> bool:
 def _host_keys_are_pinned(resource: Resource, _: Stack) -> Iterator[Violation]:
     if resource.type == REMOTE:
         yield from _unpinned(resource.inputs.get("connection"), "the host", "")
+    if resource.type == TRUST:
+        for host, client in _clients(resource).items():
+            if client and not client.get("local"):
+                yield from _unpinned({**client, "host": host, "proxy": client.get("bastion")}, "the host", "")
     if resource.type == DOCKER and _text(resource.inputs.get("host")).startswith("ssh://"):
         yield from _unpinned_options(resource.inputs.get("sshOpts"))
 
@@ -433,6 +424,10 @@ def _part(value: Any, name: str) -> Any:
 
 def _known_list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
+
+
+def _known_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: Any) -> str:

@@ -46,6 +46,8 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate")),
     (":Command", "AcmeCertificate", _nothing),
     ("pulumi:providers:docker", "PrivateRegistry", server.provider),
+    # What works on the clients says nothing but that: what it does, they say.
+    ("pulumi:providers:private-registry", "PrivateRegistry", _nothing),
     (":AcmeCertificate", "", _both(acme.asked, certificates.certificate)),
     ("Certificate", "PrivateRegistry", certificates.certificate),
     (":SelfSignedCert", "", certificates.authority),

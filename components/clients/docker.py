@@ -1,15 +1,8 @@
 """Docker: a folder for each registry."""
 
-import base64
-import gzip
-import hashlib
-import io
-import json
-import tarfile
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
+from .probe_image import payload
 from .runtime import AUTHORITIES, KEEP_TRUST, Known, Placement, Proof, Runtime, by_alias
 
 CERTS_D = "/etc/docker/certs.d"
@@ -20,7 +13,6 @@ REPOSITORY = "private-registry/verification"
 
 _FILES = Path(__file__).parents[1] / "hosts/files.sh"
 _PROOF = Path(__file__).parent / "docker_proof.sh"
-_LOCAL_IMAGE = "private-registry-verification"
 
 
 class Docker(Runtime):
@@ -64,39 +56,5 @@ class Docker(Runtime):
                 "aliases": ",".join(registry.aliases),
             },
             _PROOF,
-            payload=partial(_payload, registry.reference),
+            payload=payload(registry.reference),
         )
-
-
-def _payload(reference: str, password: str) -> Mapping[str, str]:
-    return {"password": f"{password}\n", "image": f"{_probe_image(reference)}\n"}
-
-
-def _probe_image(reference: str) -> str:
-    """Return an archive for ``docker load``, in base64: one layer with one small file.
-
-    The bytes are the same every time, and no other registry's: what one proof removes, another may need.
-    """
-    layer = _tar({"verification": f"This image proves that a client can push to and pull from {reference}.\n".encode()})
-    config = json.dumps(
-        {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-        }
-    ).encode()
-    tag = hashlib.sha256(reference.encode()).hexdigest()[:12]
-    manifest = [{"Config": "config.json", "RepoTags": [f"{_LOCAL_IMAGE}:{tag}"], "Layers": ["layer.tar"]}]
-    archive = _tar({"config.json": config, "layer.tar": layer, "manifest.json": json.dumps(manifest).encode()})
-    return base64.b64encode(gzip.compress(archive, mtime=0)).decode()
-
-
-def _tar(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()

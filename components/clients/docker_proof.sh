@@ -63,7 +63,7 @@ check_distrust() {
 
 # A registry of ours may have put it there, this one or another.
 is_in_the_store() {
-	grep -qsF "$(sed -n 2p "$authority")" /usr/local/share/ca-certificates/private-registry_* \
+	grep -qsF "$(sed '/^[#-]/d; q' "$authority")" /usr/local/share/ca-certificates/private-registry_* \
 		/etc/*/*/anchors/private-registry_* /etc/pki/*/*/anchors/private-registry_*
 }
 

@@ -1,12 +1,11 @@
 """Taking away what is wanted no more."""
 
-import hashlib
-import json
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..clients.placing import Record, take_away, target
+from ..clients.placing import Record, take_away
 from .fleet import Fleet
 from .kind import Failures, Tell, Values
 
@@ -19,7 +18,8 @@ def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> 
     """Return an entry for each bundle of a client."""
     return [
         {
-            "name": hashlib.sha256(json.dumps([host, bundle, target(record)]).encode()).hexdigest()[:12],
+            # Another one each time, so that what was removed once and came back is removed again.
+            "name": secrets.token_hex(6),
             "host": host,
             "bundle": bundle,
             "record": record,

@@ -1,5 +1,6 @@
 """Values as the engine sends them, and as they are used here."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,15 @@ def received(values: struct_pb2.Struct) -> dict[str, Any]:
 def sent(values: Mapping[str, Any]) -> struct_pb2.Struct:
     """Return values for the engine, with what is ``Secret`` marked."""
     return json_format.ParseDict(_marked(values), struct_pb2.Struct())
+
+
+def revealed(value: Any) -> Any:
+    """Return a value of a state that was exported with its secrets, without the marks of what is secret."""
+    if isinstance(value, dict):
+        if value.get(_MARK) == _SECRET:
+            return revealed(json.loads(value["plaintext"]))
+        return {key: revealed(one) for key, one in value.items()}
+    return [revealed(one) for one in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -55,7 +55,8 @@ class Verification(Kind):
             "proven": {host: proven[host] for host in inputs["hosts"] if host in proven},
             "removed": fleet.removed,
         }
-        return Result(outputs, {**failed, **unproven})
+        failures = {host: [*failed.get(host, ()), *unproven.get(host, ())] for host in {**failed, **unproven}}
+        return Result(outputs, failures)
 
     async def delete(self, last: Last, tell: Tell) -> Failures:
         """Do nothing on any client: a proof leaves nothing. What is removed is known to who removes the rest."""

@@ -19,6 +19,7 @@ from ..proxy.config import HTTPS_PORTS
 from ..proxy.login.htpasswd import MAX_BCRYPT_COST, MAX_PASSWORD_BYTES, bcrypt_cost
 from ..registry.config import REPOSITORY_NAME
 from . import chain, host_keys, htpasswd_lines, pem
+from .known_hosts import KnownHosts
 from .section import OrOutput
 
 PROJECT = "project"
@@ -190,7 +191,7 @@ def resolve(value: object, info: ValidationInfo) -> Path:
     """
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a file name, relative to the project")
-    path = Path((info.context or {}).get(PROJECT, "."), value)
+    path = Path((info.context or {}).get(PROJECT, "."), _at_home(value))
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -200,6 +201,13 @@ def resolve(value: object, info: ValidationInfo) -> Path:
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is not a file{' but a folder' if stat.S_ISDIR(mode) else ''}")
     return path
+
+
+def _at_home(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{name} is in the home folder of a user whom this machine does not have") from None
 
 
 def _read(path: Path, label: str = "") -> str:
@@ -253,6 +261,30 @@ def _key_file(value: object, info: ValidationInfo) -> NamedKey:
             f"ssh refuses a key that the group or every user of this machine can read; run 'chmod 600 {path}'"
         )
     return NamedKey(str(value), _private_key(SecretStr(secret_file(value, info))))
+
+
+class NamedText(NamedTuple):
+    """A text, and the file that holds it."""
+
+    name: str
+    """As it was given: relative to the project."""
+    path: Path
+    text: str
+
+
+def named_text(value: object, info: ValidationInfo) -> NamedText:
+    """Return the text of a file that a setting names, with what messages about it need.
+
+    Raises:
+        ValueError: As of ``resolve``, or it is no text.
+    """
+    path = resolve(value, info)
+    return NamedText(str(value), path, _read(path))
+
+
+def _known_hosts_file(value: object, info: ValidationInfo) -> KnownHosts:
+    file = named_text(value, info)
+    return KnownHosts(file.name, file.text).checked()
 
 
 def yaml_file(value: object, info: ValidationInfo) -> Any:
@@ -348,6 +380,8 @@ HostKey = Annotated[str, AfterValidator(host_keys.host_key), OrOutput]
 Password = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_password), OrOutput]
 PasswordFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_password)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key), OrOutput]
+TextFile = Annotated[NamedText, PlainValidator(named_text)]
+KnownHostsFile = Annotated[KnownHosts, PlainValidator(_known_hosts_file)]
 KeyFile = Annotated[NamedKey, PlainValidator(_key_file)]
 SecretText = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_secret_text), OrOutput]
 SecretFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_secret_text)]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from .clients_from.entry import ELSEWHERE, WHERE
 from .fields import PROJECT, NamedKey
 from .model import Settings
 
@@ -200,6 +201,11 @@ def _shown_value(detail: ErrorDetails) -> str:
 
 
 def _reason(detail: ErrorDetails, place: _Place) -> str:
+    where = detail.get("ctx", {}).get(WHERE)
+    return f"{where}: {_reason_alone(detail, place)}" if where else _reason_alone(detail, place)
+
+
+def _reason_alone(detail: ErrorDetails, place: _Place) -> str:
     if detail["type"] == "missing":
         return "is missing and has no default"
     if detail["type"] == "union_tag_invalid":
@@ -242,7 +248,8 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
 def _fix(place: _Place, path: str, detail: ErrorDetails, stack: str) -> str:
     """Return what to do, so that it works as it is printed: with VALUE and FILE in their places."""
     location = place.location
-    if location and str(location[0]) in ("clientsFile", "imagesFile") and len(location) > 1:
+    in_file = len(location) > 1 and str(location[0]) in ("clientsFile", "imagesFile")
+    if in_file or detail["type"] == ELSEWHERE:
         return f"fix it in the file of {NAMESPACE}:{location[0]}"
     if detail["type"] == "extra_forbidden":
         return f"pulumi config rm --path {_quoted(path)}"

@@ -1,11 +1,13 @@
 """What can be configured, with the rules. Keys are written in camelCase in the stack's file."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, WrapValidator, field_validator, model_validator
 
 from ..registry_reference import DEFAULT_HTTPS_PORT, is_ip_address, registry_reference
 from .certificates import Acme, SelfSigned, Source
+from .clients_from import ClientsInventory, ClientsSsh, entries_of_file, listed, read
 from .fields import (
     Domain,
     Image,
@@ -20,7 +22,7 @@ from .fields import (
     yaml_file,
 )
 from .section import Section, either
-from .ssh import Client, DockerHostAccess, DockerHostUrl
+from .ssh import Client, ClientDefaults, DockerHostAccess, DockerHostUrl
 from .storage import AnyStorage, Volume
 
 VERIFICATION_USER = "verification"
@@ -180,7 +182,7 @@ class Settings(Section):
         - `dockerHost` and `dockerHostAccess` go together.
         - `protect: true` excludes `deleteData: true`.
         - `deleteData: true` works only with `storage.type: volume`.
-        - A client must be in only one of `clients` and `clientsFile`.
+        - A client must be in only one of `clients`, `clientsFile`, `clientsInventory` and `clientsSsh`.
 
     Example:
         private-registry:domain: registry.example.com
@@ -255,7 +257,9 @@ class Settings(Section):
 
     Change: next request: applies to requests from then on.
     """
-    clients: Annotated[tuple[Client, ...], Field(strict=False)] = ()
+    client_defaults: ClientDefaults = ClientDefaults()
+    """What holds for each client that does not say otherwise, wherever the client is listed."""
+    clients: Annotated[tuple[Client, ...], Field(strict=False), WrapValidator(listed)] = ()
     """The hosts that pull from the registry.
 
     Change: clients: a new client gets the CA certificate and is verified. On a removed client, the files of the stack
@@ -267,11 +271,17 @@ class Settings(Section):
 
     Change: nothing.
     """
-    clients_file: Annotated[tuple[Client, ...], Field(strict=False), BeforeValidator(yaml_file)] = ()
+    clients_file: Annotated[
+        tuple[Client, ...], Field(strict=False), WrapValidator(listed), BeforeValidator(entries_of_file)
+    ] = ()
     """A YAML file with more clients, as a list.
 
     Change: clients: as `clients`.
     """
+    clients_inventory: Annotated[ClientsInventory | None, WrapValidator(read)] = None
+    """More clients, from an inventory of Ansible."""
+    clients_ssh: Annotated[ClientsSsh | None, WrapValidator(read)] = None
+    """More clients, from an `ssh_config`."""
     images: Images = Images()
     """The images of the containers."""
     images_file: Annotated[Images, BeforeValidator(yaml_file)] = Images()
@@ -301,11 +311,28 @@ class Settings(Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         unique("users", (user.name for user in self.users))
-        unique("clients", (client.host for client in self.all_clients))
         for name in ("registry", "nginx"):
             if getattr(self.images, name) is None and getattr(self.images_file, name) is None:
                 raise ValueError(f"images.{name} is missing: NAME:TAG@sha256:<digest>, or set it in imagesFile")
         return self
+
+    @model_validator(mode="after")
+    def _clients_differ(self) -> Self:
+        places: dict[str, list[str]] = {}
+        for client, place in self._places_of_clients():
+            places.setdefault(client.host, []).append(place)
+        repeated = [f"{host} is listed more than once ({', '.join(at)})" for host, at in places.items() if len(at) > 1]
+        if repeated:
+            raise ValueError(f"clients: {'; '.join(repeated)}; list each only once")
+        return self
+
+    def _places_of_clients(self) -> Iterator[tuple[Client, str]]:
+        """Yield each client, and where it is listed."""
+        for key, clients in (("clients", self.clients), ("clientsFile", self.clients_file)):
+            yield from ((client, f"{key}[{number}]") for number, client in enumerate(clients))
+        for source in (self.clients_inventory, self.clients_ssh):
+            # There are no clients where defaults with a mistake keep them from being checked.
+            yield from zip(source.clients, source.places, strict=False) if source else ()
 
     @model_validator(mode="after")
     def _acme_has_its_program(self) -> Self:
@@ -367,8 +394,8 @@ class Settings(Section):
 
     @property
     def all_clients(self) -> tuple[Client, ...]:
-        """The clients of the stack's file and of the clients file."""
-        return self.clients + self.clients_file
+        """The clients of all sources."""
+        return tuple(client for client, _ in self._places_of_clients())
 
     @property
     def registry_image(self) -> str:

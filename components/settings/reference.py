@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from .documented import EFFECTS, documented, effect_of, meaning_of
 from .load import NAMESPACE, choices_of, kinds_of, section_of
 from .model import Settings
-from .ssh import SshAccess, SshLogin
+from .ssh import ClientDefaults, SshAccess, SshLogin
 
 _COMPUTED = {"serverDirectory": "`/var/lib/private-registry`; not as root: `~/.local/share/private-registry`"}
 _HEADINGS = "| key | value | default | meaning | effect of a change |\n|---|---|---|---|---|\n"
@@ -28,7 +28,7 @@ All keys of `Pulumi.<stack>.yaml`, each with the effect of a change. `python -m 
 this page from `components/settings/`.
 
 - Each key is in `Pulumi.<stack>.yaml` below `config:`. It starts with `{NAMESPACE}:`. Examples leave `config:` out.
-- File names are relative to the project.
+- File names are relative to the project. `~` is your home folder.
 - A key and the same key with `File` exclude each other. Two files add to the key instead: `clientsFile`, `imagesFile`.
 - Set a secret with `pulumi config set --secret --path '{NAMESPACE}:KEY'`, or put it into a file that git ignores.
 - An unknown key, a wrong value or a broken rule is refused before anything is created or changed. One message lists all
@@ -62,14 +62,15 @@ def _sections(model: type[BaseModel], title: str) -> Iterator[str]:
 def _ssh_access() -> Iterator[str]:
     """Yield how hosts are reached, once for all of them."""
     yield f"\n## {_SSH}\n\n{_described(SshAccess)}"
-    # The host first, and then how to log in to it.
-    fields = SshAccess.model_fields
-    own = SshAccess.__annotations__
-    yield _table({name: fields[name] for name in sorted(fields, key=lambda name: name not in own)})
+    # Where it is first, and then how to log in to it.
+    place = ("host", "user", "port")
+    yield _table({name: SshAccess.model_fields[name] for name in (*place, *SshAccess.model_fields)})
 
 
 def _own(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Return a section's fields, without those that all hosts have that are reached over SSH."""
+    if model is ClientDefaults:
+        return {}
     common = SshAccess.model_fields if issubclass(model, SshLogin) else {}
     return {name: field for name, field in model.model_fields.items() if name not in common}
 
@@ -77,6 +78,8 @@ def _own(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def _more(model: type[BaseModel]) -> str:
     if not issubclass(model, SshLogin):
         return ""
+    if model is ClientDefaults:
+        return f"\nAll keys of [{_SSH}]({_anchor(_SSH)}) without `host`, and of [clients](#clients) without `local`.\n"
     without = "" if issubclass(model, SshAccess) else ", without `host`, `user` and `port`"
     return f"\nAll keys of [{_SSH}]({_anchor(_SSH)}){without}, and these:\n"
 
@@ -167,7 +170,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _is_file(field: FieldInfo) -> bool:
-    return str(field.alias).endswith("File")
+    return str(field.alias).endswith("File") or field.alias == "file"
 
 
 if __name__ == "__main__":

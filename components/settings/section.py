@@ -24,6 +24,12 @@ def either(value: T | None, from_file: T | None) -> T | None:
     return from_file if value is None else value
 
 
+def alias_of(section: type[BaseModel], key: str) -> str:
+    """Return a key of a section as a stack's file has it; a program may write it as the field is called."""
+    field = section.model_fields.get(key)
+    return str(field.alias) if field else key
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys are mistakes, and nothing changes after it was read.
 

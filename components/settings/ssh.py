@@ -1,7 +1,8 @@
 """How hosts are reached over SSH."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 from cryptography.hazmat.primitives.serialization import (
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_ssh_private_key,
 )
-from pydantic import Field, PlainValidator, SecretStr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PlainValidator, PrivateAttr, SecretStr, model_validator
 
 from ..clients import DEFAULT, RUNTIMES
 from .fields import (
@@ -19,6 +20,7 @@ from .fields import (
     HostKey,
     IpAddress,
     KeyFile,
+    KnownHostsFile,
     Port,
     PrivateKey,
     SecretFile,
@@ -29,7 +31,7 @@ from .fields import (
     unique,
 )
 from .host_keys import WHERE
-from .section import Section, either
+from .section import Section, alias_of, either
 
 if TYPE_CHECKING:
     RuntimeName = str
@@ -94,6 +96,9 @@ class SshLogin(Section):
                 "needs exactly one of privateKey (with --secret), privateKeyFile, password (with --secret), "
                 f"passwordFile and agent: true{self.instead}"
             )
+        if self.host_key is None and (found := self.known_host_key()):
+            # The section is frozen for its readers, and this is not its last value yet.
+            self.__dict__["host_key"] = found
         if self.host_key is None:
             raise ValueError(f"needs hostKey, the host's public key; {WHERE}")
         return self
@@ -118,6 +123,10 @@ class SshLogin(Section):
         """What to say of a way to do without a login."""
         return ""
 
+    def known_host_key(self) -> str | None:
+        """Return the host's key as a known_hosts file has it; None without such a file."""
+        return None
+
     @property
     def ssh_key(self) -> str | None:
         """The private key, wherever it came from, in its shortest form: each command keeps it in the state, twice."""
@@ -138,12 +147,39 @@ class SshLogin(Section):
         return _plain(either(self.password, self.password_file))
 
 
-class SshAccess(SshLogin):
+class SshPlace(SshLogin):
+    """How to reach an SSH server whose name is not known yet."""
+
+    host_key: HostKey | None = None
+    """The public key of the host, from its `/etc/ssh/ssh_host_ed25519_key.pub`, if no `knownHostsFile` contains it. A
+    host that shows another key is refused.
+
+    Change: nothing: before you change it, find out why the host has another key.
+    """
+    user: SshUser = "root"
+    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo.
+
+    Change: nothing.
+    """
+    port: Port = 22
+    """SSH port of the host.
+
+    Change: nothing.
+    """
+    known_hosts_file: KnownHostsFile | None = None
+    """A `known_hosts` file that contains the host key, such as `~/.ssh/known_hosts`. Hashed names and `[HOST]:PORT` are
+    found too. `hostKey` overrides it.
+
+    Change: nothing: as `hostKey`.
+    """
+
+
+class SshAccess(SshPlace):
     """An SSH server and how to log in to it: a client, a bastion, or the server.
 
     Rules:
         - Exactly one of `privateKey`, `privateKeyFile`, `password`, `passwordFile` and `agent: true`.
-        - `hostKey` is always required.
+        - `hostKey` is always required, or `knownHostsFile`.
         - `privateKeyPassword` only with `privateKey` or `privateKeyFile`.
 
     Example:
@@ -169,16 +205,10 @@ class SshAccess(SshLogin):
 
     Change: clients: the old host is removed from the stack, and the new one is added.
     """
-    user: SshUser = "root"
-    """SSH user. A user other than root needs sudo without a password. A bastion user needs no sudo.
 
-    Change: nothing.
-    """
-    port: Port = 22
-    """SSH port of the host.
-
-    Change: nothing.
-    """
+    def known_host_key(self) -> str | None:
+        """Return the host's key as a known_hosts file has it; None without such a file."""
+        return self.known_hosts_file and self.known_hosts_file.key_of(self.host, self.port)
 
     @property
     def url(self) -> SshUrl:
@@ -186,30 +216,9 @@ class SshAccess(SshLogin):
         return SshUrl(self.host, self.user, self.port)
 
 
-class Client(SshAccess):
-    """A host that pulls from the registry and must trust it.
+class ClientKeys(SshPlace):
+    """What can hold for several clients: all but the name of the host."""
 
-    Rules:
-        - With `local: true` no key for SSH is needed.
-        - Each host must be listed only once.
-
-    Example:
-        private-registry:clients:
-          # Without DNS, and with the CA certificate also in the trust store of the machine.
-          - host: build-1.example.com
-            privateKeyFile: keys/ops
-            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0I400OoYh/O+naavotbmBJOkJT2eD4gsjgojtV7rJN
-            hostsEntry: 10.20.0.2
-            runtimes: [docker, system]
-          # The control machine itself.
-          - {host: localhost, local: true}
-    """
-
-    local: bool = False
-    """`true`: this client is the control machine, so no SSH is needed.
-
-    Change: nothing.
-    """
     bastion: SshAccess | None = None
     """The host through which the client is reached.
 
@@ -241,6 +250,79 @@ class Client(SshAccess):
     def _runtimes_differ(self) -> Self:
         unique("runtimes", self.runtimes)
         return self
+
+
+class ClientDefaults(ClientKeys):
+    """What holds for each client that does not say otherwise, wherever the client is listed.
+
+    Rules:
+        - A client that has a login of its own (`agent`, `privateKey`, `password` or their files) gets none from here.
+        - A client gets nothing of a key that it has itself. `bastion: null` in a client: without the bastion.
+        - A client with `local: true` gets `runtimes` and `hostsEntry` alone.
+
+    Example:
+        private-registry:clientDefaults:
+          user: ops
+          privateKeyFile: keys/ops
+          knownHostsFile: keys/known_hosts
+        private-registry:clients:
+          - host: build-1.example.com
+          - {host: build-2.example.com, port: 2222}
+    """
+
+    _given: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What was given, by keys as a stack's file has them: each client checks it together with its own."""
+        return self._given
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keeps_what_was_given(cls, value: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        made = check(value)
+        if isinstance(value, Mapping):
+            made._given = {str(alias_of(cls, key)): one for key, one in value.items()}
+        return made
+
+    @model_validator(mode="after")
+    def _logs_in_one_way(self) -> Self:
+        ways = [self.private_key, self.private_key_file, self.password, self.password_file, self.agent or None]
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("has several of privateKey, privateKeyFile, password, passwordFile and agent; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _key_opens(self) -> Self:
+        if self.is_known and self._key_text:
+            _opened(self._key_text, self.ssh_key_password)
+        return self
+
+
+class Client(ClientKeys, SshAccess):
+    """A host that pulls from the registry and must trust it.
+
+    Rules:
+        - With `local: true` no key for SSH is needed.
+        - Each host must be listed only once.
+
+    Example:
+        private-registry:clients:
+          # Without DNS, and with the CA certificate also in the trust store of the machine.
+          - host: build-1.example.com
+            privateKeyFile: keys/ops
+            hostKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0I400OoYh/O+naavotbmBJOkJT2eD4gsjgojtV7rJN
+            hostsEntry: 10.20.0.2
+            runtimes: [docker, system]
+          # The control machine itself.
+          - {host: localhost, local: true}
+    """
+
+    local: bool = False
+    """`true`: this client is the control machine, so no SSH is needed.
+
+    Change: nothing.
+    """
 
     @property
     def is_remote(self) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from components.containers.container import START_SECONDS
+from components.hosts.session import Answer, Run, Unanswered, session
 from components.scripts.script import with_payload, words
 from operations.command_line import CommandLine
 from operations.drift.containers import Seen, container_findings, seen_in, stopped
 from operations.drift.report import Finding, Remedy, Report
-from operations.drift.session import Answer, Run, Unanswered, session
 from operations.drift.state import Containers, Host, export, hosts_of
 
 _AT_ONCE = 20
@@ -54,7 +54,9 @@ async def _visit_all(hosts: Sequence[Host], visit: Visit) -> list[Finding]:
         except Unanswered as error:
             return [Finding(host.name, f"could not be checked: {error}", Remedy.MANUAL)]
 
-    return [finding for findings in await asyncio.gather(*map(go, hosts)) for finding in findings]
+    found = [finding for findings in await asyncio.gather(*map(go, hosts)) for finding in findings]
+    # A host that is reached in two ways may have the same to say twice.
+    return list(dict.fromkeys(found))
 
 
 async def _look_again(host: Host, run: Run) -> list[Finding]:
@@ -65,7 +67,7 @@ async def _look_again(host: Host, run: Run) -> list[Finding]:
 async def _look(host: Host, run: Run, awaited: str = "starting") -> list[Finding]:
     found = [Finding(host.name, _BEHIND, Remedy.MANUAL)] if host.is_behind else []
     for bundle in host.bundles:
-        found += file_findings(host.name, await run(bundle.check(), bundle.script))
+        found += file_findings(host.name, await run(*bundle.check))
     for containers in host.containers.values():
         try:
             found += container_findings(host.name, containers, await _seen(containers, run, awaited))
@@ -85,8 +87,8 @@ async def _repair_once(host: Host, run: Run) -> list[Finding]:
     """Repair files before the containers that read them; return what failed."""
     failed = []
     for bundle in host.bundles:
-        if (await run(bundle.check(), bundle.script)).output:
-            failed += await _run_all(host, run, bundle.repairs())
+        if (await run(*bundle.check)).output:
+            failed += await _run_all(host, run, bundle.repairs)
     for containers in host.containers.values():
         for name in stopped(containers.known, await _seen(containers, run)):
             failed += await _run_all(host, run, [(shlex.join([*containers.shell, name]), _START)])

@@ -1,65 +1,47 @@
 """From a stack's exported state to what has to be on which host. Nothing here asks a host."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from components.clients import placing
+from components.clients.runtime import AUTHORITIES, MODE
 from components.containers.orphans import OWNER
 from components.hosts import arguments, shell
+from components.hosts.session import Connection
+from components.provider.fleet import known_of, reach_of
+from components.provider.values import revealed
 from components.scripts.script import with_payload
 from operations.command_line import CommandLine
+from operations.fleet import TRUST, left_over
 
-Connection = Mapping[str, Any]
-"""How a command of the stack reaches its host, as the state has it."""
 Resource = Mapping[str, Any]
+Command = tuple[str, str]
+"""A line, and its standard input."""
 
 _LOCAL, _REMOTE = "command:local:Command", "command:remote:Command"
 _CONTAINER = "docker:index/container:Container"
-_FILES = (":HostFiles", ":ReleasedFiles")
-"""How the types of the components end whose commands place files."""
+_RELEASES, _FILES_BEFORE = ":ReleasedFiles", ":HostFiles"
+"""How the types of the components end whose commands place files: on the server, and before version 0.3 on clients."""
 _ON_THE_SERVER = ":Registry"
 """How the type of the component ends below which the server is known: its files are there before any container."""
 _REGISTRY = ":PrivateRegistry"
-_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key that marks a secret in every state
 _MODES = Path(__file__).parent / "modes.sh"
+_REACH = ("host", "port", "user", "hostKey", "privateKey", "privateKeyPassword", "password", "agentSocketPath")
+"""What tells one way to reach a host from another one."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Files that one command of the stack placed on a host, as its component says it."""
+    """Files that the stack placed on a host together."""
 
-    sudo: bool
-    """Whether the script gets to be root by that."""
-    place: Mapping[str, str]
-    """What the script has to know besides the files."""
-    files: Mapping[str, Mapping[str, str]]
-    """Name -> mode and digest."""
-    script: str = field(repr=False)
-
-    def line(self, verb: str, **changes: str) -> str:
-        """Return the command that starts the script, with changes of what it has to know."""
-        return shell(self.sudo) + arguments(verb, {**self.place, **changes}, self.files)
-
-    def check(self) -> str:
-        """Return the command that prints what is not as it was left."""
-        return self.line("check")
-
-    def repairs(self) -> list[tuple[str, str]]:
-        """Return the commands that write what the state says, each with its standard input."""
-        # The state's authorities were proven when they were written, and the registry may be down now.
-        update = self.line("update", registry="")
-        if release := self.place.get("release"):
-            # A live release is never written again: its content is made live under another name first.
-            aside = self.line("update", registry="", release=f"{release}-repair")
-            return [(aside, self.script), (update, self.script)]
-        if "directory" not in self.place:
-            return [(update, self.script)]
-        # A file with the right content is never written again: its mode is repaired by itself.
-        where = {key: self.place[key] for key in ("directory", "aliases") if key in self.place}
-        modes = shell(self.sudo) + arguments("modes", where, self.files)
-        return [(modes, with_payload(_MODES, {})), (update, self.script)]
+    check: Command = field(repr=False)
+    """Prints what is not as it was left."""
+    repairs: tuple[Command, ...] = field(repr=False)
+    """Write what the state says, in order."""
 
 
 @dataclass(frozen=True)
@@ -108,27 +90,79 @@ def export(command_line: CommandLine) -> list[Resource]:
 
 def hosts_of(resources: Iterable[Resource]) -> list[Host]:
     """Return the hosts that a state knows, with what has to be there."""
-    resources = [resource for resource in resources if not _is_going(resource)]
-    known = {resource["urn"]: resource for resource in resources}
+    resources = [revealed(resource) for resource in resources if not _is_going(resource)]
     hosts: dict[str, Host] = {}
+    for found in chain(_by_commands(resources), _by_trust(resources)):
+        key = json.dumps(found.connection, sort_keys=True)
+        hosts[key] = _both(hosts[key], found) if key in hosts else found
+    return list(hosts.values())
+
+
+def _both(one: Host, other: Host) -> Host:
+    """Return a host with all that two of them have."""
+    return replace(
+        one,
+        bundles=one.bundles + other.bundles,
+        containers={**one.containers, **other.containers},
+        is_behind=one.is_behind or other.is_behind,
+    )
+
+
+def _host(connection: Connection | None, **what: Any) -> Host:
+    reach = connection and _reach(connection)
+    return Host(reach["host"] if reach else "this machine", reach, **what)
+
+
+def _reach(connection: Connection) -> Connection:
+    """Return a connection without what a command alone has to know."""
+    found = {key: connection[key] for key in _REACH if connection.get(key) is not None}
+    found["port"] = int(found.get("port") or 22)
+    return {**found, "proxy": _reach(connection["proxy"])} if connection.get("proxy") else found
+
+
+def _by_commands(resources: Sequence[Resource]) -> Iterator[Host]:
+    """Find what each command has placed."""
+    known = {resource["urn"]: resource for resource in resources}
     for resource in resources:
-        component = _above(resource, _FILES, known)
+        component = _above(resource, (_RELEASES, _FILES_BEFORE), known)
         if resource["type"] not in (_LOCAL, _REMOTE) or component is None:
             continue
-        connection = _revealed(resource["inputs"].get("connection"))
-        key = json.dumps(connection, sort_keys=True)
-        host = hosts.get(key) or Host(connection["host"] if connection else "this machine", connection)
-        bundle = _bundle(resource, component)
+        connection = resource["inputs"].get("connection")
+        bundle = _released(resource, component)
         if bundle is None:
-            hosts[key] = replace(host, is_behind=True)
+            yield _host(connection, is_behind=True)
             continue
-        containers = dict(host.containers)
+        containers = {}
         registry = _above(component, (_REGISTRY,), known)
         if registry is not None and _above(component, (_ON_THE_SERVER,), known):
             parts = [one for one in resources if _above(one, (_REGISTRY,), known) is registry]
-            containers |= {registry["urn"]: found} if (found := _containers(bundle, parts)) else {}
-        hosts[key] = replace(host, bundles=(*host.bundles, bundle), containers=containers)
-    return list(hosts.values())
+            if found := _containers(component["inputs"]["sudo"], parts):
+                containers[registry["urn"]] = found
+        yield _host(connection, bundles=(bundle,), containers=containers)
+
+
+def _by_trust(resources: Sequence[Resource]) -> Iterator[Host]:
+    """Find what was placed on each client, and the clients that still have what they need no more."""
+    for trust in resources:
+        if trust["type"] == TRUST:
+            for host in trust["inputs"]["hosts"]:
+                yield from _client(trust["inputs"], trust.get("outputs") or {}, host)
+            for entry in left_over(trust, resources):
+                yield _host(entry["reach"]["connection"], is_behind=True)
+
+
+def _client(inputs: Mapping[str, Any], outputs: Mapping[str, Any], host: str) -> Iterator[Host]:
+    """Find a client that has something, or should have."""
+    said, reach = inputs["hosts"][host], reach_of(inputs, host)
+    entry, authorities = said.get("hostsEntry") or "", inputs.get("authorities") or ""
+    want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities)
+    have = (outputs.get("placed") or {}).get(host, {})
+    as_wanted = {bundle: record for bundle, record in have.items() if want.get(bundle) == record}
+    if want:
+        texts = outputs.get("texts") or {}
+        bundles = tuple(_placed(reach["sudo"], bundle, record, texts) for bundle, record in as_wanted.items())
+        is_behind = len(as_wanted) < len(want) or host in (outputs.get("missing") or {})
+        yield _host(reach["connection"], bundles=bundles, is_behind=is_behind)
 
 
 def _is_going(resource: Resource) -> bool:
@@ -144,31 +178,39 @@ def _above(resource: Resource, ends: tuple[str, ...], known: Mapping[str, Resour
     return found
 
 
-def _bundle(command: Resource, component: Resource) -> Bundle | None:
+def _released(command: Resource, component: Resource) -> Bundle | None:
     """Return the files of a command; None where the component does not say just what the command has done."""
-    said = _revealed(component.get("inputs") or {})
-    if "place" not in said:
+    said = component.get("inputs") or {}
+    if "place" not in said or component["type"].endswith(_FILES_BEFORE):
         return None
-    bundle = Bundle(said["sudo"], said["place"], said["files"], _revealed(command["inputs"]["stdin"]))
-    return bundle if bundle.line("create") == _revealed(command["inputs"]["create"]) else None
+    start, place, files, script = shell(said["sudo"]), said["place"], said["files"], command["inputs"]["stdin"]
+    if start + arguments("create", place, files) != command["inputs"]["create"]:
+        return None
+    # A live release is never written again: its content is made live under another name first.
+    places = [{**place, "release": f"{place['release']}-repair"}, place]
+    repairs = tuple((start + arguments("update", where, files), script) for where in places)
+    return Bundle((start + arguments("check", place, files), script), repairs)
 
 
-def _containers(bundle: Bundle, resources: Iterable[Resource]) -> Containers | None:
+def _placed(sudo: bool, bundle: str, record: placing.Record, texts: Mapping[str, str]) -> Bundle:
+    """Return the files of a client's record."""
+    # The authorities were proven when they were placed, and the registry may be down now.
+    place = {key: value for key, value in record["place"].items() if key != "registry"}
+    check = placing.command(sudo, "check", bundle, record, texts)
+    repair = placing.command(sudo, "update", bundle, {**record, "place": place}, texts)
+    if "directory" not in place or not record["authorities"]:
+        return Bundle(check, (repair,))
+    # A file with the right content is never written again: its mode is repaired by itself.
+    where = {key: place[key] for key in ("directory", "aliases") if key in place}
+    modes = shell(sudo) + arguments("modes", where, {AUTHORITIES: {"mode": MODE, "digest": "-"}})
+    return Bundle(check, ((modes, with_payload(_MODES, {})), repair))
+
+
+def _containers(sudo: bool, resources: Iterable[Resource]) -> Containers | None:
     known, owner = [], ""
     for resource in resources:
-        labels = {label["label"]: label["value"] for label in _revealed(resource.get("inputs", {}).get("labels")) or []}
+        labels = {label["label"]: label["value"] for label in resource.get("inputs", {}).get("labels") or []}
         owner = labels.get(OWNER, owner)
         if resource["type"] == _CONTAINER:
-            known.append(Container(_revealed(resource["outputs"])["name"], resource["id"]))
-    return Containers(tuple(shell(bundle.sudo).split()), owner, tuple(known)) if owner else None
-
-
-def _revealed(value: Any) -> Any:
-    """Return a value of the state without the marks of what is secret."""
-    if isinstance(value, dict):
-        if _SECRET_MARK in value:
-            return _revealed(json.loads(value["plaintext"]))
-        return {key: _revealed(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_revealed(entry) for entry in value]
-    return value
+            known.append(Container(resource["outputs"]["name"], resource["id"]))
+    return Containers(tuple(shell(sudo).split()), owner, tuple(known)) if owner else None

@@ -15,8 +15,12 @@ _SECONDS = 10
 _BYTES = 65536
 
 
-def served(url: str) -> Sequence[x509.Certificate]:
+def served(url: str, at: str = "") -> Sequence[x509.Certificate]:
     """Return what is served at a URL, the server's own first.
+
+    Args:
+        url: Of the registry.
+        at: Another address to ask, where this machine does not resolve the name.
 
     Raises:
         OperationError: Nothing answers as a registry does.
@@ -24,7 +28,7 @@ def served(url: str) -> Sequence[x509.Certificate]:
     place = urlsplit(url)
     host = place.hostname or ""
     try:
-        with socket.create_connection((host, place.port or DEFAULT_HTTPS_PORT), _SECONDS) as plain:
+        with socket.create_connection((at or host, place.port or DEFAULT_HTTPS_PORT), _SECONDS) as plain:
             return _shaken(plain, host)
     except OSError as error:
         raise OperationError(

@@ -2,8 +2,7 @@
 
 import re
 
-from components.advice import advice_of
-from components.troubleshooting import PROBLEMS
+from components.troubleshooting import PROBLEMS, advice_of
 
 BY_KEY = {problem.key: problem for problem in PROBLEMS}
 
@@ -13,8 +12,10 @@ def assert_advice(said: str, key: str, where: str) -> None:
     problem = BY_KEY[key]
     assert re.search(problem.pattern, said, re.DOTALL), said
     if not problem.by_engine:
-        # The engine indents the lines after the first.
-        assert _on_one_line(f"{where}: {advice_of(where, problem.message)}") in _on_one_line(said), said
+        # The engine indents the lines after the first. One advice may be for several clients.
+        cause, _, rest = _on_one_line(advice_of(problem.message)).partition(" What to do:")
+        parts = re.escape(cause), "( Still working: [^:]*)? What to do:", re.escape(rest)
+        assert re.search(rf"{re.escape(where)}(, [^ ]+)*( and \d+ more)?: {''.join(parts)}", _on_one_line(said)), said
 
 
 def _on_one_line(text: str) -> str:

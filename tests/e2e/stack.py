@@ -311,6 +311,21 @@ class Stack:
         assert status == (2 if findings else 0)
         return [(finding["host"], finding["what"]) for finding in findings]
 
+    def doctor(self, *options: str) -> tuple[int, str]:
+        """Run ``python -m operations.doctor`` as somebody in the stack's folder does; return status and output."""
+        RUNS["look"] += 1
+        self.write()
+        done = subprocess.run(
+            [sys.executable, "-m", "operations.doctor", "--stack", self.name, *options],
+            cwd=self.folder,
+            env={**os.environ, **self.env, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
     def operation(self, module: str, *options: str) -> str:
         """Run ``python -m operations.MODULE`` as somebody at a terminal does; return what it printed."""
         RUNS["preview"] += 1

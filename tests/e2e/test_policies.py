@@ -23,14 +23,14 @@ PRODUCTION = {"protected-data": {"stacks": [NAME]}}
 
 REFUSED_FILES = (
     "server-is-one-host|registry-proxy-users: a command of the server runs on 10.255.255.1, but most others run",
-    "no-secret-on-clients|registry-trust-10.255.255.1: the file a.key is sent to a client. Send only certificates",
-    "no-secret-on-clients|registry-trust-10.255.255.1: a private key or a password hash is sent to a client. Remove",
+    "no-secret-on-clients|registry-trust: the input hosts.note may be sent to a client. Send only certificates",
+    "no-secret-on-clients|registry-trust: a private key or a password hash is sent to a client. Remove",
     "registry-asks-who|registry-proxy-site: nginx.conf serves /v2/ without access control. Add 'auth_request /access;'",
     "registry-asks-who|registry-proxy-users: everything can be pulled without a login. Add it to private-registry",
     "modern-tls|registry-proxy-site: nginx.conf offers TLSv1.1. Render 'ssl_protocols TLSv1.2 TLSv1.3;'",
-    "pinned-host-keys|registry-trust-10.255.255.1: the host 10.255.255.1 can present any key. Set its hostKey",
+    "pinned-host-keys|registry-trust: the host 10.255.255.1 can present any key. Set its hostKey",
     "private-key-files|registry-proxy-tls: server.key is placed with the mode 0644. Declare it as File(",
-    "no-insecure-registries|registry-trust-10.255.255.1: stdin contains insecure-registries",
+    "no-insecure-registries|registry-trust: authorities contains insecure-registries",
 )
 REFUSED_CONTAINERS = (
     f"only-nginx-is-published|private-registry-{NAME}-registry: publishes the port 5000, and is not the proxy. Publish",

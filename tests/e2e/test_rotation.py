@@ -53,7 +53,7 @@ def authorities(client_hosts: Hosts) -> list[int]:
 
 
 def test_three_steps_with_a_client_down_in_the_first(stack: Stack, client_hosts: Hosts) -> None:
-    two = f"registry-trust-{PREFIX}.12"
+    two = f"{PREFIX}.12"
     reject = "INPUT -p tcp --dport 22 -j REJECT --reject-with tcp-reset"
     with watched(client_hosts, "one") as by_one, watched(client_hosts, "two") as by_two:
         client_hosts.inside("two", f"iptables -I {reject}")

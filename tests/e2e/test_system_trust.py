@@ -163,8 +163,7 @@ def test_an_authority_goes_only_when_another_signs(stack: Stack, client_hosts: H
     kept = store(client_hosts, "two")
     stack.configure(certificate={"authorities": ["2027"]})
     said = stack.fails()
-    for name in (f"registry-trust-{ONE}", f"registry-trust-{ONE}~system", f"registry-trust-{TWO}~system"):
-        assert f"{name}: Without this CA the client would no longer trust the registry" in said
+    assert f"{ONE}, {TWO}: Without this CA the client would no longer trust the registry" in said
     assert store(client_hosts, "two") == kept
 
 

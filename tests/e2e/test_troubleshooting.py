@@ -174,12 +174,12 @@ def unreachable(make: Callable[..., Stack], client_hosts: Hosts) -> str:
 
 @pytest.mark.parametrize("key", UNREACHABLE)
 def test_a_client_that_can_not_be_reached_or_written_to(unreachable: str, key: str) -> None:
-    advised(unreachable, key, f"registry-trust-{UNREACHABLE[key]}")
+    advised(unreachable, key, UNREACHABLE[key])
 
 
 @pytest.mark.parametrize("key", STORES)
 def test_a_client_whose_trust_store_can_not_be_made(unreachable: str, key: str) -> None:
-    advised(unreachable, key, f"registry-trust-{STORES[key]}~system")
+    advised(unreachable, key, STORES[key])
 
 
 UNPROVEN = {
@@ -234,11 +234,11 @@ def unproven(make: Callable[..., Stack], client_hosts: Hosts) -> tuple[Stack, st
 
 @pytest.mark.parametrize("key", UNPROVEN)
 def test_a_client_that_can_not_prove_itself(unproven: tuple[Stack, str], key: str) -> None:
-    advised(unproven[1], key, f"registry-verification-{UNPROVEN[key]}")
+    advised(unproven[1], key, UNPROVEN[key])
 
 
 def test_a_client_that_reads_another_store(unproven: tuple[Stack, str]) -> None:
-    advised(unproven[1], "store-unread", f"registry-verification-{PREFIX}.15~system")
+    advised(unproven[1], "store-unread", f"{PREFIX}.15")
 
 
 @contextmanager
@@ -273,8 +273,8 @@ def test_a_client_that_trusts_anyway_and_one_whose_docker_asks_a_proxy(
             said = stack.fails()
     finally:
         client_hosts.inside("one", f"rm {store} && update-ca-certificates --fresh")
-    advised(said, "trusted-anyway", f"registry-verification-{PREFIX}.11")
-    advised(said, "docker-proxy", f"registry-verification-{PREFIX}.13")
+    advised(said, "trusted-anyway", f"{PREFIX}.11")
+    advised(said, "docker-proxy", f"{PREFIX}.13")
 
 
 def test_when_all_is_mended_an_update_repairs_the_rest(unproven: tuple[Stack, str], client_hosts: Hosts) -> None:
@@ -296,8 +296,8 @@ def test_an_authority_is_dropped_that_is_needed(unproven: tuple[Stack, str], cli
     finally:
         client_hosts.inside("two", "mv /usr/bin/curl.away /usr/bin/curl")
     stack.configure(certificate=good)
-    advised(said, "authority-needed", f"registry-trust-{PREFIX}.11")
-    advised(said, "authority-unsure", f"registry-trust-{PREFIX}.12")
+    advised(said, "authority-needed", f"{PREFIX}.11")
+    advised(said, "authority-unsure", f"{PREFIX}.12")
     stack.up()
     assert stack.preview() == []
 

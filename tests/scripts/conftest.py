@@ -13,6 +13,7 @@ from components.scripts.script import with_payload
 from lab import docker, images
 from lab.places import LAB
 from lab.run import run
+from tests.scripts.client_hosts import ClientHost
 from tests.scripts.served import WORKER, Served
 
 NETWORK = f"private-registry-scripts-{WORKER}"
@@ -110,3 +111,12 @@ def served(
     served.start(request.module.USERS)
     yield served
     served.stop()
+
+
+@pytest.fixture(scope="module", params=images.GENERATIONS)
+def client_host(request: pytest.FixtureRequest, served: Served) -> Iterator[ClientHost]:
+    """A host with clients of every kind, of each generation, which finds what is served by its name."""
+    host = ClientHost(request.param, served.network, {"registry.test": served.address("proxy")})
+    host.start()
+    yield host
+    host.stop()

@@ -47,7 +47,10 @@ class Served:
         server = issue("registry.test", self._authority, ["registry.test"])
         self._write("tls", "server.crt", server.pem)
         self._write("tls", "server.key", server.key_pem())
-        listen = f"{nginx.tls_listener()}real_ip_header {ADDRESS_HEADER};\nset_real_ip_from 0.0.0.0/0;\n"
+        # Clients that name no port find it as they do where Docker publishes it.
+        listen = (
+            f"listen 443 ssl;\n{nginx.tls_listener()}real_ip_header {ADDRESS_HEADER};\nset_real_ip_from 0.0.0.0/0;\n"
+        )
         self._write("tls", "listen.conf", listen)
         (self._folder / "config.yml").write_text(registry_config("ab" * 32, 5, self._storage))
         self.let_in(users, anonymous)
@@ -101,6 +104,16 @@ class Served:
     def client(self, address: str = "192.0.2.1") -> Client:
         """Return a client with an address of its own."""
         return Client(self._authority.pem, self.address("proxy"), nginx.HTTPS_PORT, {ADDRESS_HEADER: address})
+
+    @property
+    def authority(self) -> str:
+        """What clients have to trust, PEM."""
+        return self._authority.pem
+
+    @property
+    def network(self) -> str:
+        """The bridge of Docker's on which it is."""
+        return self._prefix
 
     def logged(self, part: str) -> str:
         """Return what a container has printed since its start."""

@@ -192,10 +192,10 @@ def test_where_clients_trust_the_issuer_there_is_no_folder_and_still_a_proof(dec
 
 def test_drift_looks_at_each_name_and_gives_back_its_modes(declare: Declare) -> None:
     [client] = [host for host in hosts_of(exported(declare(aliases=["b.test"]))) if host.connection]
-    [bundle] = client.bundles
+    _entry, bundle = client.bundles
     assert not client.is_behind
-    assert "aliases=b.test" in bundle.check()
-    modes, repair = (line for line, _ in bundle.repairs())
+    assert "aliases=b.test" in bundle.check[0]
+    modes, repair = (line for line, _ in bundle.repairs)
     assert modes.startswith(f"sudo -n sh -s -- modes directory={CERTS_D}/registry.test aliases=b.test ")
     assert "aliases=b.test" in repair
 

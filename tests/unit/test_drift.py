@@ -6,16 +6,21 @@ import shlex
 from typing import Any
 
 import pytest
-from operations.drift.session import Answer, Unanswered, session
 
 from components import PrivateRegistry
+from components.clients import RUNTIMES, placing
+from components.hosts import arguments
+from components.hosts.session import Answer, Unanswered, session
+from components.provider.fleet import known_of
+from components.provider.values import revealed
 from components.settings import Settings
 from operations.command_line import CommandLine, OperationError
 from operations.drift.containers import container_findings, seen_in, stopped
-from operations.drift.examine import _look, file_findings
+from operations.drift.examine import _look, _visit_all, file_findings
 from operations.drift.report import Finding, Remedy, Report
 from operations.drift.state import Bundle, Container, Containers, Host, export, hosts_of
-from tests.unit.conftest import BASE, CONTAINER, REMOTE, SECRET_MARK, Declare, Recorder, mocked
+from operations.fleet import TRUST, VERIFICATION
+from tests.unit.conftest import BASE, CONTAINER, LOCAL, REMOTE, SECRET_MARK, Declare, Recorder, Resource, mocked
 
 MARKER = "marker-password"
 ACCESS = {"hostKey": BASE["clients"][0]["hostKey"], "agent": True}
@@ -31,10 +36,27 @@ def exported(recorder: Recorder) -> list[dict[str, Any]]:
             "parent": urn(*options[resource.type, resource.name].above),
             "id": f"{resource.name}-id",
             "inputs": marked(dict(resource.inputs)),
-            "outputs": {"name": resource.inputs.get("name") or f"{resource.name}-1a2b3c4"},
+            "outputs": outputs(resource),
         }
         for resource in recorder.resources
     ]
+
+
+def outputs(resource: Resource) -> dict[str, Any]:
+    """Return what the last update has made of a resource: a client has what it should have."""
+    if resource.type != TRUST:
+        return {"name": resource.inputs.get("name") or f"{resource.name}-1a2b3c4"}
+    inputs = revealed(marked(dict(resource.inputs)))
+    authorities = inputs["authorities"]
+    return {
+        "placed": {
+            host: placing.wanted(known_of(inputs), said["runtimes"], said.get("hostsEntry") or "", authorities)
+            for host, said in inputs["hosts"].items()
+        },
+        "texts": {placing.digest(authorities): authorities},
+        "dropped": [],
+        "missing": {},
+    }
 
 
 def urn(type_: str, name: str) -> str:
@@ -49,16 +71,22 @@ def marked(value: Any) -> Any:
     return [marked(entry) for entry in value] if isinstance(value, list) else value
 
 
+def directories(host: Host) -> list[str]:
+    """Return the folders of a host's bundles; nothing for what is in none."""
+    words = [shlex.split(bundle.check[0]) for bundle in host.bundles]
+    return ["".join(word.partition("=")[2] for word in line if word.startswith("directory=")) for line in words]
+
+
 def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     here, client = sorted(hosts_of(exported(declare())), key=lambda host: host.connection is not None)
     assert (here.name, here.connection) == ("this machine", None)
-    assert {bundle.place["directory"] for bundle in here.bundles} == {
-        "/srv/registry/test/registry/config",
-        "/srv/registry/test/proxy/users",
+    assert sorted(directories(here)) == [
+        "/etc/docker/certs.d/registry.test",
         "/srv/registry/test/proxy/site",
         "/srv/registry/test/proxy/tls",
-        "/etc/docker/certs.d/registry.test",
-    }
+        "/srv/registry/test/proxy/users",
+        "/srv/registry/test/registry/config",
+    ]
     [containers] = here.containers.values()
     assert {container.name for container in containers.known} == {
         "private-registry-test-proxy",
@@ -70,18 +98,43 @@ def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     assert client.containers == {}
     assert client.connection is not None
     assert "BEGIN PRIVATE KEY" in client.connection["privateKey"]
-    [bundle] = client.bundles
-    assert bundle.check().startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
-    assert "BEGIN" in bundle.script or "certificate" in bundle.script
+    assert directories(client) == ["", "/etc/docker/certs.d/registry.test"]
+    entry, files = client.bundles
+    assert entry.check[0].startswith("sudo -n sh -s -- check ")
+    assert "entry=10.0.0.2/registry.test" in entry.check[0]
+    assert files.check[0].startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
+    assert "BEGIN CERTIFICATE" in files.check[1]
+
+
+def test_what_is_server_and_client_is_one_host(declare: Declare) -> None:
+    server = {"dockerHost": "ssh://ops@10.0.0.7", "dockerHostAccess": ACCESS}
+    one = {"host": "10.0.0.7", "user": "ops", **ACCESS}
+    [host] = hosts_of(exported(declare(**server, clients=[one])))
+    assert host.name == "10.0.0.7"
+    assert len(host.bundles) == 5
+    assert host.containers
+    bastion = {"host": "10.0.0.1", **ACCESS}
+    server["dockerHostAccess"] = {**ACCESS, "bastion": bastion}
+    [host] = hosts_of(exported(declare(**server, clients=[{**one, "bastion": bastion}])))
+    assert host.connection is not None
+    assert host.connection["proxy"]["host"] == "10.0.0.1"
 
 
 def test_files_are_told_of_also_where_docker_does_not_answer() -> None:
     async def run(line: str, stdin: str) -> Answer:
         return Answer(1, "", "no Docker") if "owner=owner" in line else Answer(0, "/a is missing\n", "")
 
-    host = Host("server", None, (Bundle(False, {"directory": "/d"}, {}, "script"),), {"registry": KNOWN})
+    host = Host("server", None, (Bundle(("check", "script"), ()),), {"registry": KNOWN})
     found = asyncio.run(_look(host, run))
     assert [finding.what for finding in found] == ["/a is missing", "Docker could not be checked: no Docker"]
+
+
+def test_what_a_host_says_twice_is_found_once() -> None:
+    async def visit(host: Host, run: object) -> list[Finding]:
+        return [Finding(host.name, "down")]
+
+    found = asyncio.run(_visit_all([Host("one", None), Host("two", None), Host("one", None)], visit))
+    assert [finding.host for finding in found] == ["one", "two"]
 
 
 def test_containers_are_asked_for_where_the_server_is(declare: Declare) -> None:
@@ -115,7 +168,7 @@ def test_each_registry_of_a_program_is_looked_at_whatever_its_name() -> None:
 
     here, client = sorted(hosts_of(exported(mocked(program))), key=lambda host: host.connection is not None)
     assert (here.name, len(here.bundles), here.is_behind) == ("this machine", 15, False)
-    assert (client.name, len(client.bundles), client.is_behind) == ("10.0.0.7", 3, False)
+    assert (client.name, len(client.bundles), client.is_behind) == ("10.0.0.7", 6, False)
     for name in names:
         [containers] = [found for urn, found in here.containers.items() if urn.endswith(f"::{name}")]
         assert {container.name.split("-")[3] for container in containers.known} == {name.split("-")[0]}
@@ -124,24 +177,110 @@ def test_each_registry_of_a_program_is_looked_at_whatever_its_name() -> None:
 
 def test_what_the_last_update_could_not_place_is_not_compared(declare: Declare) -> None:
     resources = exported(declare())
-    [command] = [one for one in resources if one["urn"] == urn(REMOTE, "registry-trust-10.0.0.7")]
-    command["inputs"]["create"] = command["inputs"]["create"].replace("0644:", "0644:0")
+    placed = of(resources, TRUST)["outputs"]["placed"]["10.0.0.7"]
+    placed["docker"] = {**placed["docker"], "authorities": "older"}
     [behind] = [host for host in hosts_of(resources) if host.is_behind]
-    assert (behind.name, behind.bundles) == ("10.0.0.7", ())
+    assert (behind.name, directories(behind)) == ("10.0.0.7", [""]), "the entry is, as it was placed"
     [finding] = asyncio.run(_look(behind, silent))
     assert finding.remedy is Remedy.MANUAL
     assert "run an update first" in finding.what
 
 
+def test_a_client_that_the_last_update_did_without_is_behind(declare: Declare) -> None:
+    resources = exported(declare())
+    of(resources, TRUST)["outputs"]["missing"] = {"10.0.0.7": "no answer"}
+    assert [host.name for host in hosts_of(resources) if host.is_behind] == ["10.0.0.7"]
+    of(resources, TRUST)["outputs"]["placed"].pop("10.0.0.7")
+    [behind] = [host for host in hosts_of(resources) if host.is_behind]
+    assert (behind.name, behind.bundles) == ("10.0.0.7", ())
+
+
+def test_a_client_that_has_left_the_list_is_behind_until_all_is_removed_from_it(declare: Declare) -> None:
+    resources = exported(declare())
+    reach = {"connection": {"host": "10.0.0.9", "port": 22, "user": "root", "hostKey": "key"}, "sudo": False}
+    secret = {SECRET_MARK: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(reach)}
+    trust, verification = of(resources, TRUST), of(resources, VERIFICATION)
+    trust["outputs"]["dropped"] = [{"name": "1a2b", "host": "10.0.0.9", "reach": secret}]
+    [behind] = [host for host in hosts_of(resources) if host.is_behind]
+    assert (behind.name, behind.connection) == ("10.0.0.9", reach["connection"])
+    verification["outputs"]["removed"] = ["1a2b"]
+    assert {host.name for host in hosts_of(resources)} == {"this machine", "10.0.0.7"}
+
+
+def test_each_runtime_of_a_client_is_looked_at(declare: Declare) -> None:
+    client = {**BASE["clients"][0], "runtimes": list(RUNTIMES)}
+    [host] = [host for host in hosts_of(exported(declare(clients=[client]))) if host.connection]
+    assert not host.is_behind
+    assert len(host.bundles) == len(RUNTIMES) + 1, "and the hosts entry"
+    assert all(bundle.check[0].startswith("sudo -n sh -s -- check ") for bundle in host.bundles)
+    assert all(bundle.repairs[-1][1] == bundle.check[1] for bundle in host.bundles)
+
+
+def test_a_client_without_anything_to_place_is_not_asked(declare: Declare) -> None:
+    resources = exported(declare())
+    trust = of(resources, TRUST)
+    trust["inputs"]["registry"] = {**trust["inputs"]["registry"], "hasAuthorities": False}
+    trust["inputs"]["hosts"]["10.0.0.7"].pop("hostsEntry")
+    trust["outputs"] = {"placed": {}}
+    assert [host.name for host in hosts_of(resources)] == ["this machine"]
+
+
+def of(resources: list[dict[str, Any]], type_: str) -> dict[str, Any]:
+    [found] = [one for one in resources if one["type"] == type_]
+    return found
+
+
+def before(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a state with what the version before had for each client: a component, its files and their command."""
+    inputs = revealed(of(resources, TRUST)["inputs"])
+    connection = {
+        "host": "10.0.0.7",
+        "port": 22.0,
+        "user": "ops",
+        "dialErrorLimit": 3,
+        "hostKey": BASE["clients"][0]["hostKey"],
+    }
+    found = [one for one in resources if one["type"] not in (TRUST, VERIFICATION)]
+    for host, type_ in (("10.0.0.7", REMOTE), ("build.example.com", LOCAL)):
+        name = f"registry-trust-{host}"
+        trust, files = (urn(f"private-registry:index:{kind}", name) for kind in ("ClientTrust", "HostFiles"))
+        place = {"directory": "/etc/docker/certs.d/registry.test"}
+        line = f"sh -s -- {arguments('create', place, FILES)}"
+        reached = {"connection": {**connection, **inputs["logins"]["1"]}} if type_ == REMOTE else {}
+        found += [
+            {"urn": trust, "type": "private-registry:index:ClientTrust", "inputs": {"host": host}},
+            {
+                "urn": files,
+                "type": "private-registry:index:HostFiles",
+                "parent": trust,
+                "inputs": {"sudo": False, "place": place, "files": FILES},
+            },
+            {
+                "urn": urn(type_, name),
+                "type": type_,
+                "parent": files,
+                "inputs": {**reached, "create": line, "stdin": ""},
+            },
+        ]
+    return found
+
+
 def test_a_state_of_the_version_before_is_not_taken_for_one_without_drift(declare: Declare) -> None:
     resources = exported(declare())
+    hosts = hosts_of(before(resources))
+    assert {host.name for host in hosts if host.is_behind} == {"this machine", "10.0.0.7"}
+    found = [finding for host in hosts for finding in asyncio.run(_look(host, silent))]
+    assert len([one for one in found if "run an update first" in one.what]) == len(hosts) == 2
+    both = hosts_of([*before(resources), of(resources, TRUST)])
+    assert len(both) == 2, "an update that broke off leaves the old ones beside the new one"
+
+
+def test_components_that_say_nothing_are_of_a_version_before_too(declare: Declare) -> None:
+    resources = [one for one in exported(declare()) if one["type"] not in (TRUST, VERIFICATION)]
     for resource in resources:
         if resource["type"].startswith("private-registry:"):
             resource["inputs"] = {}
-    hosts = hosts_of(resources)
-    assert {host.name for host in hosts if host.is_behind} == {"this machine", "10.0.0.7"}
-    found = [finding for host in hosts for finding in asyncio.run(_look(host, silent))]
-    assert len([one for one in found if "run an update first" in one.what]) == len(hosts)
+    assert [(host.name, host.is_behind, host.bundles) for host in hosts_of(resources)] == [("this machine", True, ())]
 
 
 async def silent(line: str, stdin: str) -> Answer:
@@ -151,22 +290,30 @@ async def silent(line: str, stdin: str) -> Answer:
 FILES = {"ca.crt": {"mode": "0644", "digest": "1"}}
 
 
-def test_a_repair_writes_what_the_state_says() -> None:
-    place = {"directory": "/d", "marker": "private-registry a/b", "registry": "[fd00::1]:5000"}
-    (modes, first), (update, second) = Bundle(False, place, FILES, "script").repairs()
+def test_a_repair_writes_what_the_state_says(declare: Declare) -> None:
+    resources = exported(
+        declare(clients=[{**BASE["clients"][1], "runtimes": ["docker", "system"]}], aliases=["b.test"])
+    )
+    [here] = hosts_of(resources)
+    docker, system = here.bundles[-2:]
+    (modes, first), (update, second) = docker.repairs
     assert "chmod" in first
-    assert second == "script"
-    assert modes == "sh -s -- modes directory=/d file=ca.crt:0644:1"
-    assert shlex.split(update) == [
-        *("sh", "-s", "--", "update", "directory=/d", "marker=private-registry a/b", "file=ca.crt:0644:1")
-    ]
+    assert second == docker.check[1]
+    where = "directory=/etc/docker/certs.d/registry.test aliases=b.test file=ca.crt:0644:-"
+    assert modes == f"sh -s -- modes {where}"
+    assert "registry=" in docker.check[0]
+    assert "registry=" not in update, "the registry may be down"
+    assert update.startswith("sh -s -- update directory=/etc/docker/certs.d/registry.test link=")
+    assert [line.partition("store=")[0] for line, _ in system.repairs] == ["sh -s -- update "]
 
 
-def test_a_release_is_made_live_under_another_name_first() -> None:
-    bundle = Bundle(True, {"directory": "/d", "release": "12ab"}, {"a": {"mode": "0644", "digest": "1"}}, "script")
-    aside, update = bundle.repairs()
-    assert aside == ("sudo -n sh -s -- update directory=/d release=12ab-repair file=a:0644:1", "script")
-    assert update == ("sudo -n sh -s -- update directory=/d release=12ab file=a:0644:1", "script")
+def test_a_release_is_made_live_under_another_name_first(declare: Declare) -> None:
+    [tls] = [one for host in hosts_of(exported(declare())) for one in host.bundles if "/proxy/tls " in one.check[0]]
+    (aside, first), (update, second) = tls.repairs
+    assert first == second == tls.check[1]
+    assert update == tls.check[0].replace("check", "update", 1)
+    [release] = [word for word in shlex.split(update) if word.startswith("release=")]
+    assert aside == update.replace(release, f"{release}-repair")
 
 
 def test_every_line_that_a_check_prints_is_a_finding() -> None:
@@ -267,11 +414,14 @@ def test_the_report_tells_programs_the_same() -> None:
     assert not Report("prod", 3, FOUND[:1]).needs_refresh
 
 
-def test_nothing_that_is_printed_of_a_host_holds_a_secret() -> None:
+def test_nothing_that_is_printed_of_a_host_holds_a_secret(declare: Declare) -> None:
     connection = {"host": "10.0.0.7", "privateKey": MARKER, "password": MARKER}
-    bundle = Bundle(False, {"directory": "/d"}, {}, f"payload() {{ {MARKER}; }}")
-    host = Host("10.0.0.7", connection, (bundle,))
-    assert MARKER not in repr(host) + bundle.check() + "".join(line for line, _ in bundle.repairs())
+    host = Host("10.0.0.7", connection, (Bundle(("check", MARKER), (("update", MARKER),)),))
+    assert MARKER not in repr(host)
+    bundles = [bundle for host in hosts_of(exported(declare())) for bundle in host.bundles]
+    lines = [line for bundle in bundles for line, _ in (bundle.check, *bundle.repairs)]
+    assert lines
+    assert not [line for line in lines if "marker" in line.replace("marker=", "") or "BEGIN" in line]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +433,7 @@ def test_nothing_that_is_printed_of_a_host_holds_a_secret() -> None:
     ],
 )
 def test_no_error_of_a_login_holds_a_secret(login: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.drift.session._ATTEMPTS", 1)
+    monkeypatch.setattr("components.hosts.session._ATTEMPTS", 1)
     connection = {"host": "127.0.0.1", "hostKey": BASE["clients"][0]["hostKey"], **login}
 
     async def enter() -> None:
@@ -292,7 +442,7 @@ def test_no_error_of_a_login_holds_a_secret(login: dict[str, Any], monkeypatch: 
 
     with pytest.raises(Unanswered) as failure:
         asyncio.run(enter())
-    assert str(failure.value).startswith("127.0.0.1: ")
+    assert str(failure.value)
     assert MARKER not in str(failure.value) + repr(failure.value)
     assert failure.value.__suppress_context__
 

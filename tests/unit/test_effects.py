@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from components.settings import Settings
 from components.settings.documented import EFFECTS, effect_of
 from components.settings.load import kinds_of, section_of
-from components.settings.ssh import SshAccess, SshLogin
+from components.settings.ssh import ClientDefaults, SshAccess, SshLogin
 from lab.places import PROJECT
 from review.events import parse
 from tests.unit.authority import as_openssh, issue
@@ -50,6 +50,8 @@ SERVED, AGAIN = (issue(name, ROOT, ["registry.test"]) for name in ("server", "se
 UNDER = issue("server", BETWEEN, ["registry.test"])
 [CI], [CLIENT, OWN] = BASE["users"], BASE["clients"]
 REMOTELY = {"dockerHost": "ssh://ops@server.test", "dockerHostAccess": {"agent": True, "hostKey": HOST_KEY}}
+DATA = PROJECT / "tests/unit/data"
+LOGIN = {"agent": True, "hostKey": HOST_KEY}
 BASTION = {"host": "bastion.test", "agent": True, "hostKey": HOST_KEY}
 
 
@@ -88,6 +90,14 @@ def user(**changes: Any) -> dict[str, Any]:
 
 def client(**changes: Any) -> dict[str, Any]:
     return {"clients": [without({**CLIENT, **changes}), OWN]}
+
+
+def inventory(**changes: str) -> dict[str, Any]:
+    return {"clientDefaults": LOGIN, "clientsInventory": {"file": f"{DATA}/hosts.ini", "group": "clients", **changes}}
+
+
+def by_config(*hosts: str) -> dict[str, Any]:
+    return {"clientDefaults": LOGIN, "clientsSsh": {"configFile": f"{DATA}/ssh_config", "hosts": hosts}}
 
 
 def images(**changes: str) -> dict[str, Any]:
@@ -193,6 +203,9 @@ CHANGES: dict[str, list[Change]] = {
     "verification": [({}, {"verification": False})],
     "deleteData": [({}, {"deleteData": True})],
     "protect": [({}, {"protect": True})],
+    "clientsInventory.file": [(inventory(), inventory(file=f"{DATA}/other-hosts.ini"))],
+    "clientsInventory.group": [(inventory(), inventory(group="others"))],
+    "clientsSsh.hosts": [(by_config("web*"), by_config("web*", "db1"))],
     "ssh.host": [({}, client(host="10.0.0.8"))],
     "ssh.user": [({}, client(user="root"))],
     "ssh.port": [({}, client(port=2222))],
@@ -215,11 +228,12 @@ def fields(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[
             continue
         if issubclass(model, SshLogin) and field.alias in SSH:
             continue
-        if key not in ("dockerHostAccess", "images", "limits"):
+        if key not in ("dockerHostAccess", "clientDefaults", "clientsInventory", "clientsSsh", "images", "limits"):
             yield key, field
         for name, kind in kinds.items():
             yield from fields(kind, f"{key}.{name}.")
-        if section and section is not SshAccess and not kinds:
+        # Defaults are the keys of a client.
+        if section and section not in (SshAccess, ClientDefaults) and not kinds:
             yield from fields(section, f"{key}.")
 
 

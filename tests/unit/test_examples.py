@@ -12,10 +12,12 @@ from components.settings.certificates import Signed
 from components.settings.documented import documented
 from lab.places import PROJECT
 from tests.unit.authority import issue
-from tests.unit.conftest import SSH_KEY
+from tests.unit.conftest import HOST_KEY, SSH_KEY
 from tests.unit.test_settings import read
 
 OF_THE_PROJECT = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
+HOSTS = ("build-1.example.com", "[build-2.example.com]:2222", "db1.example.com", "web1.example.com", "web2.example.com")
 
 
 @pytest.fixture
@@ -36,11 +38,14 @@ def keys(tmp_path: Path) -> Path:
         "intermediate.key": between.key_pem(),
         "dns.yaml": "CLOUDFLARE_DNS_API_TOKEN: a token",
         "storage.id": "an id",
+        "known_hosts": "".join(f"{name} {HOST_KEY}\n" for name in HOSTS),
+        "ssh_config": "Host web1 db1\n    HostName %h.example.com\n    IdentityFile keys/ops\n",
         "storage.key": "a key",
     }
     for name, text in files.items():
         (tmp_path / "keys" / name).touch(mode=0o600)
         (tmp_path / "keys" / name).write_text(text)
+    (tmp_path / "hosts.ini").write_text("[registry_clients]\nweb[1:2].example.com\n")
     return tmp_path
 
 

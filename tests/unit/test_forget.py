@@ -1,10 +1,16 @@
 """What is left of a state when a client is forgotten."""
 
+import copy
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from operations.forget import clients, without
+from operations.command_line import CommandLine, OperationError
+from operations.fleet import TRUST, VERIFICATION
+from operations.forget import clients, forget, without
+from tests.unit.conftest import SECRET_MARK as MARK
 
 STACK = "urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"
 PROXY = "urn:pulumi:s::p::c$command:local:Command::hub-proxy-tls"
@@ -51,8 +57,7 @@ def test_a_client_goes_with_all_that_is_below_and_refers_to_it(name: str, says: 
     one, other = of(client, name, says), of(f"{client}7", name, says)
     whole = state(one, other)
     assert clients(whole) == [client, f"{client}7"]
-    kept, gone = without(whole, client)
-    assert gone == set(urns(one))
+    kept = without(whole, client)
     assert urns(kept["resources"]) == [STACK, *urns(other), PROXY]
     proxy = kept["resources"][-1]
     assert proxy["dependencies"] == proxy["propertyDependencies"]["stdin"] == [other[2]["urn"]]
@@ -60,6 +65,113 @@ def test_a_client_goes_with_all_that_is_below_and_refers_to_it(name: str, says: 
 
 def test_a_client_that_is_not_there_changes_nothing() -> None:
     whole = state(of("10.0.0.7"), of("10.0.0.77"))
-    kept, gone = without(whole, "10.0.0.9")
-    assert gone == set()
-    assert urns(kept["resources"]) == urns(whole["resources"])
+    assert urns(without(whole, "10.0.0.9")["resources"]) == urns(whole["resources"])
+    fleet = {"resources": registry("hub", listed=["10.0.0.7"], dropped=["10.0.0.8"])}
+    assert without(fleet, "10.0.0.9") == fleet
+
+
+def registry(name: str, listed: Sequence[str], dropped: Sequence[str] = (), removed: Sequence[str] = ()) -> list[Any]:
+    """Return what a state has of all clients of a registry; the last that is listed did not answer yet."""
+    said = {"registry": {"mark": name}}
+    trusting = listed[:-1]
+    entries = [{"name": f"gone-{host}", "host": host, "reach": {MARK: "encrypted"}} for host in dropped]
+    return [
+        {
+            "urn": f"urn:pulumi:s::p::{TRUST}::{name}-trust",
+            "type": TRUST,
+            "inputs": {**said, "hosts": {key: {"login": "1"} for key in listed}, "logins": {"1": {MARK: "encrypted"}}},
+            "outputs": {
+                "placed": {key: {"docker": {}} for key in trusting},
+                "texts": {},
+                "dropped": entries,
+                "missing": dict.fromkeys(listed[-1:], "no answer"),
+            },
+        },
+        {
+            "urn": f"urn:pulumi:s::p::{VERIFICATION}::{name}-verification",
+            "type": VERIFICATION,
+            "inputs": {**said, "hosts": {key: ["docker"] for key in listed}, "password": {MARK: "encrypted"}},
+            "outputs": {"proven": {key: {} for key in trusting}, "removed": [f"gone-{host}" for host in removed]},
+        },
+    ]
+
+
+@pytest.mark.parametrize("client", ["10.0.0.7", "10.0.0.77"])
+def test_a_client_is_taken_out_of_what_all_clients_share(client: str) -> None:
+    """One that trusts the registry, and one that an update did without."""
+    listed = ["10.0.0.7", "10.0.0.8", "10.0.0.77"]
+    whole = {"resources": [*registry("hub", listed), *registry("other", ["10.0.0.8"])]}
+    before = copy.deepcopy(whole)
+    assert clients(whole) == sorted(listed)
+    kept = without(whole, client)
+    assert whole == before
+    assert client not in clients(kept)
+    assert f'"{client}"' not in json.dumps(kept)
+    rest = [one for one in listed if one != client]
+    trust, verification, *other = kept["resources"]
+    assert [*trust["inputs"]["hosts"]] == [*verification["inputs"]["hosts"]] == rest
+    assert trust["inputs"]["logins"] == {"1": {MARK: "encrypted"}}
+    assert [*trust["outputs"]["placed"], *trust["outputs"]["missing"]] == rest
+    assert other == before["resources"][2:]
+
+
+def test_a_client_that_has_left_the_list_can_be_forgotten_until_all_is_removed_from_it() -> None:
+    """A client that is dead: each update fails at it."""
+    dropped = ["10.0.0.8", "10.0.0.9"]
+    whole = {"resources": registry("hub", ["10.0.0.7"], dropped, removed=["10.0.0.8"])}
+    other = registry("other", ["10.0.0.7"], removed=["10.0.0.9"])
+    assert clients({"resources": [*whole["resources"], *other]}) == ["10.0.0.7", "10.0.0.9"]
+    kept = without(whole, "10.0.0.9")
+    assert clients(kept) == ["10.0.0.7"]
+    assert kept["resources"][0]["outputs"]["dropped"] == whole["resources"][0]["outputs"]["dropped"][:1]
+    assert kept["resources"][1]["outputs"]["removed"] == ["gone-10.0.0.8"]
+
+
+def test_nothing_is_left_to_do_after_an_update_that_failed_at_a_client() -> None:
+    resources = registry("hub", ["10.0.0.7"], ["10.0.0.9"])
+    resources[1]["initErrors"] = ["10.0.0.9: no answer"]
+    kept = without({"resources": resources}, "10.0.0.9")["resources"]
+    assert [one for one in kept if "initErrors" in one] == []
+
+
+def test_what_was_removed_from_a_client_is_forgotten_with_it() -> None:
+    """Else it would count as removed when the client has come back, and leaves again."""
+    again = registry("hub", ["10.0.0.7"], ["10.0.0.7"], removed=["10.0.0.7"])
+    assert without({"resources": again}, "10.0.0.7")["resources"][1]["outputs"]["removed"] == []
+
+
+def test_a_client_of_the_version_before_goes_from_both() -> None:
+    """As an update leaves it that could not take the old components away."""
+    whole = {"resources": [*of("10.0.0.7"), *registry("hub", ["10.0.0.7", "10.0.0.8"])]}
+    kept = without(whole, "10.0.0.7")
+    assert clients(whole) == ["10.0.0.7", "10.0.0.8"]
+    assert clients(kept) == ["10.0.0.8"]
+    assert [one["type"] for one in kept["resources"]] == [TRUST, VERIFICATION]
+
+
+class Answers(CommandLine):
+    """A command line that exports a state and keeps the one that is imported."""
+
+    def __init__(self, resources: list[Any]) -> None:
+        super().__init__("prod")
+        self.done_with: list[Any] = []
+        self._exported = json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+    def run(self, *words: str, failure: str, stdin: str | None = None) -> str:
+        if stdin:
+            self.done_with.append(json.loads(stdin))
+        return self._exported
+
+
+def test_the_state_is_written_and_it_is_said_what_to_do_next() -> None:
+    asked = Answers(registry("hub", ["10.0.0.7", "10.0.0.8"]))
+    said = forget("10.0.0.7", asked)
+    assert said == (
+        "Client 10.0.0.7 was removed from the state of stack prod. Files on the host are not changed. "
+        "Remove it from private-registry:clients too."
+    )
+    [written] = asked.done_with
+    assert (written["version"], clients(written["deployment"])) == (3, ["10.0.0.8"])
+    with pytest.raises(OperationError, match=r"has no client 10\.0\.0\.9; it has 10\.0\.0\.7, 10\.0\.0\.8$"):
+        forget("10.0.0.9", asked)
+    assert len(asked.done_with) == 1

@@ -60,8 +60,14 @@ def several(give: Callable[[str], Any]) -> dict[str, Any]:
     return {"users": users(give), "clients": client(give), "certificate": {"authority": give(ROOT.pem)}}
 
 
+def defaults(give: Callable[[str], Any]) -> dict[str, Any]:
+    login = {"user": "ops", "privateKey": give(SSH_KEY), "hostKey": give(HOST_KEY)}
+    return {"clientDefaults": login, "clients": [{"host": "10.0.0.7"}, LOCAL_CLIENT]}
+
+
 GIVEN: Mapping[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
     "passwords, one to be trusted besides, how a client is reached": lambda: (several(str), several(later)),
+    "how all clients are reached": lambda: (defaults(str), defaults(later)),
     "a certificate": lambda: ({"certificate": certificate(str)}, {"certificate": certificate(later)}),
     "an account and a provider of DNS": lambda: (acme(str), acme(later)),
     "an authority that signs": lambda: ({"certificate": signing(str)}, {"certificate": signing(later)}),

@@ -1,11 +1,13 @@
 """Which image the lab takes is found once, and kept for all that follow."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab import images
+from lab.places import LAB
 
 
 def test_an_image_is_looked_for_once_and_kept_beside_the_others(
@@ -26,3 +28,11 @@ def test_an_image_is_looked_for_once_and_kept_beside_the_others(
     kept = yaml.safe_load((tmp_path / "state/images.yaml").read_text())
     assert kept == {"lego": lego, "registry": found["registry"], "nginx": found["nginx"]}
     assert found["client"] == "sha256:client"
+
+
+def test_what_several_client_programs_need_is_compiled_once() -> None:
+    required: dict[str, set[str]] = {}
+    for file in LAB.glob("clients/*/go.mod"):
+        for module, version in re.findall(r"^\t(\S+) (v\S+)", file.read_text(), re.MULTILINE):
+            required.setdefault(module, set()).add(version)
+    assert {module: versions for module, versions in required.items() if len(versions) > 1} == {}

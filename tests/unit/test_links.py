@@ -15,8 +15,8 @@ LINK = re.compile(
     r"\]\(([^()\s]+(?:\([^()\s]*\))?)\)|^\[[^\]]+\]:\s+(\S+)|\b(?:href|src|srcset)=\"([^\"\s]+)\"", re.MULTILINE
 )
 HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#+)?$", re.MULTILINE)
-NAMED = re.compile(r"\b(?:docs/)[a-z0-9-]+\.(?:md|svg)\b")
-"""A page as code, a message or a comment names it."""
+NAMED = re.compile(r"(?<!/main/)\bdocs/[a-z0-9-]+\.(?:md|svg)\b")
+"""A page as code, a message or a comment names it; by an address that has /main/ in it another project's is meant."""
 
 EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 

@@ -133,6 +133,8 @@ MAKE = {
     "up": "operations.update --stack prod",
     "up YES=1": "operations.update --stack prod --yes",
     "drift REPAIR=1": "operations.drift --stack prod --repair",
+    "doctor": "operations.doctor --stack prod",
+    "doctor JSON=1 HOSTS=10.0.0.7": "operations.doctor --stack prod --json 10.0.0.7",
     "forget CLIENT=10.0.0.7": "operations.forget --stack prod 10.0.0.7",
 }
 

@@ -21,6 +21,7 @@ TASKS = (
     "change-source",
     "clients",
     "decommission",
+    "doctor",
     "drift",
     "expiry",
     "garbage",
@@ -38,7 +39,7 @@ TASKS = (
     "upgrade",
     "users",
 )
-NOT_UNDONE = {"monitoring", "expiry"}
+NOT_UNDONE = {"monitoring", "expiry", "doctor"}
 """What these pages do changes nothing."""
 BEGINS = "docs/your-own-server.md"
 """The page that begins a stack's file: nothing of the reader's is in it yet."""

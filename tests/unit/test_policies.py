@@ -38,12 +38,11 @@ from policies.rules import (
 )
 from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
-from tests.unit.authority import issue
 from tests.unit.conftest import BASE, HOST_KEY, LOCAL, SECRET_MARK, VOLUME, Declare, Recorder, mocked
 from tests.unit.storages import EXAMPLES
 
-PEM = issue("root", authority=True).pem
-TRUST, VERIFICATION = "registry-trust-10.0.0.7", "registry-verification-10.0.0.7"
+TRUST, VERIFICATION = "registry-trust", "registry-verification"
+USERS_FILE = "registry-proxy-users"
 PROXY, REGISTRY = "registry-proxy-container", "private-registry-test-registry"
 BASTION = {"host": "10.0.0.1", "user": "jump", "agent": True, "hostKey": HOST_KEY}
 SERVER: Mapping[str, Any] = {
@@ -130,12 +129,13 @@ def test_a_rule_sees_what_it_is_for(name: str, request: pytest.FixtureRequest) -
     """Else nothing would be judged when the program calls something otherwise."""
     resources = request.getfixturevalue(name).values()
     parents = {one.parent.rpartition(":")[2] for one in resources if one.type in commands.TYPES}
-    assert {"HostFiles", "Verification", "ReleasedFiles", "Registry", "Proxy", "Login"} == parents
+    assert {"ReleasedFiles", "Registry", "Proxy", "Login"} == parents
+    assert {one.type.rpartition(":")[2] for one in resources} >= {"ClientsTrust", "ClientsVerification"}
     assert [
         one.name for one in resources if one.type == CONTAINER and one.parent == PROXY_TYPE and "ports" in one.inputs
     ]
     carried = {file for one in resources for file in commands.files(one.inputs)}
-    assert carried >= {"nginx.conf", "listen.conf", "htpasswd", "config.yml", "server.key", "ca.crt", "password"}
+    assert carried >= {"nginx.conf", "listen.conf", "htpasswd", "config.yml", "server.key"}
     [site] = [files["nginx.conf"] for one in resources if "nginx.conf" in (files := commands.files(one.inputs))]
     assert [*nginx.walk(nginx.parsed("nginx.conf", site), "ssl_protocols")]
 
@@ -167,6 +167,16 @@ def packs(text: str) -> str:
     return unpacking(base64.b64encode(gzip.compress(text.encode())).decode())
 
 
+def says_of_client(**what: Any) -> Break:
+    """Return what says something else of the client that is reached over SSH."""
+
+    def change(inputs: dict[str, Any]) -> None:
+        assert "10.0.0.7" in inputs["hosts"]
+        inputs["hosts"] = {**inputs["hosts"], "10.0.0.7": {**inputs["hosts"]["10.0.0.7"], **what}}
+
+    return change
+
+
 def connects(bastion: bool = False) -> Break:
     def change(inputs: dict[str, Any]) -> None:
         proxy = {"host": "jump.test", "hostKey": ""} if bastion else None
@@ -179,36 +189,24 @@ KEY = "-----BEGIN PRIVATE KEY-----\ns3cret-key\n"
 HASH = "$2b$10$s3cret"
 USERS = "ci:$2b$10$s3cret:push *\n~anonymous:!:pull web\n"
 BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
-    ("no-secret-on-clients", TRUST, sets("stdin", payload(ca_crt=PEM + KEY)), "a private key", "only certificates"),
+    ("no-secret-on-clients", TRUST, adds("authorities", KEY), "a private key", "only certificates"),
+    ("no-secret-on-clients", TRUST, sets("authorities", "s3cret\n"), "something else than", "only the CA certificates"),
+    ("no-secret-on-clients", TRUST, sets("htpasswd", "s3cret"), "the input htpasswd", "certificates"),
+    ("no-secret-on-clients", TRUST, says_of_client(password="s3cret"), "the input hosts.password", "certificates"),
     (
         "no-secret-on-clients",
         TRUST,
-        sets("stdin", payload(ca_crt="s3cret\n")),
-        "something else than",
-        "only the CA certificates",
+        says_of_client(bastion={**BASTION, "privateKey": "s3cret"}),
+        "the input hosts.bastion.privateKey",
+        "certificates",
     ),
-    ("no-secret-on-clients", TRUST, sets("stdin", payload(htpasswd=HASH + "\n")), "the file htpasswd", "certificates"),
-    ("no-secret-on-clients", TRUST, adds("stdin", f"echo '{HASH}'\n"), "password hash", "only certificates"),
-    ("no-secret-on-clients", TRUST, adds("stdin", packs(HASH)), "password hash", "only certificates"),
-    ("no-secret-on-clients", TRUST, adds("create", " password=s3cret"), "an argument other than", "certificates"),
-    ("no-secret-on-clients", TRUST, adds("create", " s3cret=="), "an argument other than", "certificates"),
-    ("no-secret-on-clients", TRUST, adds("create", " 's3cret"), "an argument other than", "certificates"),
-    ("no-secret-on-clients", TRUST, sets("environment", {"P": "s3cret"}), "the input environment", "certificates"),
-    ("no-secret-on-clients", TRUST, sets("update", "echo s3cret | docker login"), "not a script", "Host.run"),
-    (
-        "no-secret-on-clients",
-        VERIFICATION,
-        says("create", "user=verification", "user=ci"),
-        "a user's",
-        "generated password",
-    ),
-    (
-        "no-secret-on-clients",
-        VERIFICATION,
-        sets("stdin", payload(password="s3cret\n")),
-        "a user's",
-        "generated password",
-    ),
+    ("no-secret-on-clients", TRUST, says_of_client(hostsEntry=f"10.0.0.2/{HASH}"), "password hash", "certificates"),
+    ("no-secret-on-clients", TRUST, sets("runtimes", {"docker": packs(HASH)}), "password hash", "only certificates"),
+    ("no-secret-on-clients", VERIFICATION, sets("user", "ci"), "a user's", "generated password"),
+    ("no-secret-on-clients", VERIFICATION, sets("password", "s3cret"), "a user's", "generated password"),
+    ("no-secret-on-clients", VERIFICATION, sets("password", HASH), "a user's", "generated password"),
+    ("no-secret-on-clients", VERIFICATION, sets("stdin", "s3cret"), "the input stdin", "only certificates"),
+    ("no-secret-on-clients", VERIFICATION, sets("verify", {"docker": [HASH]}), "password hash", "only certificates"),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "auth_request /access;", ""), "/v2/", "auth_request"),
     ("registry-asks-who", "registry-proxy-site", says("stdin", "/access;", "off;"), "= /blob", "auth_request"),
     (
@@ -274,9 +272,22 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
         "listens on 80",
         "Add 'ssl'",
     ),
-    ("pinned-host-keys", TRUST, connects(), "the host 10.0.0.7", "Set its hostKey"),
+    ("pinned-host-keys", TRUST, says_of_client(hostKey=""), "the host 10.0.0.7", "Set its hostKey"),
     ("pinned-host-keys", "registry-proxy-tls", connects(), "the host 10.0.0.2", "Set its hostKey"),
-    ("pinned-host-keys", TRUST, connects(bastion=True), "the bastion jump.test", "Set its bastion.hostKey"),
+    (
+        "pinned-host-keys",
+        TRUST,
+        says_of_client(bastion={"host": "jump.test"}),
+        "the bastion jump.test",
+        "Set its bastion.hostKey",
+    ),
+    (
+        "pinned-host-keys",
+        "registry-proxy-tls",
+        connects(bastion=True),
+        "the bastion jump.test",
+        "Set its bastion.hostKey",
+    ),
     (
         "pinned-host-keys",
         "registry-docker-host",
@@ -298,7 +309,8 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
     ("locked-down-containers", REGISTRY, sets("readOnly", False), "can write", "read_only=True"),
     ("locked-down-containers", REGISTRY, sets("securityOpts", []), "gain privileges", "no-new-privileges:true"),
     ("locked-down-containers", REGISTRY, sets("privileged", True), "is privileged", "Remove privileged"),
-    ("no-insecure-registries", TRUST, adds("stdin", '{"insecure-registries": []}'), "stdin", "certs.d"),
+    ("no-insecure-registries", TRUST, adds("authorities", "# insecure-registries\n"), "authorities", "certs.d"),
+    ("no-insecure-registries", "registry-proxy-tls", adds("stdin", packs("insecure-registry")), "stdin", "certs.d"),
     ("no-insecure-registries", PROXY, sets("command", ["--insecure-registry=x"]), "command", "certs.d"),
 )
 
@@ -358,20 +370,25 @@ def test_each_rule_is_broken_by_one_of_these_tests() -> None:
     assert {name for name, *_ in BROKEN} | {"protected-data"} == {rule.name for rule in RULES}
 
 
-def test_a_command_of_which_nobody_knows_runs_on_a_client(whole: dict[str, Resource]) -> None:
-    [message] = rule("no-secret-on-clients").judge(replace(whole[TRUST], above=(REGISTRY_TYPE,)), Stack("test"))
-    assert "neither to its trust nor to its verification" in message
+def test_no_command_runs_on_a_client(whole: dict[str, Resource]) -> None:
+    for above in ((REGISTRY_TYPE,), (REGISTRY_TYPE, f"{COMPONENT}ReleasedFiles"), ()):
+        elsewhere = replace(whole[USERS_FILE], above=above)
+        [message] = rule("no-secret-on-clients").judge(elsewhere, Stack("test"))
+        assert "Declare it below the registry or the proxy" in message
 
 
 def test_what_is_for_the_server_stays_there(whole: dict[str, Resource]) -> None:
-    """Else a component of the server's would be a way to bring a key to a client."""
-    moved = replace(whole[TRUST], above=(PROXY_TYPE, f"{COMPONENT}ReleasedFiles"))
-    [message] = judged({**whole, TRUST: moved}, Stack("test"))["server-is-one-host"]
-    assert message.startswith(f"{TRUST}: a command of the server runs on 10.0.0.7, but most others run on 10.0.0.2.")
+    """Else a command of the server's would be a way to bring a key to a client."""
+    connection = {**whole[USERS_FILE].inputs["connection"], "host": "10.0.0.7"}
+    moved = replace(whole[USERS_FILE], inputs={**whole[USERS_FILE].inputs, "connection": connection})
+    [message] = judged({**whole, USERS_FILE: moved}, Stack("test"))["server-is-one-host"]
+    assert message.startswith(
+        f"{USERS_FILE}: a command of the server runs on 10.0.0.7, but most others run on 10.0.0.2."
+    )
     assert "Set its host to the server" in message
     unknown = replace(moved, inputs={**moved.inputs, "connection": UNKNOWN})
-    assert judged({**whole, TRUST: unknown}, Stack("test")) == {}
-    outside = judged({**whole, TRUST: replace(moved, registry="")}, Stack("test"))
+    assert judged({**whole, USERS_FILE: unknown}, Stack("test")) == {}
+    outside = judged({**whole, USERS_FILE: replace(moved, registry="")}, Stack("test"))
     assert outside.keys() == {"server-is-one-host"}, "nor is a way outside of a registry"
 
 
@@ -446,6 +463,13 @@ def test_what_is_not_known_yet_is_not_judged(whole: dict[str, Resource]) -> None
         for key in resource.inputs:
             hidden = replace(resource, inputs={**resource.inputs, key: UNKNOWN})
             assert judged({"": hidden}, Stack("test")) == {}, f"{resource.name}.{key}"
+    for client in (
+        UNKNOWN,
+        {"hostKey": UNKNOWN, "bastion": UNKNOWN},
+        {"hostKey": HOST_KEY, "bastion": {"hostKey": UNKNOWN}},
+    ):
+        hidden = replace(whole[TRUST], inputs={**whole[TRUST].inputs, "hosts": {"10.0.0.7": client}})
+        assert judged({"": hidden}, Stack("test")) == {}
     ports = replace(whole[PROXY], inputs={**whole[PROXY].inputs, "ports": [{"internal": UNKNOWN}]})
     assert judged({"": ports}, Stack("test")) == {}
 

@@ -308,14 +308,14 @@ def test_how_a_dropped_client_is_reached_is_secret(clients: Clients) -> None:
     assert isinstance(entry["reach"], Secret)
 
 
-def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem() -> None:
+def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, str]] = []
     servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1")
 
-    async def log(_: str, severity: int, message: str, ephemeral: bool = False) -> None:
+    async def log(_: str, severity: Any, message: str, ephemeral: bool = False) -> None:
         said.append((str(severity), message))
 
-    servicer._log = log  # type: ignore[method-assign]
+    monkeypatch.setattr(servicer, "_log", log)
     down = {f"web-{number}": ["no answer within 10 s"] for number in range(1, 100)}
     urn = "urn:pulumi:test::project::private-registry:index:ClientsTrust::registry-trust"
     asyncio.run(servicer._advise(urn, {**down, "other": ["something new"]}))

@@ -1,15 +1,16 @@
 """Breaks each rule about files and commands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pulumi
 import pulumi_command as command
 
 from components import private_registry
 from components.certificates import certificate
 from components.clients import trust
-from components.hosts import File, Host, HostFiles, ReleasedFiles, host_files, ssh
+from components.hosts import File, Host, ReleasedFiles, host_files, ssh
 from components.proxy import proxy
 from components.proxy.login.users import Users
 
@@ -17,6 +18,7 @@ from . import old_protocols, open_to_all  # noqa: F401 - importing them is what 
 from .parts import part, put
 
 _login, _with_payload = part(ssh, "_login"), part(host_files, "with_payload")
+_reach, _Trust = part(trust, "reach"), part(private_registry, "ClientsTrust")
 
 
 def _on_another_host(name: str, host: Host, folder: str, bundle: str, *rest: Any, **named: Any) -> ReleasedFiles:
@@ -25,17 +27,14 @@ def _on_another_host(name: str, host: Host, folder: str, bundle: str, *rest: Any
     return ReleasedFiles(name, host, folder, bundle, *rest, **named)
 
 
-def _with_a_key(
-    name: str,
-    kind: str,
-    host: Host,
-    target: str,
-    place: Mapping[str, str],
-    files: Mapping[str, File],
-    *rest: Any,
-    **named: Any,
-) -> HostFiles:
-    return HostFiles(name, kind, host, target, place, {**files, "a.key": File("PRIVATE KEY-----\n")}, *rest, **named)
+def _with_any_key(clients: Sequence[Any]) -> dict[str, Any]:
+    said: dict[str, Any] = _reach(clients)
+    return {**said, "hosts": {host: {**one, "hostKey": "", "note": "any"} for host, one in said["hosts"].items()}}
+
+
+def _with_a_key(name: str, clients: Sequence[Any], registry: Any, _: Any, *rest: Any, **named: Any) -> Any:
+    authorities = pulumi.Output.from_input("PRIVATE KEY-----\n# insecure-registries\n")
+    return _Trust(name, clients, registry, authorities, *rest, **named)
 
 
 def _for_everybody(name: str, users: Sequence[Any], _: Sequence[str], *rest: Any, **named: Any) -> Users:
@@ -44,7 +43,9 @@ def _for_everybody(name: str, users: Sequence[Any], _: Sequence[str], *rest: Any
 
 put(proxy, "ReleasedFiles", _on_another_host)
 put(certificate, "File", lambda content, **_: File(content))
-put(trust, "HostFiles", _with_a_key)
+put(private_registry, "ClientsTrust", _with_a_key)
+put(trust, "reach", _with_any_key)
+put(trust, "_described", lambda _: {})
 put(private_registry, "Users", _for_everybody)
 put(ssh, "_login", lambda *arguments: {**_login(*arguments), "host_key": ""})
 put(host_files, "with_payload", lambda *arguments: f"{_with_payload(*arguments)}: insecure-registries\n")

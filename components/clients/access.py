@@ -1,0 +1,48 @@
+"""What a client may be given besides trust: a login, and caches of other registries."""
+
+import base64
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .host_file import Facts, Refused
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user's entry in the runtime's own file for logins."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def basic(self) -> str:
+        """Return what the header ``Authorization`` has."""
+        return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What comes with trust."""
+
+    login: Login | None = None
+    caches: Mapping[str, str] = field(default_factory=dict)
+    """Registry, as names of images start with it -> the address of our cache of it, with a path where it has one."""
+
+
+TRUST = Access()
+"""Trust alone."""
+
+
+def refuse_readable(path: str, facts: Facts) -> None:
+    """Refuse to write a password into a file of others that each user may read.
+
+    Raises:
+        Refused: It says what to do.
+    """
+    there = facts.files.get(path)
+    if there and int(there.mode, 8) & 0o077:
+        folder = posixpath.dirname(path)
+        raise Refused(
+            f"{path} has mode {there.mode}, so each user of this host could read the password. First: chmod 600 {path} "
+            f"(and check who may read {folder})"
+        )

@@ -1,0 +1,197 @@
+"""BuildKit's own daemon: a key for each name of the registry in ``buildkitd.toml``."""
+
+import base64
+import binascii
+import json
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import paths
+from .host_file import Facts, HostFile, Own, Refused, Shared
+from .managed import refuse_managed
+from .runtime import AUTHORITIES, Known, Proof, by_alias
+from .toml_lines import Key, TomlLines, parsed, value
+
+REPOSITORY = "private-registry/verification"
+"""Where the probe image is pushed to: always the same one, so that nothing grows."""
+
+_PROOF = Path(__file__).parent / "buildkit_proof.sh"
+_UNITS = ("buildkit", "buildkitd")
+_CONFIG_FLAG = re.compile(r"--config[= ]([^\s;]+)")
+_IN_A_BUILDER = re.compile(r"[^a-zA-Z0-9.-]+")
+
+
+class BuildKit:
+    """``ca`` for each name of the registry, beside whatever else the table has; the file is in a folder of our own.
+
+    The name is that of images, with the port or without: ``NewRegistryConfig`` looks it up as it is
+    (https://github.com/moby/buildkit/blob/master/util/resolver/resolver.go). What ``ca`` names is added to the
+    system's, and is read at each request: a rotation needs no restart. ``buildkitd.toml`` is read at the start alone.
+    A file that ``ca`` names and that is not there fails all requests to that registry: it comes before the key, and
+    goes after it.
+
+    A builder of ``docker buildx create`` is no such daemon: it has copies of the configuration that was given by
+    ``--buildkitd-config`` and of the files that it names (``LoadConfigFiles`` in
+    https://github.com/docker/buildx/blob/master/util/confutil/container.go). One that was made before has to be made
+    again: ``old_builders`` finds it.
+
+    With tokens ``buildctl`` asks for them itself, and needs ``--registry-auth-tlscontext host=NAME,ca=FILE`` or the
+    system's store: https://github.com/moby/buildkit/blob/master/docs/buildkitd.toml.md.
+    """
+
+    name = "buildkit"
+    meaning = "BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of `docker buildx create`"
+
+    def __init__(self, rootless: bool = False) -> None:
+        self._rootless = rootless
+
+    @property
+    def question(self) -> str:
+        """Prints the unit's name and how it starts, and the user's builders."""
+        systemctl = "systemctl --user" if self._rootless else "systemctl"
+        return (
+            f"for unit in {' '.join(_UNITS)}; do {systemctl} cat $unit.service > /dev/null 2>&1 && "
+            f'echo "unit $unit" && {systemctl} show -p ExecStart $unit.service; done; '
+            'for one in "$HOME"/.docker/buildx/instances/*; do [ ! -f "$one" ] || echo "builder $one"; done'
+        )
+
+    def reads(self, registry: Known, home: str) -> list[str]:
+        """Return the configuration's usual place."""
+        return [f"{paths.buildkit_folder(home, self._rootless)}/buildkitd.toml"]
+
+    def reads_more(self, registry: Known, facts: Facts) -> list[str]:
+        """Return the configuration that the unit names, and the user's builders."""
+        builders = [line.removeprefix("builder ") for line in facts.said.splitlines() if line.startswith("builder ")]
+        return [self._config(facts), *builders]
+
+    def wants(self, registry: Known, authorities: str, facts: Facts) -> list[HostFile]:
+        """Return the file with the authorities, and the keys that name it.
+
+        Raises:
+            Refused: The configuration is not valid, is managed by another tool, or names other authorities.
+        """
+        own = self._own(registry, facts)
+        shared = self._shared(registry, facts, [_key(name, "ca", own) for name in paths.names(registry)], own)
+        return [Own(own, authorities), shared]
+
+    def mirrors(self, registry: Known, caches: Mapping[str, str], facts: Facts) -> Shared:
+        """Return the keys that let images of other registries come from caches: upstream -> HOST[:PORT][/PATH].
+
+        A cache that is down is left out: the upstream itself is asked next.
+
+        Raises:
+            Refused: As with ``wants``.
+        """
+        keys = [_key(upstream, "mirrors", cache) for upstream, cache in caches.items()]
+        return self._shared(registry, facts, keys, "", " (caches)")
+
+    def pitfalls(self, registry: Known, facts: Facts) -> list[str]:
+        """Return what makes trust useless, though nothing is wrong with it."""
+        path = self._config(facts)
+        found = parsed(facts.text(path)) or {}
+        return [
+            f'{path}: {key} = true in [registry."{name}"] turns off the check of certificates: remove it'
+            for name in paths.names(registry)
+            for key in ("insecure", "http")
+            if value(found, ("registry", name, key)) is True
+        ]
+
+    def old_builders(self, registry: Known, authorities: str, facts: Facts) -> list[str]:
+        """Return which builders of ``docker buildx create`` do not trust the registry, and how to make each again."""
+        config = self._config(facts)
+        found = []
+        for path in self.reads_more(registry, facts)[1:]:
+            if _lacks(facts.text(path), registry, authorities):
+                builder = posixpath.basename(path)
+                found.append(
+                    f"builder {builder} has no current CA of {registry.reference}: docker buildx rm --keep-state "
+                    f"{builder} && docker buildx create --name {builder} --driver docker-container "
+                    f"--buildkitd-config {config}"
+                )
+        return found
+
+    def proof(self, registry: Known, user: str) -> Proof:
+        """TLS, 401 without a login, then a build that pushes an image, and one that starts from it."""
+        has_file = registry.has_authorities and not registry.is_public
+        return Proof(
+            ("TLS", "401 without a login", "build and push", "build from it", *by_alias("build from it", registry)),
+            {
+                "registry": registry.reference,
+                "repository": REPOSITORY,
+                "user": user,
+                "authority": self._own(registry, Facts(home="~")) if has_file else "",
+                "aliases": ",".join(registry.aliases),
+            },
+            _PROOF,
+            payload=lambda password: {"password": f"{password}\n"},
+        )
+
+    def _own(self, registry: Known, facts: Facts) -> str:
+        folder = paths.buildkit_folder(facts.home, self._rootless)
+        return f"{folder}/private-registry/{registry.reference}/{AUTHORITIES}"
+
+    def _config(self, facts: Facts) -> str:
+        """Return what the unit names, or the usual place."""
+        named = _CONFIG_FLAG.search(facts.said)
+        return named[1] if named else f"{paths.buildkit_folder(facts.home, self._rootless)}/buildkitd.toml"
+
+    def _shared(self, registry: Known, facts: Facts, keys: Sequence[Key], own: str, part: str = "") -> Shared:
+        path = self._config(facts)
+        lines = TomlLines(path, f"{registry.mark}{part}")
+
+        def put(text: str) -> str:
+            return lines.put(text, keys)
+
+        def take(text: str) -> str:
+            return _without_path(lines, path, text, own)
+
+        if put(facts.text(path)) != facts.text(path):
+            refuse_managed(path, facts, "\n".join(key.by_hand() for key in keys))
+        unit = re.search(r"^unit (\S+)$", facts.said, re.MULTILINE)
+        return Shared(path, put, take, restart=unit[1] if unit else "")
+
+
+def _key(name: str, key: str, one: str) -> Key:
+    return Key(("registry", name), key, one)
+
+
+def _without_path(lines: TomlLines, path: str, text: str, own: str) -> str:
+    """Return the text without our keys, if nothing names our file then.
+
+    Raises:
+        Refused: A line that was added by hand does: without the file all requests to that registry would fail.
+    """
+    taken = lines.take(text)
+    for name, table in (lines.parse(taken).get("registry") or {}).items():
+        if own and own in (table.get("ca") or []):
+            raise Refused(
+                f'{path} has {json.dumps(own)} in [registry."{name}"] by hand. Remove it there first: '
+                "BuildKit fails where a file of that list is missing"
+            )
+    return taken
+
+
+def _lacks(text: str, registry: Known, authorities: str) -> bool:
+    """Return whether a builder's description has copies of files, or none, but not these authorities."""
+    try:
+        builder = json.loads(text)
+        if builder["Driver"] not in ("docker-container", "kubernetes"):
+            return False
+        return not all(_has(node.get("Files") or {}, registry, authorities) for node in builder["Nodes"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False  # another version's, of which nothing is known
+
+
+def _has(files: Mapping[str, Any], registry: Known, authorities: str) -> bool:
+    folder = f"certs/{_IN_A_BUILDER.sub('_', registry.reference)}/"
+    return any(_decoded(one) == authorities for name, one in files.items() if name.startswith(folder))
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,66 @@
+"""All clients of a registry: their trust, before anything is served that needs it, and their proof, after."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from ..component import Component
+from ..ordering import Step
+from ..settings import Settings
+from .provider import ClientsProvider
+from .runtime import Known
+from .trust import ClientsTrust, trusts_by
+from .verification import ClientsVerification
+
+
+class Clients:
+    """What works on the clients of a registry; nothing is declared where it has none."""
+
+    def __init__(self, name: str, settings: Settings, registry: Known, parent: Component) -> None:
+        self._name, self._settings, self._registry = name, settings, registry
+        self._clients = settings.all_clients
+        self._opts = parent.child()
+        if self._clients:
+            self._opts.provider = ClientsProvider(f"{name}-provider", parent.child())
+        self._trusted_by: list[Step] = []
+
+    @property
+    def trusting(self) -> dict[str, str]:
+        """Client -> what it trusts by, for people."""
+        return {client.host: trusts_by(client, self._registry) for client in self._clients}
+
+    def trust(
+        self, ca_certificate: pulumi.Input[str] | None, awaited: pulumi.Output[list[Step]] | None
+    ) -> Sequence[Step]:
+        """Declare their trust; return what has to succeed before something of a new authority is served."""
+        if self._clients:
+            trust = ClientsTrust(
+                f"{self._name}-trust",
+                self._clients,
+                self._registry,
+                ca_certificate,
+                self._settings.host_names,
+                self._settings.clients_share,
+                awaited,
+                self._opts,
+            )
+            self._trusted_by = [trust]
+        return self._trusted_by
+
+    def verify(
+        self, password: pulumi.Input[str], generation: pulumi.Input[str], proven: Sequence[pulumi.Resource]
+    ) -> pulumi.Output[dict[str, Any]]:
+        """Declare their proof, after what it proves; return client -> what it has proven."""
+        if not self._clients:
+            return pulumi.Output.from_input({})
+        verification = ClientsVerification(
+            f"{self._name}-verification",
+            self._clients if self._settings.verification else [],
+            self._registry,
+            password,
+            generation,
+            [*proven, *self._trusted_by],
+            self._opts,
+        )
+        return verification.said

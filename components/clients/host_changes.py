@@ -1,0 +1,165 @@
+"""Reading files of a client, and writing what a runtime wants of them."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..hosts.connections import Failed
+from ..hosts.host import shell
+from ..hosts.session import Run, reason
+from ..scripts.script import with_payload, words
+from .host_file import Facts, HostFile, Own, Shared, There
+
+_SCRIPTS = Path(__file__).parents[1] / "hosts"
+_ROUNDS = 5
+"""So often a file may name another one to be read."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another content of a file."""
+
+    path: str
+    text: str | None
+    """None where the file goes."""
+    mode: str = ""
+    """Nothing where it stays."""
+    restart: str = ""
+
+
+async def read(
+    run: Run, sudo: bool, question: str, first: Callable[[str], Sequence[str]], more: Callable[[Facts], Sequence[str]]
+) -> Facts:
+    """Return what a runtime has to know of a client.
+
+    Args:
+        run: Runs commands there.
+        sudo: Whether they become root.
+        question: A shell command whose output is wanted too, or nothing.
+        first: Returns the paths to read, by the home of the one who reads.
+        more: Returns further paths, by what is known; asked again until it names nothing new.
+
+    Raises:
+        Failed: The files could not be read.
+    """
+    facts = await _read(run, sudo, [], question)
+    asked: set[str] = set()
+    wanted = set(first(facts.home))
+    for _ in range(_ROUNDS):
+        if not wanted - asked:
+            break
+        found = await _read(run, sudo, sorted(wanted - asked), "")
+        asked |= wanted
+        facts = Facts({**facts.files, **found.files}, facts.said, facts.home)
+        wanted = set(more(facts))
+    return facts
+
+
+def changes_to(wants: Sequence[HostFile], facts: Facts) -> list[Change]:
+    """Return what has to be written so that a client has what is wanted: files of our own first."""
+    found = [_wanted(one, facts) for one in sorted(wants, key=lambda one: isinstance(one, Shared))]
+    return [change for change in found if change is not None]
+
+
+def changes_without(wants: Sequence[HostFile], facts: Facts, placed: Mapping[str, str]) -> list[Change]:
+    """Return what has to be written so that nothing of ours is left: keys in files of others first.
+
+    Args:
+        wants: What was wanted.
+        facts: What is there.
+        placed: Path -> digest of each file of our own, as it was written: one with other content is left.
+    """
+    shared = [_unwanted(one, facts) for one in wants if isinstance(one, Shared)]
+    own = [
+        Change(path, None)
+        for path, written in placed.items()
+        if path in facts.files and digest_of(facts.files[path].text) == written
+    ]
+    return [*(change for change in shared if change is not None), *own]
+
+
+async def write(run: Run, sudo: bool, changes: Sequence[Change], facts: Facts) -> None:
+    """Write and remove files, all or none, and restart what reads them only when it starts.
+
+    Raises:
+        Failed: One of them could not be written, was changed meanwhile, or a service did not start with it.
+    """
+    if not changes:
+        return
+    texts = {f"f{number}": change.text for number, change in enumerate(changes) if change.text is not None}
+    contents = {name: f"{_encoded(text)}\n" for name, text in texts.items()}
+    lines = [_line(change, number, facts) for number, change in enumerate(changes)]
+    services = dict.fromkeys(change.restart for change in changes if change.restart)
+    payload = {"changes": _lines(lines), "services": _lines(list(services)), **contents}
+    await _run(run, sudo, words(user="" if sudo or facts.home == "/root" else "yes"), "write_files.sh", payload)
+
+
+def digest_of(text: str) -> str:
+    """Return what names a content in a record."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+
+
+def own_files(wants: Sequence[HostFile]) -> dict[str, str]:
+    """Return path -> digest of the files that are the stack's as a whole."""
+    return {one.path: digest_of(one.content) for one in wants if isinstance(one, Own)}
+
+
+def _wanted(one: HostFile, facts: Facts) -> Change | None:
+    there = facts.files.get(one.path)
+    text = one.content if isinstance(one, Own) else one.put(there.text if there else "")
+    if there and there.text == text and (isinstance(one, Shared) or int(there.mode, 8) == int(one.mode, 8)):
+        return None
+    restart = one.restart if isinstance(one, Shared) else ""
+    keeps_mode = there is not None and isinstance(one, Shared)
+    return Change(one.path, text, "" if keeps_mode else one.mode, restart)
+
+
+def _unwanted(one: Shared, facts: Facts) -> Change | None:
+    there = facts.files.get(one.path)
+    text = one.take(there.text) if there else ""
+    if there is None or there.text == text:
+        return None
+    return Change(one.path, text or None, "", one.restart)
+
+
+def _line(change: Change, number: int, facts: Facts) -> str:
+    there = facts.files.get(change.path)
+    before = hashlib.sha256(there.text.encode(errors="surrogateescape")).hexdigest() if there else "-"
+    return "\t".join([change.path, change.mode or "-", before, "-" if change.text is None else f"f{number}"])
+
+
+async def _read(run: Run, sudo: bool, paths: Sequence[str], question: str) -> Facts:
+    payload = {"paths": _lines(paths), "question": f"{question or ':'}\n"}
+    files: dict[str, There] = {}
+    said, home = "", "/root"
+    for line in (await _run(run, sudo, "", "read_files.sh", payload)).splitlines():
+        kind, *rest = line.split("\t")
+        if kind == "home":
+            home = rest[0]
+        elif kind == "said":
+            said = _decoded(rest[0])
+        elif kind == "file":
+            path, mode, link, access, content = rest
+            files[path] = There(_decoded(content), mode, "" if link == "-" else link, access == "w")
+    return Facts(files, said, home)
+
+
+async def _run(run: Run, sudo: bool, arguments: str, script: str, payload: Mapping[str, str]) -> str:
+    answer = await run(f"{shell(sudo)}{arguments}", with_payload(_SCRIPTS / script, payload))
+    if answer.status != 0:
+        raise Failed(reason(answer))
+    return answer.output
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines) or "\n"
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode(errors="surrogateescape")).decode()
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode(errors="surrogateescape")

@@ -1,0 +1,134 @@
+# Proves on a client that Podman, Skopeo or Buildah gets what the stack promises, with those that are there and curl.
+#
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [folders=PATH:... crt=NAME] [aliases=HOST[:PORT],...]
+# generation=TEXT. The folders have one for each registry, in the order of who wins; `~` is the user's home.
+# `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	# shellcheck disable=SC2086 # names of images
+	[ -z "$images" ] || "$tool" rmi --force $images > /dev/null 2>&1 || true
+	[ -z "$scratch" ] || rm -rf "$scratch"
+	exit "$status"
+}
+
+run() {
+	output=$("$@" 2>&1) || fail "$(printf '%s\n' "$output" | tail -n 5)"
+}
+
+# All three have one library, and the same trust.
+check_tools() {
+	step='podman, skopeo or buildah and curl are installed'
+	check_curl
+	tool=''
+	for program in buildah skopeo podman; do
+		if command -v "$program" > /dev/null; then tool=$program; fi
+	done
+	[ -n "$tool" ] || fail "neither podman, skopeo nor buildah is installed on this client"
+}
+
+# The first folder that has the registry wins, whatever is in it.
+find_authority() {
+	[ -n "$folders" ] || return 0
+	step="the folder that wins has $crt"
+	rest=$folders: found=''
+	while [ -n "$rest" ] && [ -z "$found" ]; do
+		folder=${rest%%:*}/$registry rest=${rest#*:}
+		case $folder in '~'/*) folder=$HOME${folder#'~'} ;; esac
+		[ ! -d "$folder" ] || found=$folder
+	done
+	[ -n "$found" ] || fail "no folder has $registry"
+	[ -e "$found/$crt" ] || fail "$found wins, and has no $crt"
+	trusted=$found/$crt
+}
+
+# With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
+trusting() {
+	[ -z "$trusted" ] || set -- --cacert "$trusted" --capath "$scratch/none" "$@"
+	status_of "$@"
+}
+
+check_tls() {
+	find_authority
+	step='TLS with the CA that was placed'
+	check_trust
+	check_distrust
+	check_refusal
+}
+
+# Unless the system trusts it too, the program itself must refuse: else its configuration has turned off the check.
+check_distrust() {
+	step='TLS is refused without the CA that was placed'
+	[ -n "$trusted" ] && ! status_of "https://$registry/v2/" > /dev/null || return 0
+	! log_in --cert-dir "$scratch/none" > /dev/null 2>&1 ||
+		fail "$tool does not check the certificate: is there insecure = true in registries.conf?"
+}
+
+log_in() {
+	payload password | "$tool" login --authfile "$scratch/auth.json" --username "$user" --password-stdin "$@" "$registry"
+}
+
+check_login() {
+	step="$tool login"
+	output=$(log_in 2>&1) || fail "$output"
+}
+
+push() {
+	step="$tool push"
+	payload image | base64 -d > "$scratch/image.tar"
+	set -- --authfile "$scratch/auth.json" --digestfile "$scratch/digest"
+	if [ "$tool" = skopeo ]; then
+		run skopeo copy "$@" "docker-archive:$scratch/image.tar" "docker://$name:probe"
+	else
+		run "$tool" pull --quiet "docker-archive:$scratch/image.tar"
+		image=$(printf '%s\n' "$output" | tail -n 1)
+		images=$image
+		run "$tool" push "$@" "$image" "docker://$name:probe"
+		step="$tool rmi"
+		run "$tool" rmi --force "$image"
+	fi
+	pushed=$(cat "$scratch/digest")
+}
+
+# By the digest, which the program checks itself: another client may have pushed in between.
+pull() {
+	step="$tool pull"
+	if [ "$tool" = skopeo ]; then
+		run skopeo copy --authfile "$scratch/auth.json" "docker://$1@$pushed" "dir:$scratch/pulled"
+	else
+		images="$images $1@$pushed"
+		run "$tool" pull --authfile "$scratch/auth.json" "$1@$pushed"
+	fi
+}
+
+check_alias() {
+	check_tls
+	check_login
+	pull "$registry/$repository"
+}
+
+main() {
+	umask 077
+	unset REGISTRY_AUTH_FILE
+	# The generation only makes the command another one when there is something new to verify.
+	# shellcheck disable=SC2034
+	registry='' repository='' user='' folders='' crt='' aliases='' generation='' step=arguments
+	read_words "$@"
+	name=$registry/$repository trusted='' images='' scratch=''
+	trap clean_up EXIT
+	trap 'exit 1' HUP INT TERM
+	scratch=$(mktemp -d)
+	mkdir "$scratch/none"
+	check_tools
+	check_tls
+	check_login
+	push
+	pull "$name"
+	said="trusted by $tool, 401 without a login, logged in, pushed, removed, pulled $pushed"
+	for_each_alias check_alias
+	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
+}
+
+set -eu
+main "$@"
