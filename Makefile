@@ -10,7 +10,7 @@ OWN := $(filter-out dev,$(STACK))
 NEEDED := $(VENV)/$(if $(OWN),$(if $(wildcard $(VENV)/ready),ready,operations),ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview drift doctor forget down test unit lint bench lock
+.PHONY: help up preview drift doctor prove forget down test unit lint bench lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,13 @@ ifdef OWN
 	@$(BIN)/python -m operations.doctor --stack $(OWN) $(if $(JSON),--json) $(HOSTS)
 else
 	@JSON=$(JSON) HOSTS="$(HOSTS)" $(BIN)/python -m lab doctor
+endif
+
+prove: $(NEEDED) ## let the clients prove that they trust the registry, outside of an update: [STACK=...] [HOSTS="..."] [JSON=1]
+ifdef OWN
+	@$(BIN)/python -m operations.prove --stack $(OWN) $(if $(JSON),--json) $(HOSTS)
+else
+	@JSON=$(JSON) HOSTS="$(HOSTS)" $(BIN)/python -m lab prove
 endif
 
 forget: $(NEEDED) ## remove a client host that no longer exists from the state: CLIENT=... [STACK=...]

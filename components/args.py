@@ -275,9 +275,30 @@ class ClientDefaultsArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "system"]]
-    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
-    of the machine, which curl, Go programs and most others use."""
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
+    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
+    of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
+    trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
+    for this registry, which Kubernetes, crictl and nerdctl use; `podman`, the folder of Podman, Buildah,
+    Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo of the
+    user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of
+    `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
+    registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
+    changes."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
@@ -316,9 +337,30 @@ class ClientArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "system"]]
-    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `system`, the trust store
-    of the machine, which curl, Go programs and most others use."""
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
+    """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
+    of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
+    trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
+    for this registry, which Kubernetes, crictl and nerdctl use; `podman`, the folder of Podman, Buildah,
+    Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo of the
+    user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of
+    `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
+    registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
+    changes."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
@@ -421,6 +463,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """Memory limits of the containers, in MiB."""
     verification: bool
     """`true`: after a change, each client verifies login, push and pull."""
+    verification_share: int
+    """The percentage of the clients that verify it: always the same ones, as long as the list is the same. The
+    others verify it with `make prove`."""
     delete_data: bool
     """`true`: `pulumi destroy` also deletes the images."""
     protect: bool

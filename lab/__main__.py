@@ -14,6 +14,7 @@ from lab.places import STATE
 from lab.run import LabError, run, say, step
 from operations import doctor as reading
 from operations import forget as forgetting
+from operations import prove as proving
 from operations.command_line import OperationError
 from operations.drift import Report, examine
 from operations.preview import events_file
@@ -110,6 +111,13 @@ def doctor() -> int:
     return report.status
 
 
+def prove() -> int:
+    """Let the clients of the dev stack prove that they trust it, or HOSTS; JSON=1: as JSON."""
+    line = stack.command_line()
+    stack.ensure()
+    return proving.report(line, os.environ.get("HOSTS", "").split(), as_json=bool(os.environ.get("JSON")))
+
+
 def forget() -> int:
     """Remove the host CLIENT, which no longer exists, from the state of the dev stack."""
     client = os.environ.get("CLIENT")
@@ -151,6 +159,7 @@ def main() -> int:
         "preview": preview,
         "drift": drift,
         "doctor": doctor,
+        "prove": prove,
         "forget": forget,
         "down": down,
         "prepare-tests": prepare_tests,

@@ -7,12 +7,12 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import paths
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
-from .runtime import AUTHORITIES, Known, Proof, by_alias
+from .runtime import AUTHORITIES, FilesRuntime, Known, Proof, by_alias
 from .toml_lines import Key, TomlLines, parsed, value
 
 REPOSITORY = "private-registry/verification"
@@ -24,7 +24,7 @@ _CONFIG_FLAG = re.compile(r"--config[= ]([^\s;]+)")
 _IN_A_BUILDER = re.compile(r"[^a-zA-Z0-9.-]+")
 
 
-class BuildKit:
+class BuildKit(FilesRuntime):
     """``ca`` for each name of the registry, beside whatever else the table has; the file is in a folder of our own.
 
     The name is that of images, with the port or without: ``NewRegistryConfig`` looks it up as it is
@@ -45,8 +45,11 @@ class BuildKit:
     name = "buildkit"
     meaning = "BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of `docker buildx create`"
 
-    def __init__(self, rootless: bool = False) -> None:
-        self._rootless = rootless
+    _rootless: ClassVar[bool] = False
+
+    def places(self, registry: Known) -> list[str]:
+        """Return the configuration, where the service names no other."""
+        return [f"{paths.buildkit_folder('~', self._rootless)}/buildkitd.toml"]
 
     @property
     def question(self) -> str:
@@ -152,6 +155,15 @@ class BuildKit:
             refuse_managed(path, facts, "\n".join(key.by_hand() for key in keys))
         unit = re.search(r"^unit (\S+)$", facts.said, re.MULTILINE)
         return Shared(path, put, take, restart=unit[1] if unit else "")
+
+
+class BuildKitRootless(BuildKit):
+    """The same of the user who logs in, without root."""
+
+    name = "buildkit-rootless"
+    meaning = "buildkitd of the user who logs in"
+    is_of_user = True
+    _rootless = True
 
 
 def _key(name: str, key: str, one: str) -> Key:

@@ -11,7 +11,7 @@ from .containerd_config import CERTS_D, CONFIG, config_file, state_of
 from .cri import proof
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
-from .runtime import AUTHORITIES, Known, Proof
+from .runtime import AUTHORITIES, FilesRuntime, Known, Proof
 from .toml_keys import Tables, table_in
 
 HOSTS = "hosts.toml"
@@ -21,7 +21,7 @@ _ALL = ("pull", "resolve", "push")
 _CACHED = ("pull", "resolve")
 
 
-class Containerd:
+class Containerd(FilesRuntime):
     """``hosts.toml`` with ``ca.crt`` beside it: read at each pull, with no restart.
 
     All paths are those of https://github.com/containerd/containerd, where is said:
@@ -39,6 +39,10 @@ class Containerd:
     name = "containerd"
     meaning = "containerd's folder for this registry, which Kubernetes, crictl and nerdctl use"
     question = "containerd --version"
+
+    def places(self, registry: Known) -> list[str]:
+        """Return the files for the registry's names, where nothing names another folder."""
+        return [f"{CERTS_D}/{name}/{HOSTS}" for name in _names(registry)]
 
     def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the files by which is known what else to read."""

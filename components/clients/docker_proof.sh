@@ -133,6 +133,12 @@ main() {
 	unset DOCKER_AUTH_CONFIG
 	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
+	# What a user's own Docker reads is below the user's home, and it listens elsewhere.
+	case $authority in '~/'*)
+		authority=$HOME/${authority#??}
+		export DOCKER_HOST="unix:///run/user/$(id -u)/docker.sock"
+		;;
+	esac
 	# Of each registry its own: two may be proven at the same time.
 	local_image=private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)
 	name=$registry/$repository

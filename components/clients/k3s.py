@@ -10,10 +10,10 @@ from .cri import proof
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
 from .marked_lines import is_marked
-from .runtime import AUTHORITIES, Known, Proof
+from .runtime import AUTHORITIES, FilesRuntime, Known, Proof
 
 
-class _Rancher:
+class _Rancher(FilesRuntime):
     """``registries.yaml`` with ``configs`` for each name of the registry, and a file of our own with the authorities.
 
     - https://docs.k3s.io/installation/private-registry and https://docs.rke2.io/install/private_registry: the file, its
@@ -24,11 +24,12 @@ class _Rancher:
       containerd; the path of an endpoint is taken as it is.
     """
 
-    name: ClassVar[str]
-    meaning: ClassVar[str]
-    question: ClassVar[str]
     _units: ClassVar[str]
     """What the names of its services match: which of them is active, is asked."""
+
+    def places(self, registry: Known) -> list[str]:
+        """Return the one file for all registries."""
+        return [self._path]
 
     def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the one file that is shared."""

@@ -6,15 +6,18 @@ know, and ``authorities``, the digest of the text that it carries, or nothing.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..hosts.connections import Failed
 from ..hosts.host import shell
 from ..hosts.place import arguments
 from ..hosts.session import Run, reason
-from ..scripts.script import with_payload
+from ..scripts.script import with_payload, words
 from . import RUNTIMES
-from .runtime import ANY, AUTHORITIES, MODE, Known, Placement, entry_alone
+from .host_changes import changes_to, changes_without, own_files, read, write
+from .host_file import Facts, HostFile, Own, Refused
+from .runtime import ANY, AUTHORITIES, KEEP_TRUST, MODE, FilesRuntime, Known, Placement, ScriptRuntime, entry_alone
 
 Record = Mapping[str, Any]
 """``place`` and ``authorities`` of one bundle."""
@@ -23,6 +26,7 @@ Records = dict[str, Record]
 
 ENTRY = "hosts"
 """The bundle of the hosts entry."""
+_KEEP = Path(__file__).parent / "keep_trust_of_file.sh"
 _FOR_WRITING = ("entry", "registry")
 """What of a place is of no use to who takes it away."""
 
@@ -45,12 +49,14 @@ def wanted(known: Known, runtimes: Sequence[str], entry: str, authorities: str) 
     # First the name, so that a check of what is served finds it.
     if entry:
         found[ENTRY] = {"place": {**entry_alone(known.mark).place, "entry": entry}, "authorities": ""}
-    for runtime in runtimes:
-        placement = RUNTIMES[runtime].placement(known)
-        if placement.paths:
-            place = {key: value for key, value in placement.place.items() if value}
-            found[runtime] = {"place": place, "authorities": digest(authorities)}
+    for runtime in runtimes if known.has_authorities else ():
+        found[runtime] = {"place": _place_of(runtime, known), "authorities": digest(authorities)}
     return found
+
+
+def is_placed(have: Record | None, want: Record) -> bool:
+    """Tell whether what is there is what is wanted."""
+    return have is not None and all(have.get(key) == value for key, value in want.items())
 
 
 def superseded(have: Mapping[str, Record], want: Mapping[str, Record]) -> Iterator[tuple[str, Record]]:
@@ -78,14 +84,20 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
     """
     said, failed = [], []
     for bundle, record in want.items():
-        if have.get(bundle) == record:
+        if is_placed(have.get(bundle), record):
             continue
         is_there = bundle in have and target(have[bundle]) == target(record)
         try:
-            said += await _run(run, sudo, "update" if is_there else "create", bundle, record, texts)
-            have[bundle] = record
+            if isinstance(runtime := RUNTIMES.get(bundle), FilesRuntime):
+                before = have[bundle] if is_there else None
+                have[bundle] = await _put(run, sudo and not runtime.is_of_user, runtime, record, before, texts)
+            else:
+                said += await _run(run, *command(sudo, "update" if is_there else "create", bundle, record, texts))
+                have[bundle] = record
         except Failed as error:
             failed += error.reasons
+        except Refused as error:
+            failed.append(str(error))
     if failed:
         raise Failed(*failed)
     return said
@@ -97,18 +109,37 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Ma
     Raises:
         Failed: The script failed.
     """
-    return await _run(run, sudo, "delete", bundle, record, texts)
+    runtime = RUNTIMES.get(bundle)
+    if not isinstance(runtime, FilesRuntime):
+        return await _run(run, *command(sudo, "delete", bundle, record, texts))
+    sudo = sudo and not runtime.is_of_user
+    try:
+        facts, wants = await _wants(run, sudo, runtime, record, texts)
+        await write(run, sudo, changes_without(wants, facts, record.get("files") or {}), facts)
+    except Refused as error:
+        raise Failed(str(error)) from None
+    return []
 
 
-async def _run(run: Run, sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
-    answer = await run(*command(sudo, verb, bundle, record, texts))
-    if answer.status != 0:
-        raise Failed(reason(answer))
-    return answer.output.splitlines()
+async def findings(run: Run, sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
+    """Return what is not as it was left.
+
+    Raises:
+        Failed: Nobody could look.
+    """
+    runtime = RUNTIMES.get(bundle)
+    if not isinstance(runtime, FilesRuntime):
+        return await _run(run, *command(sudo, "check", bundle, record, texts))
+    try:
+        facts, wants = await _wants(run, sudo and not runtime.is_of_user, runtime, record, texts)
+        changed = changes_to(wants, facts)
+    except Refused as error:
+        return [str(error)]
+    return [f"{one.path} {'has other content' if one.path in facts.files else 'is missing'}" for one in changed]
 
 
 def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
-    """Return the command that does something with a bundle, and its standard input.
+    """Return the command that does something with a bundle of a script, and its standard input.
 
     Args:
         sudo: Whether it becomes root.
@@ -127,10 +158,93 @@ def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[s
     return shell(sudo) + arguments(verb, place, files), with_payload(placement.script, payload, placement.parts)
 
 
-def _placement(bundle: str) -> Placement:
-    return entry_alone(ANY.mark) if bundle == ENTRY else RUNTIMES[bundle].placement(ANY)
-
-
 def target(record: Record) -> Sequence[Any]:
     """Return where a bundle is: in another place it is another one."""
-    return [record["place"].get(key) for key in ("directory", "store")]
+    return [record["place"].get(key) for key in ("directory", "store", "reference", "fullReference")]
+
+
+async def _put(
+    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, before: Record | None, texts: Mapping[str, str]
+) -> Record:
+    """Write the files of a runtime; return the record with what was written."""
+    facts, wants = await _wants(run, sudo, runtime, record, texts)
+    written = own_files(wants)
+    _refuse_strangers(wants, facts, (before or {}).get("files") or {})
+    if before:
+        for path in (before.get("files") or {}).keys() & facts.files.keys():
+            await _keep_trust(run, sudo, runtime, record, path, texts)
+    gone = {path: one for path, one in ((before or {}).get("files") or {}).items() if path not in written}
+    await write(run, sudo, [*changes_to(wants, facts), *changes_without([], facts, gone)], facts)
+    return {**record, "files": written}
+
+
+def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str, str]) -> None:
+    """Refuse to overwrite a file that this stack has not written.
+
+    Raises:
+        Refused: It names the file.
+    """
+    for one in wants:
+        there = facts.text(one.path)
+        if not isinstance(one, Own) or one.path in ours or there in ("", one.content):
+            continue
+        if "private-registry" not in there.partition("\n")[0]:
+            raise Refused(f"{one.path} exists with other content and was not written by this stack; it was not changed")
+
+
+async def _wants(
+    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, texts: Mapping[str, str]
+) -> tuple[Facts, Sequence[HostFile]]:
+    known = _known_of(record)
+    facts = await read(
+        run,
+        sudo,
+        runtime.question,
+        lambda home: [*runtime.reads(known, home), *(record.get("files") or {})],
+        lambda facts: runtime.reads_more(known, facts),
+    )
+    wants = runtime.wants(known, texts[record["authorities"]], facts)
+    missing = [one.path for one in wants if one.path not in facts.files]
+    if missing:
+        # What a runtime wants may be there, though it did not have to know that.
+        more = await read(run, sudo, "", lambda _: missing, lambda _: [])
+        facts = Facts({**facts.files, **more.files}, facts.said, facts.home)
+    return facts, wants
+
+
+async def _keep_trust(
+    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, path: str, texts: Mapping[str, str]
+) -> None:
+    """Refuse to drop an authority by which the registry is known."""
+    line = shell(sudo) + words(registry=record["place"]["reference"], file=path)
+    await _run(run, line, with_payload(_KEEP, {AUTHORITIES: texts[record["authorities"]]}, [KEEP_TRUST]))
+
+
+async def _run(run: Run, line: str, stdin: str) -> list[str]:
+    answer = await run(line, stdin)
+    if answer.status != 0:
+        raise Failed(reason(answer))
+    return answer.output.splitlines()
+
+
+def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:
+    found = RUNTIMES[runtime]
+    if isinstance(found, ScriptRuntime):
+        return {key: value for key, value in found.placement(known).place.items() if value}
+    return {
+        "reference": known.reference,
+        "fullReference": known.full_reference,
+        "mark": known.mark,
+        **({"aliases": list(known.aliases)} if known.aliases else {}),
+    }
+
+
+def _known_of(record: Record) -> Known:
+    place = record["place"]
+    aliases = tuple(place.get("aliases") or ())
+    return Known(place["reference"], place["fullReference"], place["mark"], has_authorities=True, aliases=aliases)
+
+
+def _placement(bundle: str) -> Placement:
+    runtime = RUNTIMES.get(bundle)
+    return runtime.placement(ANY) if isinstance(runtime, ScriptRuntime) else entry_alone(ANY.mark)

@@ -3,12 +3,12 @@
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import paths
 from .host_file import Facts, HostFile, Own, Refused
 from .probe_image import payload
-from .runtime import Known, Proof, by_alias
+from .runtime import FilesRuntime, Known, Proof, by_alias
 from .toml_lines import parsed
 
 FILE = "private-registry.crt"
@@ -26,7 +26,7 @@ _PITFALLS = {
 }
 
 
-class Podman:
+class Podman(FilesRuntime):
     """A file for each name of the registry; the folder's name is exactly that of images, with the port or without.
 
     Folders for one registry are not merged: the first of ``paths.podman_certificates`` that exists wins, even if it is
@@ -46,8 +46,12 @@ class Podman:
     name = "podman"
     meaning = "the folder of Podman, Buildah, Skopeo and CRI-O for this registry"
 
-    def __init__(self, rootless: bool = False) -> None:
-        self._rootless = rootless
+    _rootless: ClassVar[bool] = False
+
+    def places(self, registry: Known) -> list[str]:
+        """Return the files for the registry's names, where no other folder wins."""
+        root = paths.podman_certificates("~", rootless=True)[0] if self._rootless else _DEFAULT
+        return [f"{root}/{name}/{FILE}" for name in paths.names(registry)]
 
     @property
     def question(self) -> str:
@@ -157,6 +161,15 @@ class Podman:
         more = sorted(path for path in facts.files if path.endswith(".conf"))
         beside = [path for base in bases for path in more if posixpath.dirname(path) == f"{base}.d"]
         return [*bases, *beside]
+
+
+class PodmanRootless(Podman):
+    """The same of the user who logs in, without root."""
+
+    name = "podman-rootless"
+    meaning = "the folder of Podman, Buildah and Skopeo of the user who logs in"
+    is_of_user = True
+    _rootless = True
 
 
 def _found(facts: Facts) -> dict[str, bool]:

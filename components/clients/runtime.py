@@ -4,10 +4,12 @@ The settings read the table of them, so nothing here knows a resource: ``trust.p
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from .host_file import Facts, HostFile
 
 AUTHORITIES = "ca.crt"
 """The file with all authorities that a client is to trust, as it goes to a host."""
@@ -112,11 +114,51 @@ class Runtime(ABC):
     """As the settings have it."""
     meaning: ClassVar[str]
     """What it is and whom it helps, as the reference of the settings has it after its name."""
+    is_of_user: ClassVar[bool] = False
+    """Whether it belongs to the user who logs in, so that nobody becomes root for it."""
+
+    @abstractmethod
+    def places(self, registry: Known) -> Sequence[str]:
+        """Return where a registry's authorities go, for people."""
+
+    @abstractmethod
+    def proof(self, registry: Known, user: str) -> Proof:
+        """Return how a client proves that it trusts a registry, with the stack's own user where it needs one."""
+
+
+class ScriptRuntime(Runtime):
+    """One whose files a script of its own places, as it alone knows the host."""
 
     @abstractmethod
     def placement(self, registry: Known) -> Placement:
         """Return what is placed for a registry."""
 
+    def places(self, registry: Known) -> Sequence[str]:
+        """Return the paths of the placement."""
+        placement = self.placement(registry)
+        return [*placement.paths.values(), *placement.also]
+
+
+class FilesRuntime(Runtime):
+    """One whose files are worked out here, of what is on the host: so that a real parser reads those of others."""
+
+    @property
     @abstractmethod
-    def proof(self, registry: Known, user: str) -> Proof:
-        """Return how a client proves that it trusts a registry, with the stack's own user where it needs one."""
+    def question(self) -> str:
+        """A shell command whose output it needs, or nothing."""
+
+    @abstractmethod
+    def reads(self, registry: Known, home: str) -> Sequence[str]:
+        """Return the paths to read; of one with ``*`` all that match."""
+
+    @abstractmethod
+    def reads_more(self, registry: Known, facts: Facts) -> Sequence[str]:
+        """Return further paths, by what is known; asked again until it names nothing new."""
+
+    @abstractmethod
+    def wants(self, registry: Known, authorities: str, facts: Facts) -> Sequence[HostFile]:
+        """Return what is to be on the host.
+
+        Raises:
+            Refused: Something of others can't be kept beside it.
+        """

@@ -4,14 +4,14 @@ import hashlib
 import re
 from pathlib import Path
 
-from .runtime import AUTHORITIES, Known, Placement, Proof, Runtime, by_alias
+from .runtime import AUTHORITIES, Known, Placement, Proof, ScriptRuntime, by_alias
 
 _FOLDER = Path(__file__).parent
 _SHOWN = 100
 """So many characters of a registry's reference stand in a file's name, which may have 255."""
 
 
-class System(Runtime):
+class System(ScriptRuntime):
     """One certificate a file where the distribution wants it, and its own tool makes the store anew of them.
 
     Which distribution it is, the host knows: that of Debian and those like it

@@ -13,7 +13,7 @@ from ..ordering import Awaited, Step, without_dependencies
 from ..settings import Client, pem
 from . import RUNTIMES
 from .reach import reach
-from .runtime import MODE, Known, Placement
+from .runtime import MODE, Known, Runtime, ScriptRuntime
 
 _DIGITS = 12
 _HEADER = "# Installed by private-registry: an update or a removal overwrites this file.\n"
@@ -43,11 +43,10 @@ class ClientsTrust(Awaited):
     ) -> None:
         authorities = pulumi.Output.from_input(ca_certificate or "").apply(lambda text: text and _HEADER + text)
         used = dict.fromkeys(runtime for client in clients for runtime in client.runtimes)
-        placements = {runtime: RUNTIMES[runtime].placement(registry) for runtime in used}
         props: dict[str, Any] = {
             "registry": said_of_registry(registry),
             **reach(clients),
-            "runtimes": {runtime: _said(placed, authorities) for runtime, placed in placements.items()},
+            "runtimes": {runtime: _said(RUNTIMES[runtime], registry, authorities) for runtime in used},
             "authorities": authorities,
             "trusted": authorities.apply(_described),
             "share": share,
@@ -87,17 +86,18 @@ def said_of_registry(registry: Known) -> dict[str, Any]:
 
 def trusts_by(client: Client, registry: Known) -> str:
     """Return what a client trusts a registry by, for people."""
-    paths = [path for runtime in client.runtimes for path in RUNTIMES[runtime].placement(registry).paths.values()]
-    return "; ".join(paths) or "the CAs of its system"
+    if not registry.has_authorities:
+        return "the CAs of its system"
+    return "; ".join(RUNTIMES[runtime].places(registry)[0] for runtime in client.runtimes)
 
 
-def _said(placed: Placement, authorities: pulumi.Output[str]) -> dict[str, Any]:
+def _said(runtime: Runtime, registry: Known, authorities: pulumi.Output[str]) -> dict[str, Any]:
+    if not registry.has_authorities:
+        return {"files": {}}
     digest = authorities.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:_DIGITS])
     said = {"mode": MODE, "digest": without_dependencies(digest)}
-    return {
-        "files": dict.fromkeys([*placed.paths.values(), *placed.also], said),
-        **({"link": placed.link} if placed.link else {}),
-    }
+    link = runtime.placement(registry).link if isinstance(runtime, ScriptRuntime) else ""
+    return {"files": dict.fromkeys(runtime.places(registry), said), **({"link": link} if link else {})}
 
 
 def _described(text: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Connections:
         return await self._runs[key]
 
     async def each(self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> dict[str, list[str]]:
-        """Work on hosts side by side; return host -> why it failed, in the order of the hosts."""
+        """Work on hosts side by side; return host -> why it failed, sorted by host."""
         failed: dict[str, list[str]] = {}
 
         async def guarded(host: str) -> None:
@@ -42,7 +42,7 @@ class Connections:
                     failed[host] = error.reasons
 
         await asyncio.gather(*map(guarded, hosts))
-        return {host: failed[host] for host in hosts if host in failed}
+        return {host: failed[host] for host in sorted(failed)}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..clients.placing import Record, Records, digest, place, superseded, wanted
+from ..clients.placing import Record, Records, digest, is_placed, place, superseded, wanted
 from .fleet import Fleets, known_of, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
@@ -102,7 +102,7 @@ def _placed(last: Last) -> Mapping[str, Records]:
 
 
 def _lacks(have: Mapping[str, Record], want: Mapping[str, Record]) -> bool:
-    return any(have.get(bundle) != record for bundle, record in want.items())
+    return not all(is_placed(have.get(bundle), record) for bundle, record in want.items())
 
 
 def _dropped(

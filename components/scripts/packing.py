@@ -1,12 +1,10 @@
-"""Packs the scripts that a state keeps for every host: run ``python -m components.scripts.packing`` after a change."""
+"""Packs the scripts that a state keeps: run ``python -m components.scripts.packing`` after a change."""
 
 import base64
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..clients import RUNTIMES
-from ..clients.runtime import ANY, entry_alone
 from ..hosts import Reader
 from ..private_registry import PrivateRegistry  # noqa: F401 - with it come all readers
 from .packed import TABLE, digest
@@ -14,13 +12,8 @@ from .script import script_text
 
 _COMPONENTS = Path(__file__).parents[1]
 _RELEASES = _COMPONENTS / "hosts/releases.sh"
-_OF_CLIENTS = (
-    *(one for runtime in RUNTIMES.values() for one in (runtime.placement(ANY), runtime.proof(ANY, ""))),
-    entry_alone(""),
-)
 _OF_READERS = sorted({reader.script for reader in Reader.__subclasses__()})
 _SCRIPTS = (
-    *([*one.parts, one.script] for one in _OF_CLIENTS),
     [_RELEASES],
     *([script, _RELEASES] for script in _OF_READERS),
 )

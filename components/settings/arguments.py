@@ -15,6 +15,7 @@ from .section import OrOutput
 
 MODULE = Path(__file__).parents[1] / "args.py"
 _WIDTH = 110
+_LINE = 120
 _HEAD = '''"""What a program may give a registry; made by ``python -m components.settings.arguments``, and not edited.
 
 Each type stands for the section of the settings of its name, with the keys as Python has them. The settings check the
@@ -55,7 +56,15 @@ def _class(section: type[BaseModel]) -> str:
 def _field(name: str, field: FieldInfo) -> str:
     kind = f"Required[{_type(name, field)}]" if field.is_required() else _type(name, field)
     meaning = textwrap.fill(meaning_of(field), _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
-    return f"    {name}: {kind}\n" + (f'    """{meaning}"""\n' if field.description else "")
+    line = f"    {name}: {kind}\n"
+    return (line if len(line) <= _LINE else _folded(line)) + (f'    """{meaning}"""\n' if field.description else "")
+
+
+def _folded(line: str) -> str:
+    """Return a list of choices as a formatter breaks it."""
+    start, _, rest = line.partition("Sequence[Literal[")
+    choices = "".join(f"            {choice},\n" for choice in rest.partition("]")[0].split(", "))
+    return f"{start}Sequence[\n        Literal[\n{choices}        ]\n    ]\n"
 
 
 def _type(name: str, field: FieldInfo) -> str:

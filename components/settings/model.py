@@ -296,6 +296,12 @@ class Settings(Section):
 
     Change: nothing: only the checks are added or left out.
     """
+    verification_share: Annotated[int, Field(ge=1, le=100)] = 100
+    """The percentage of the clients that verify it: always the same ones, as long as the list is the same. The others
+    verify it with `make prove`.
+
+    Change: nothing: only the checks are added or left out.
+    """
     delete_data: bool = False
     """`true`: `pulumi destroy` also deletes the images.
 

@@ -1,21 +1,18 @@
 """The look at all hosts of a stack, with a bar where somebody looks on."""
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from cryptography import x509
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from operations.command_line import CommandLine
 from operations.doctor.judge import judge
 from operations.doctor.report import Examined, Report
 from operations.doctor.stack import Asked, asked, served_somewhere
 from operations.doctor.visit import Seen, visit_all
+from operations.progress import counted
 
 
 def examine(command_line: CommandLine, names: Sequence[str] = ()) -> Report:
@@ -29,7 +26,7 @@ def examine(command_line: CommandLine, names: Sequence[str] = ()) -> Report:
         OperationError: The settings could not be read, or a name is none of a host.
     """
     found = asked(command_line, list(names))
-    with _bar(len(found.hosts)) as advance:
+    with counted("Reading hosts", len(found.hosts)) as advance:
         chain, seen = asyncio.run(_look(found, advance))
     registry = replace(found.registry, served=chain)
     hosts = [
@@ -43,15 +40,3 @@ async def _look(found: Asked, advance: Callable[[], None]) -> tuple[list[x509.Ce
         asyncio.to_thread(served_somewhere, found),
         visit_all(found.hosts, found.registry.reference, found.registry.host, advance),
     )
-
-
-@contextmanager
-def _bar(hosts: int) -> Iterator[Callable[[], None]]:
-    """Yield what is called after each host."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    columns = (TextColumn("Reading hosts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("hosts", total=hosts)
-        yield lambda: progress.advance(task)

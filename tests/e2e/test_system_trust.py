@@ -123,7 +123,7 @@ def test_the_proof_fails_where_the_store_has_no_authority(client_hosts: Hosts) -
     """And Docker's knows that the store may have one of ours, and none of others."""
     system, docker = System().proof(KNOWN, "verification"), Docker().proof(KNOWN, "verification")
     text = with_payload(system.script, {}, system.parts)
-    start = f"sh -s -- {words(**system.words)} generation=1"
+    start = f"sh -s -- {words(**system.words)}"
     assert "trusted by the system" in client_hosts.inside("two", start, text)
     client_hosts.inside(
         "two", f"mkdir /tmp/kept && mv /etc/ssl/certs/* /tmp/kept; head -n 30 /tmp/kept/*crt > {BUNDLE}"
@@ -134,7 +134,7 @@ def test_the_proof_fails_where_the_store_has_no_authority(client_hosts: Hosts) -
 
     assert docker.payload
     text = with_payload(docker.script, docker.payload("wrong"), docker.parts)
-    start = f"sh -s -- {words(**docker.words)} generation=1"
+    start = f"sh -s -- {words(**docker.words)}"
     assert 'failed at "docker login"' in client_hosts.fails("one", start, text)
     [file] = anchors(client_hosts, "one")
     client_hosts.inside("one", f"mv {ANCHORS}/{file} {ANCHORS}/company.crt")

@@ -16,8 +16,9 @@ from tests.e2e.hosts import Hosts, containers
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack, copy_program
 
-BEFORE = "08cb99279323909c00c346cea9337427d6d46267"
+BEFORE = "a82a0c5c2e8c8d38c3685144b3a525da9bf3e2dd"
 """The last commit of that version, which is in the history of every clone. A later version takes a later one."""
+FOLDER = CA.removesuffix("/ca.crt")
 PROXY = "private-registry-upgrade-proxy"
 PASSWORD = "correct horse battery"
 
@@ -27,13 +28,12 @@ def copy_program_before(stack: Stack) -> None:
     for entry in ("components", "__main__.py", "Pulumi.yaml"):
         path = stack.folder / entry
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    program = ("Pulumi.yaml", "__main__.py", "registry_reference.py", "troubleshooting.py")
-    folders = ("components", "settings", "rendering")
+    program = ("Pulumi.yaml", "__main__.py", "components")
     git = ["git", "-C", str(PROJECT)]
     if subprocess.run([*git, "cat-file", "-e", BEFORE], capture_output=True, check=False).returncode:
         # A clone without its history.
         run([*git, "fetch", "--quiet", "--depth", "1", "origin", BEFORE])
-    archive = subprocess.run([*git, "archive", BEFORE, *program, *folders], capture_output=True, check=True).stdout
+    archive = subprocess.run([*git, "archive", BEFORE, *program], capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x", "-C", stack.folder], input=archive, check=True)
 
 
@@ -41,8 +41,9 @@ def copy_program_before(stack: Stack) -> None:
 def stack(
     found_images: dict[str, str], client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    # The version before can't prove the store of images that the second host has.
-    with Stack(tmp_path_factory.mktemp("upgrade"), "upgrade", settings(found_images, client_hosts, "one")) as stack:
+    with Stack(tmp_path_factory.mktemp("upgrade"), "upgrade", settings(found_images, client_hosts)) as stack:
+        one, two = (client_hosts.clients[host] for host in ("one", "two"))
+        stack.configure(clients=[{**one, "runtimes": ["docker", "system"]}, two])
         copy_program_before(stack)
         yield stack
 
@@ -58,20 +59,24 @@ def test_the_version_before_makes_a_stack(stack: Stack) -> None:
 
 
 def test_this_one_updates_it_without_a_request_lost(stack: Stack, client_hosts: Hosts, load: Load) -> None:
-    for entry in ("settings", "rendering"):
-        shutil.rmtree(stack.folder / entry)
     shutil.rmtree(stack.folder / "components")
     copy_program(stack.folder)
     before, authority = containers(PROXY), client_hosts.inside("one", f"cat {CA}")
+    assert client_hosts.inside("one", f"readlink {FOLDER}:443") == "registry.test"
     with load.running() as tally:
         done = stack.up()
     assert tally.failures == []
     assert tally.requests > 50
-    replaced = {step.name for step in done if step.op == "replace"}
-    assert replaced == {"private-registry-upgrade-registry", "registry-proxy-login-container"}
-    others = {step.op for step in done} - {"replace", "create-replacement", "delete-replaced"}
-    assert others == {"update", "create"}, "nothing goes"
+    gone = {step.name for step in done if step.op == "delete"}
+    assert gone
+    assert all(name.startswith(("registry-trust-", "registry-verification-")) for name in gone)
+    assert not [step for step in done if "replace" in step.op]
     assert containers(PROXY) == before, "nginx is told, and not started anew"
-    assert client_hosts.inside("one", f"cat {CA}") == authority
+    # What the version before takes away is its own alone.
+    for host in ("one", "two"):
+        assert client_hosts.inside(host, f"cat {CA}").partition("\n")[2] == authority
+        assert client_hosts.inside(host, f"readlink {FOLDER}:443") == "./registry.test"
+        assert client_hosts.inside(host, "grep -c private-registry /etc/hosts") == "1"
+    assert client_hosts.inside("one", "ls /usr/local/share/ca-certificates").count("private-registry") == 1
     assert stack.preview() == []
     assert stack.drifted() == []

@@ -19,7 +19,6 @@ from components.settings import Settings
 from operations.command_line import CommandLine, OperationError
 from operations.doctor import __main__ as command
 from operations.doctor import visit
-from operations.doctor.examine import _bar
 from operations.doctor.facts import Facts, Proxy, read
 from operations.doctor.finding import Kind, Level
 from operations.doctor.judge import Wanted, clock_offset, insecure, judge, proposal, versions
@@ -30,6 +29,7 @@ from operations.doctor.report import Examined, Report
 from operations.doctor.stack import Asked, asked, hosts_of, registry_of, served_somewhere, settings_of
 from operations.doctor.trust import DUMP, State, trusts
 from operations.doctor.visit import Host, Seen, Unanswered, visit_all
+from operations.progress import counted
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE
 
@@ -809,7 +809,7 @@ def test_what_a_host_says_does_nothing_on_a_terminal() -> None:
 
 
 def test_a_bar_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    with _bar(2) as advance:
+    with counted("Reading hosts", 2) as advance:
         advance()
     assert capsys.readouterr() == ("", "")
 

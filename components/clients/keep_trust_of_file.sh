@@ -1,0 +1,15 @@
+# Fails where a file of authorities is to become another one, by which the host would not know the registry any more.
+#
+# Called as: registry=HOST[:PORT] file=PATH; `payload ca.crt` prints the new authorities.
+
+main() {
+	umask 077
+	files='' registry='' scratch=''
+	read_words "$@"
+	trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+	trap 'exit 1' HUP INT TERM
+	keep_trust "${files# }"
+}
+
+set -eu
+main "$@"

@@ -1,0 +1,118 @@
+"""The clients of a stack prove that they trust its registry, outside of an update, and nothing else changes.
+
+``python -m operations.prove [HOST …]``. Ends with 0 if all of them could, 2 if one could not, and 1 if no proof was
+possible.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.clients.proving import prove
+from components.hosts.connections import Connections
+from components.provider.fleet import AT_ONCE, known_of, reach_of
+from components.provider.values import revealed
+from operations.command_line import CommandLine, OperationError, add_stack, status_of
+from operations.drift.state import export
+from operations.fleet import TRUST, VERIFICATION
+from operations.progress import counted
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of asking one client."""
+
+    host: str
+    registry: str
+    proven: str = ""
+    """What it has proven; nothing where it failed."""
+    failures: tuple[str, ...] = ()
+
+
+def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) -> list[Proof]:
+    """Let clients prove themselves.
+
+    Args:
+        resources: Those of the stack's state, secrets in the clear.
+        hosts: Which clients; all where none is named.
+
+    Raises:
+        OperationError: The state knows no such client.
+    """
+    known = [revealed(one) for one in resources if one["type"] in (TRUST, VERIFICATION) and not one.get("delete")]
+    trusts = {_mark(one): one["inputs"] for one in known if one["type"] == TRUST}
+    wanted = [(one["inputs"], trusts[_mark(one)]) for one in known if one["type"] == VERIFICATION]
+    clients = sorted({host for _, trust in wanted for host in trust["hosts"]})
+    if unknown := sorted(set(hosts) - set(clients)):
+        raise OperationError(f"the stack has no client {', '.join(unknown)}; it has {', '.join(clients) or 'none'}")
+    return asyncio.run(_all(wanted, hosts))
+
+
+async def _all(wanted: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], hosts: Sequence[str]) -> list[Proof]:
+    connections, found = Connections(AT_ONCE), []
+    for verification, trust in wanted:
+        asked = [host for host in trust["hosts"] if not hosts or host in hosts]
+        found += await _registry(connections, verification, trust, asked)
+    await connections.close()
+    return found
+
+
+async def _registry(
+    connections: Connections, verification: Mapping[str, Any], trust: Mapping[str, Any], hosts: Sequence[str]
+) -> list[Proof]:
+    known, proven = known_of(verification), dict[str, str]()
+    with counted("clients that have proven themselves", len(hosts)) as done:
+
+        async def work(host: str) -> None:
+            reach = reach_of(trust, host)
+            run = await connections.run(reach["connection"])
+            runtimes = trust["hosts"][host]["runtimes"]
+            proven[host] = await prove(
+                run, reach["sudo"], known, runtimes, verification["user"], verification["password"]
+            )
+            done()
+
+        failed = await connections.each(hosts, work)
+    return [Proof(host, known.reference, proven.get(host, ""), tuple(failed.get(host, ()))) for host in hosts]
+
+
+def _mark(resource: Mapping[str, Any]) -> str:
+    mark: str = resource["inputs"]["registry"]["mark"]
+    return mark
+
+
+def _line(proof: Proof) -> str:
+    if proof.failures:
+        return "\n".join(f"{proof.host}: FAILED: {failure}" for failure in proof.failures)
+    return f"{proof.host}: {proof.proven}"
+
+
+def report(command_line: CommandLine, hosts: Sequence[str], *, as_json: bool) -> int:
+    """Let clients prove themselves, print what came of it, and return the exit status."""
+    found = proofs(export(command_line), hosts)
+    failed = [one for one in found if one.failures]
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        for one in found:
+            print(_line(one))
+        print(f"{len(found) - len(failed)} of {len(found)} clients have proven that they trust the registry.")
+    return 2 if failed else 0
+
+
+def main() -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m operations.prove", description=__doc__)
+    add_stack(parser)
+    parser.add_argument("--json", action="store_true", help="report as JSON")
+    parser.add_argument("hosts", nargs="*", metavar="HOST", help="a client of the stack; default: all")
+    options = parser.parse_args()
+    return status_of(lambda: report(CommandLine(options.stack), options.hosts, as_json=options.json))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
