@@ -176,6 +176,8 @@ def _kept(both: _Both, old: Bundle, new: Bundle, entry: str) -> Iterator[Impact]
             yield _other_names(both, ", ".join(come), go)
         elif come:
             yield Impact(both.host, f"placed: {', '.join(come)}", "trust gained for this name too")
+        elif old.has_names and set(both.old.names) != set(both.new.names):
+            yield _by_other_names(both, ", ".join(new.files))
         if changed:
             yield _other_authorities(both, ", ".join(changed), "trust in the same CAs")
 
@@ -190,13 +192,17 @@ def _other_authorities(both: _Both, change: str, otherwise: str) -> Impact:
 
 
 def _other_names(both: _Both, placed: str, gone: Sequence[str]) -> Impact:
+    """Say what is placed for names that come, and removed with names that go."""
+    removed = f"removed: {', '.join(gone)}" if gone else ""
+    return _by_other_names(both, "; then ".join(filter(None, [f"placed: {placed}" if placed else "", removed])))
+
+
+def _by_other_names(both: _Both, change: str) -> Impact:
     """Say by which names a client knows the registry from now on, and by which no more."""
     old, new = both.old.names, both.new.names
     come, go = (", ".join(name for name in a if name not in b) for a, b in ((new, old), (old, new)))
     effects = [f"trust gained as {come}"] if come else []
     effects += [f"trust lost as {go}"] if go else []
-    removed = f"removed: {', '.join(gone)}" if gone else ""
-    change = "; then ".join(filter(None, [f"placed: {placed}" if placed else "", removed]))
     return Impact(both.host, change, "; ".join(effects) or "trust kept", disruptive=bool(go))
 
 

@@ -44,7 +44,8 @@ def _left_over(step: Step, preview: Preview) -> Iterator[Impact]:
 
 
 def _is_wanted(entry: Mapping[str, Any], client: Client) -> bool:
-    known_as = entry["record"]["place"].get("registry")
+    place = entry["record"]["place"]
+    known_as = place.get("registry") or place.get("reference")
     is_placed = entry["bundle"] in client.bundles and known_as in (None, *client.names[:1])
     return is_placed or (entry["bundle"] == ENTRY and bool(client.entry))
 

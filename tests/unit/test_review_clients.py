@@ -302,6 +302,24 @@ def test_what_a_client_has_counts_and_not_what_it_was_to_get() -> None:
     assert effect == "trust gained as r.test:8443; trust lost as r.test, b.test"
 
 
+def test_a_file_for_all_registries_is_told_of_by_the_names_in_it() -> None:
+    shared = "/etc/rancher/k3s/registries.yaml"
+    names = {"names": ["r.test"], "files": {"k3s": [shared]}, **hosts("k3s")}
+    more = {**names, "names": ["r.test", "b.test"]}
+    known = {"place": {"reference": "r.test", "fullReference": "r.test:443"}, "authorities": "d1"}
+    placed = {"placed": {HOST: {"k3s": known}}}
+    told = of_host(trust("update", trusting(**names), trusting(**more), ["registry"], placed))
+    assert told == [(shared, "trust gained as b.test", False)]
+    [(change, effect, _)] = of_host(
+        trust("update", trusting(**names), trusting(**{**names, "names": ["hub.test"]}), ["registry"], placed)
+    )
+    assert (change, effect) == (f"placed: {shared}", "trust gained as hub.test; trust lost as r.test")
+    behind = {"placed": {HOST: {"k3s": {**known, "place": {"reference": "r.test", "aliases": ["b.test"]}}}}}
+    moved = trusting(**{**names, "names": ["hub.test"]})
+    [(_, effect, _)] = of_host(trust("update", moved, moved, ["missing"], behind))
+    assert effect == "trust gained as hub.test; trust lost as r.test, b.test"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "change"),
     [
