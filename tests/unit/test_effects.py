@@ -201,6 +201,7 @@ CHANGES: dict[str, list[Change]] = {
     "limits.loginMemory": [({}, limits(loginMemory=200))],
     "limits.legoMemory": [(acme(), {**acme(), **limits(legoMemory=200)})],
     "verification": [({}, {"verification": False})],
+    "verificationShare": [({}, {"verificationShare": 50})],
     "deleteData": [({}, {"deleteData": True})],
     "protect": [({}, {"protect": True})],
     "clientsInventory.file": [(inventory(), inventory(file=f"{DATA}/other-hosts.ini"))],
