@@ -6,6 +6,7 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
+from .caches import CachesArgs, served_caches
 from .certificates import Certificate, CertificateArgs, certificate_from, ends
 from .clients.docker import REPOSITORY
 from .clients.runtime import Known
@@ -115,6 +116,16 @@ class PrivateRegistry(Component):
             ),
             opts=on_server,
         )
+        caches = served_caches(
+            f"{name}-caches",
+            CachesArgs(
+                container=container(settings.registry_image, settings.limits.cache_memory),
+                image_id=registry.image_id,
+                network=registry.declared_network,
+                caches=settings.caches,
+            ),
+            opts=on_server,
+        )
         password = without_dependencies(self._seed.derivation.apply(verification_password))
         users = Users(
             f"{name}-users",
@@ -142,6 +153,8 @@ class PrivateRegistry(Component):
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
                 before=certificate.before_nginx,
+                caches=caches.containers,
+                cache_networks=caches.networks,
             ),
             opts=on_server,
         )
@@ -201,7 +214,7 @@ class PrivateRegistry(Component):
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
         served = proxy.live.stdout
-        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], served)
+        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes, *caches.probes], served)
         self.register_outputs(self.outputs)
 
     @property
