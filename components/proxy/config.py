@@ -216,11 +216,6 @@ def _caches(caches: Mapping[str, str]) -> dict[str, object] | None:
         "nothing": "0" * _DIGITS,
         "port": PORT,
         "local_port": LOCAL_PORT,
-        "errors": {
-            "busy": _error("TOOMANYREQUESTS", "the upstream registry takes no more requests of this cache now"),
-            "silent": _error("UNAVAILABLE", "the upstream registry does not answer, and this is not in the cache"),
-            "unknown": _error("MANIFEST_UNKNOWN", "the upstream registry has no such image"),
-        },
     }
 
 

@@ -54,6 +54,9 @@ const REFUSALS = {
     CACHE: [405, 'UNSUPPORTED', 'this is a cache of another registry, to which nothing can be pushed'],
     UPSTREAM: [403, 'DENIED', 'the upstream registry refuses this: it has no such repository, or the login of the cache is ' +
         'wrong or may not pull it'],
+    UNKNOWN: [404, 'MANIFEST_UNKNOWN', 'the upstream registry has no such image'],
+    BUSY: [429, 'TOOMANYREQUESTS', 'the upstream registry takes no more requests of this cache at the moment'],
+    SILENT: [503, 'UNAVAILABLE', 'the upstream registry does not answer, and this is not in the cache'],
     DENIED: [403, 'DENIED', 'this user is not allowed to do this here'],
     UNSUPPORTED: [404, 'UNSUPPORTED', 'the distribution specification knows no such request'],
     LOCKED: [429, 'TOOMANYREQUESTS', 'too many wrong passwords, try again in a minute'],
@@ -607,6 +610,32 @@ function refuse(r) {
     sendError(r, r.variables.refusal || (r.variables.cache_host ? 'UPSTREAM' : 'UNAVAILABLE'));
 }
 
+// Why a cache has nothing to give. Of a name that it did not get it says that there is none, whatever was the reason. Of a
+// layer that nobody has it says what the upstream said, or what was said where it asked for a token.
+async function upstreamReason(r) {
+    // It has been waited for.
+    if (/504/.test(r.variables.upstream_status)) {
+        return sendError(r, 'SILENT');
+    }
+    const reply = await r.subrequest('/upstream-reason', {method: 'GET'});
+    return sendError(r, reply.status === 404 ? 'UNKNOWN' : reasonIn(reply.responseText));
+}
+
+function reasonIn(text) {
+    const error = firstError(text);
+    // The address before it could have any of these words in it.
+    const said = error.code === 'UNKNOWN' ? String(error.detail).split('": ').pop().split(':')[0].toUpperCase() : error.code;
+    return {UNAUTHORIZED: 'UPSTREAM', DENIED: 'UPSTREAM', TOOMANYREQUESTS: 'BUSY'}[said] || 'SILENT';
+}
+
+function firstError(text) {
+    try {
+        return JSON.parse(text).errors[0] || {};
+    } catch (error) {
+        return {};
+    }
+}
+
 // nginx has set the layer's headers by then, and would say its own for all answers once more.
 function unsatisfiable(r) {
     ['Cache-Control', 'ETag', 'Last-Modified', 'Strict-Transport-Security'].forEach((name) => delete r.headersOut[name]);
@@ -640,6 +669,6 @@ function layerOf(r) {
 
 // nginx calls those of the first line. njs exports a default alone, so what the tests call is in it too.
 export default {
-    authorize, deleted, deletion, readable, refuse, token, unsatisfiable,
-    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
+    authorize, deleted, deletion, readable, refuse, token, unsatisfiable, upstreamReason,
+    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, reasonIn, rounds, uploadTarget,
 };
