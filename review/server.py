@@ -25,6 +25,7 @@ _BUNDLES = {
     ),
     "config": ("the registry's configuration", "the registry reads it when it starts"),
     "renewal": ("the settings of the renewal", "used only if lego gets a certificate with them"),
+    "cache": ("the configuration of a cache", "the cache reads it when it starts"),
     "challenge": ("the configuration of nginx on port 80", "this nginx reads it when it starts"),
 }
 """Files that change together -> what they are, and who reads them when."""

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from ..registry_reference import is_ip_address
 from .fields import SecretFile, SecretText, StorageEndpoint, UserName, host_name
 from .section import Section, either
 
@@ -74,7 +75,11 @@ def container_part(upstream: str) -> str:
 
 
 def _upstream(value: str) -> str:
-    if "." not in value or host_name(value) != value or value.rpartition(".")[2].isdigit():
+    try:
+        is_name = "." in value and host_name(value) == value and not is_ip_address(value)
+    except ValueError:
+        is_name = False
+    if not is_name:
         raise ValueError(
             "must be a DNS name with a dot and without a port, such as docker.io: what its image names start with"
         )

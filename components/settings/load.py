@@ -200,7 +200,7 @@ def _shown_value(detail: ErrorDetails) -> str:
     # A text where a structure belongs may hold anything, a whole key for example.
     if detail["type"] in ("missing", "extra_forbidden", *_STRUCTURES) or detail["loc"][-1:] == (_OF_KEY,):
         return ""
-    if (_PEM_KEYS | {"dockerHost"}).intersection(map(str, detail["loc"])) or not isinstance(
+    if (_PEM_KEYS | {"dockerHost", "url"}).intersection(map(str, detail["loc"])) or not isinstance(
         detail["input"], (str, int, float, bool)
     ):
         return ""

@@ -37,6 +37,7 @@ def keys(tmp_path: Path) -> Path:
         "dns.yaml": "CLOUDFLARE_DNS_API_TOKEN: a token",
         "storage.id": "an id",
         "storage.key": "a key",
+        "docker-hub.password": "a token",
     }
     for name, text in files.items():
         (tmp_path / "keys" / name).touch(mode=0o600)

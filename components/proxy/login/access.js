@@ -52,8 +52,7 @@ const REFUSALS = {
     WRONG: [401, 'UNAUTHORIZED', 'wrong user name or password, log in again: docker login REGISTRY'],
     EXPIRED: [401, 'UNAUTHORIZED', 'this token is not valid any more, request another one'],
     CACHE: [405, 'UNSUPPORTED', 'this is a cache of another registry, to which nothing can be pushed'],
-    UPSTREAM: [403, 'DENIED', 'the upstream registry refuses this: it has no such repository, or the login of the cache is ' +
-        'wrong or may not pull it'],
+    UPSTREAM: [403, 'DENIED', 'the upstream registry refuses this: no such repository, or a wrong login of the cache'],
     UNKNOWN: [404, 'MANIFEST_UNKNOWN', 'the upstream registry has no such image'],
     BUSY: [429, 'TOOMANYREQUESTS', 'the upstream registry takes no more requests of this cache at the moment'],
     SILENT: [503, 'UNAVAILABLE', 'the upstream registry does not answer, and this is not in the cache'],
