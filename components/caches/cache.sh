@@ -12,12 +12,6 @@ serve() {
 	local=$!
 }
 
-stop() {
-	kill "$asking" "$local" 2> /dev/null || true
-	wait
-	exit 0
-}
-
 are_there() {
 	kill -0 "$asking" 2> /dev/null && kill -0 "$local" 2> /dev/null
 }
@@ -44,7 +38,7 @@ main() {
 	cd "${0%/*}"
 	# It was stopped while it emptied the cache.
 	rm -rf "$data/emptied"
-	trap stop HUP INT TERM
+	trap 'kill "$asking" "$local" 2> /dev/null || true; wait; exit 0' HUP INT TERM
 	serve
 	elapsed=0
 	while are_there; do
