@@ -631,6 +631,7 @@ function firstError(text) {
     try {
         return JSON.parse(text).errors[0] || {};
     } catch (error) {
+        ngx.log(ngx.WARN, `upstream: ${error.message}`);
         return {};
     }
 }
