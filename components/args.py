@@ -230,6 +230,10 @@ class CacheArgs(TypedDict, total=False):
     """Its password or token. Set it with `--secret`."""
     password_file: str
     """The file that contains it. A line break at the end is ignored."""
+    authority: pulumi.Input[str]
+    """If the upstream has a certificate of your own CA: that CA certificate, PEM."""
+    authority_file: str
+    """The file that contains it."""
     maximum_size: int
     """GiB that the cache can hold. It is measured each minute. If it holds more, the whole cache is emptied."""
 

@@ -25,7 +25,7 @@ from ..scripts.script import script_text
 from ..settings.caches import Cache as Settings
 from ..settings.caches import container_part
 from ..storage.volume_owner import give
-from .config import CONFIG, LOGIN, PRINT_LOGIN, SCRIPT, cache_config, login_text, print_login
+from .config import AUTHORITY, CONFIG, LOGIN, PRINT_LOGIN, SCRIPT, cache_config, login_text, print_login
 
 _SCRIPT = Path(__file__).parent / "cache.sh"
 _ROOT = "/etc/private-registry"
@@ -108,6 +108,7 @@ class PullThroughCache(Component):
                 SCRIPT: File(script_text(_SCRIPT)),
                 PRINT_LOGIN: File(print_login()),
                 LOGIN: File(login, mode="0600"),
+                **({} if cache.trusted is None else {AUTHORITY: File(public.apply(lambda one: one.trusted or ""))}),
             },
             own.seed,
             ReadByRegistry(args.image_id, _URL),
@@ -121,7 +122,8 @@ class PullThroughCache(Component):
             name=self.container,
             image=args.image_id,
             command=["sh", f"{_ROOT}/current/{SCRIPT}", str(cache.maximum_size * _KIB)],
-            envs=["OTEL_TRACES_EXPORTER=none"],
+            # Beside the authorities that the image has: Go reads every certificate in the folder.
+            envs=["OTEL_TRACES_EXPORTER=none", f"SSL_CERT_DIR={_ROOT}/current"],
             networks=[network.name, way_out],
             mounts=[
                 docker.ContainerMountArgs(type="volume", source=volume.name, target=DATA),

@@ -8,7 +8,7 @@ from ..registry.config import ON_DISK, PORT
 from ..settings.caches import Cache
 from ..templates import render
 
-SCRIPT, CONFIG, LOGIN, PRINT_LOGIN = "cache.sh", "config.yml", "login.json", "get"
+SCRIPT, CONFIG, LOGIN, PRINT_LOGIN, AUTHORITY = "cache.sh", "config.yml", "login.json", "get", "ca.crt"
 """The files of a cache's bundle."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from ..registry_reference import is_ip_address
-from .fields import SecretFile, SecretText, StorageEndpoint, UserName, host_name
+from .fields import Certificates, CertificatesFile, SecretFile, SecretText, StorageEndpoint, UserName, host_name
 from .section import Section, either
 
 _HUB = "docker.io"
@@ -47,6 +47,13 @@ class Cache(Section):
     """
     password_file: SecretFile | None = None
     """The file that contains it. A line break at the end is ignored."""
+    authority: Certificates | None = None
+    """If the upstream has a certificate of your own CA: that CA certificate, PEM.
+
+    Change: restart.
+    """
+    authority_file: CertificatesFile | None = None
+    """The file that contains it."""
     maximum_size: Annotated[int, Field(ge=1, le=65536)] = 20
     """GiB that the cache can hold. It is measured each minute. If it holds more, the whole cache is emptied.
 
@@ -63,6 +70,11 @@ class Cache(Section):
     def secret(self) -> SecretStr | None:
         """The password, wherever it came from; None where there is none."""
         return either(self.password, self.password_file)
+
+    @property
+    def trusted(self) -> str | None:
+        """The authority of the upstream's certificate, PEM; None where the registry's image has it."""
+        return either(self.authority, self.authority_file)
 
     def url_of(self, upstream: str) -> str:
         """Return where the upstream is served."""

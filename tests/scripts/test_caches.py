@@ -218,6 +218,9 @@ def test_nothing_is_pushed_to_a_cache(cached: Cached, root: str, method: str, ta
 def test_repositories_of_our_own_are_where_they_were(cached: Cached) -> None:
     pushed = cached.client.push("team", "team/app")
     assert cached.client.pull("team", "team/app") == pushed
+    # An image that was pulled through the cache is pushed under a name of our own: nothing is mounted from there.
+    mount = f"/v2/team/app/blobs/uploads/?mount={digest_of(APP)}&from=docker.io/library/app"
+    assert cached.client.send("ci", "POST", mount).status == 202
     assert json.loads(cached.client.send("ci", "GET", "/v2/_catalog").body)["repositories"] == ["team/app"]
 
 

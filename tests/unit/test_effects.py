@@ -175,6 +175,7 @@ CHANGES: dict[str, list[Change]] = {
     "caches.url": [(cache(), cache(url="https://hub.test"))],
     "caches.username": [(cache(), cache(username="other"))],
     "caches.password": [(cache(), cache(password="other"))],
+    "caches.authority": [(cache(), cache(authority=ROOT.pem))],
     "caches.maximumSize": [(cache(), cache(maximumSize=50))],
     "users": [({}, {"users": []})],
     "users.name": [({}, user(name="other"))],
