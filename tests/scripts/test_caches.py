@@ -58,9 +58,8 @@ class Cached:
 
     def wait(self) -> None:
         """Wait until both registries of the cache answer, as its health check does."""
-        self.shell(
-            "until wget -q -O /dev/null http://127.0.0.1:5000/ http://127.0.0.1:5001/ 2> /dev/null; do sleep 0.1; done"
-        )
+        asked = "wget -q -O /dev/null http://127.0.0.1:5000/ http://127.0.0.1:5001/"
+        self.shell(f"for _ in $(seq 100); do {asked} 2> /dev/null && exit; sleep 0.1; done; exit 1")
 
 
 def started_cache(served: Served, image: str, folder: Path, url: str) -> None:
@@ -277,8 +276,8 @@ def test_what_the_upstream_does_not_have_is_unknown(cached: Cached, repository: 
     assert (got.status, got.codes) == (404, ["BLOB_UNKNOWN"])
 
 
-def test_a_cache_starts_while_its_upstream_is_down(cached: Cached) -> None:
-    is_down(cached.upstream)
+def test_a_cache_starts_while_its_upstream_says_nothing(cached: Cached) -> None:
+    is_silent(cached.upstream)
     cached.restart()
     assert cached.client.pull("ci", "docker.io/library/app").startswith("sha256:")
 

@@ -13,7 +13,7 @@ from components.settings.caches import Cache
 from components.settings.load import given
 from review.impacts import impacts
 from tests.unit.conftest import BASE, CONTAINER, LOCAL, NETWORK, Declare, Recorder
-from tests.unit.events import COMPONENT, below, event, preview
+from tests.unit.events import COMPONENT, below, event, preview, urn
 
 PASSWORD = "marker-upstream-password"
 CACHES = {"docker.io": {"username": "us", "password": PASSWORD, "maximumSize": 50}, "ghcr.io": {}}
@@ -151,3 +151,13 @@ def test_a_cache_that_goes_is_told_first(declare: Declare) -> None:
     goes = event("delete", CONTAINER, "container", {"name": HUB}, parent=OF_ONE)
     [first, *_] = impacts(preview(component, goes))
     assert (first.change, first.disruptive) == ("cache of docker.io: container", True)
+
+
+def test_a_review_says_whose_configuration_changes() -> None:
+    kind, files = f"{COMPONENT}ReleasedFiles", {digest: {"login.json": {"digest": digest}} for digest in "12"}
+    component = event("same", f"{COMPONENT}PullThroughCache", OF_ONE.rpartition("::")[2], BEFORE, BEFORE)
+    old, new = ({"bundle": "cache", "files": files[digest]} for digest in "12")
+    bundle = event("update", kind, "files", old, new, parent=OF_ONE)
+    command = event("update", LOCAL, "command", {}, {}, parent=urn(kind, "files", OF_ONE))
+    [row] = impacts(preview(component, bundle, command))
+    assert row.change == "the configuration of the cache of docker.io: login.json"
