@@ -29,8 +29,9 @@ used() {
 make_empty() {
 	printf 'the cache holds %s KiB, more than the %s of maximumSize: it is emptied\n' "$1" "$most"
 	mv "$data/docker" "$data/emptied"
-	mkdir "$data/docker"
-	rm -rf "$data/emptied"
+	# A registry may have made it by then.
+	mkdir -p "$data/docker"
+	rm -rf "$data/emptied" || true
 }
 
 main() {

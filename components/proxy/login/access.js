@@ -612,12 +612,17 @@ function refuse(r) {
 // Why a cache has nothing to give. Of a name that it did not get it says that there is none, whatever was the reason. Of a
 // layer that nobody has it says what the upstream said, or what was said where it asked for a token.
 async function upstreamReason(r) {
+    const statuses = r.variables.upstream_status;
     // It has been waited for.
-    if (/504/.test(r.variables.upstream_status)) {
+    if (/504/.test(statuses)) {
         return sendError(r, 'SILENT');
     }
     const reply = await r.subrequest('/upstream-reason', {method: 'GET'});
-    return sendError(r, reply.status === 404 ? 'UNKNOWN' : reasonIn(reply.responseText));
+    if (reply.status !== 404) {
+        return sendError(r, reasonIn(reply.responseText));
+    }
+    // The upstream answers. What failed, failed as the cache was emptied, or restarted.
+    return /^404/.test(statuses) ? sendError(r, 'UNKNOWN') : r.internalRedirect('@upstream_again');
 }
 
 function reasonIn(text) {
