@@ -268,6 +268,14 @@ def test_what_is_cached_is_pulled_whatever_is_wrong_upstream(cached: Cached, fai
     assert cached.client.pull("library", "docker.io/library/app").startswith("sha256:")
 
 
+def test_what_failed_for_a_moment_is_asked_for_once_more(cached: Cached) -> None:
+    layer = b"a layer that nobody has pulled"
+    cached.upstream.push("library/new", "v1", layer)
+    cached.upstream.failing = 1
+    path = f"/v2/docker.io/library/new/blobs/{digest_of(layer)}"
+    assert cached.client.send("ci", "GET", path).body == layer
+
+
 @pytest.mark.parametrize("repository", ["library/app", "library/nothing"])
 def test_what_the_upstream_does_not_have_is_unknown(cached: Cached, repository: str) -> None:
     got = cached.client.send("ci", "GET", f"/v2/docker.io/{repository}/manifests/nothing")

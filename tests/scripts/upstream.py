@@ -32,6 +32,8 @@ class Upstream:
     """What it takes for its user's."""
     status: int = 0
     """What it answers to all but a wish for a token; 0 for what the registry does."""
+    failing: int = 0
+    """How many of the next of these it answers with 500."""
     silence: threading.Event = field(default_factory=threading.Event)
     """Nothing is answered before this is set."""
 
@@ -41,7 +43,7 @@ class Upstream:
 
     def open(self) -> None:
         """Let everybody through again, and forget what was asked."""
-        self.status, self.password = 0, PASSWORD
+        self.status, self.failing, self.password = 0, 0, PASSWORD
         self.silence.set()
         self.requests.clear()
 
@@ -86,8 +88,9 @@ class _Door(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _answer(self, upstream: Upstream) -> None:
-        if upstream.status and not self.path.startswith("/token?"):
-            self._say(upstream.status, {"errors": [{"code": "UNKNOWN", "message": "marker-upstream-says"}]})
+        if (upstream.status or upstream.failing) and not self.path.startswith("/token?"):
+            upstream.failing = max(0, upstream.failing - 1)
+            self._say(upstream.status or 500, {"errors": [{"code": "UNKNOWN", "message": "marker-upstream-says"}]})
         elif self.path.startswith("/token?"):
             is_right = self.headers["Authorization"] == basic(USER, upstream.password)
             assert parse_qs(urlparse(self.path).query)["service"] == ["upstream"]

@@ -612,9 +612,9 @@ function refuse(r) {
 // Why a cache has nothing to give. Of a name that it did not get it says that there is none, whatever was the reason. Of a
 // layer that nobody has it says what the upstream said, or what was said where it asked for a token.
 async function upstreamReason(r) {
-    const statuses = r.variables.upstream_status;
+    const statuses = String(r.variables.upstream_status);
     // It has been waited for.
-    if (/504/.test(statuses)) {
+    if (statuses.includes('504')) {
         return sendError(r, 'SILENT');
     }
     const reply = await r.subrequest('/upstream-reason', {method: 'GET'});
@@ -622,7 +622,7 @@ async function upstreamReason(r) {
         return sendError(r, reasonIn(reply.responseText));
     }
     // The upstream answers. What failed, failed as the cache was emptied, or restarted.
-    return /^404/.test(statuses) ? sendError(r, 'UNKNOWN') : r.internalRedirect('@upstream_again');
+    return statuses.startsWith('404') ? sendError(r, 'UNKNOWN') : r.internalRedirect('@upstream_again');
 }
 
 function reasonIn(text) {
