@@ -117,11 +117,6 @@ class Served:
         """What clients have to trust, PEM."""
         return self._authority.pem
 
-    @property
-    def network(self) -> str:
-        """The bridge of Docker's on which it is."""
-        return self._prefix
-
     def logged(self, part: str) -> str:
         """Return what a container has printed since its start."""
         started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", self.container(part)])
