@@ -62,6 +62,10 @@ class Fleets:
         self._connections = Connections(AT_ONCE)
         self._known: dict[str, Fleet] = {}
 
+    def stop(self) -> None:
+        """Begin on no client more."""
+        self._connections.stop()
+
     def of(self, inputs: Values) -> Fleet:
         """Return the clients of the registry that inputs name."""
         return self._known.setdefault(inputs["registry"]["mark"], Fleet(self._connections))

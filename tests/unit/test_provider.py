@@ -310,7 +310,7 @@ def test_how_a_dropped_client_is_reached_is_secret(clients: Clients) -> None:
 
 def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, str]] = []
-    servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1")
+    servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1", lambda: None)
 
     async def log(_: str, severity: Any, message: str, ephemeral: bool = False) -> None:
         said.append((str(severity), message))
@@ -323,3 +323,11 @@ def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem(monkeypat
     assert first.startswith("web-1, web-2, web-3 and 96 more: The host does not answer.")
     assert "Still working: the registry. nginx keeps the current certificate" in first
     assert second.startswith("other: Still working: the registry.")
+
+
+def test_an_update_that_is_stopped_begins_on_no_client_more(clients: Clients) -> None:
+    clients._fleets.stop()
+    said = inputs("a")
+    result = clients.update(Last(), said)
+    assert result.failures == {"a": ["not tried, since the update was stopped"]}
+    assert clients.asked == []
