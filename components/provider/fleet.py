@@ -95,6 +95,15 @@ def reach_of(inputs: Values, host: str) -> Values:
     return {"connection": connection, "sudo": connection["user"] != "root"}
 
 
+def reach_before(inputs: Values, outputs: Values, host: str) -> Values:
+    """Return how a client is reached of whom the last update says something.
+
+    After one that failed the engine keeps the inputs of the one before, so what it ``tried`` is among the outputs.
+    """
+    tried = outputs.get("tried") or {}
+    return reach_of(tried if host in (tried.get("hosts") or {}) else inputs, host)
+
+
 def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:
     login = logins.get(said.get("login", "")) or {}
     return {
