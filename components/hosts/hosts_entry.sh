@@ -12,6 +12,13 @@ clean_up() {
 	exit "$status"
 }
 
+# Versions before 0.3 marked the line otherwise, and leave it where another placement has their folder.
+take_former_away() {
+	own=$marker
+	for marker in "${own% (client)}" "${own% (client)} (hosts)"; do write_hosts ''; done
+	marker=$own
+}
+
 main() {
 	umask 077
 	# shellcheck disable=SC2034 # hosts_file.sh asks them
@@ -22,7 +29,10 @@ main() {
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	case $verb in
-	create | update) write_hosts "$entry" ;;
+	create | update)
+		write_hosts "$entry"
+		take_former_away
+		;;
 	delete) write_hosts '' ;;
 	check) look_at_hosts ;;
 	*) fail "unknown verb $verb" ;;
