@@ -79,9 +79,10 @@ def test_an_update_of_what_is_there_writes_nothing(shell: Shell, hosts: Path) ->
     assert hosts.stat().st_ino == inode
 
 
-def test_the_line_of_a_version_before_goes_when_ours_comes(shell: Shell, hosts: Path) -> None:
+@pytest.mark.parametrize("end", ["", " (hosts)"])
+def test_the_line_of_a_version_before_goes_when_ours_comes(shell: Shell, hosts: Path, end: str) -> None:
     before = hosts.read_text()
-    hosts.write_text(f"{before}10.0.0.3\tregistry.test\t# private-registry project/stack\n")
+    hosts.write_text(f"{before}10.0.0.3\tregistry.test\t# private-registry project/stack{end}\n")
     shell.run(SCRIPT, "create", *place(hosts), ENTRY)
     assert hosts.read_text() == LINE + before
 
