@@ -131,12 +131,16 @@ check_alias() {
 main() {
 	umask 077
 	unset DOCKER_AUTH_CONFIG
-	registry='' repository='' user='' authority='' aliases='' step=arguments
+	# shellcheck disable=SC2034 # proof.sh says it
+	step=arguments
+	registry='' repository='' user='' authority='' aliases=''
 	read_words "$@"
 	# What a user's own Docker reads is below the user's home, and it listens elsewhere.
+	# shellcheck disable=SC2088 # it comes as a word
 	case $authority in '~/'*)
 		authority=$HOME/${authority#??}
-		export DOCKER_HOST="unix:///run/user/$(id -u)/docker.sock"
+		DOCKER_HOST=unix:///run/user/$(id -u)/docker.sock
+		export DOCKER_HOST
 		;;
 	esac
 	# Of each registry its own: two may be proven at the same time.

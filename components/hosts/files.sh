@@ -68,6 +68,7 @@ at() {
 write_claim() {
 	if ! is_claimed || [ "$(claimed 2)" != "$(payload ca.crt | digest)" ]; then
 		(umask 022 && printf '%s\n' "$id" "$(payload ca.crt | digest)" > "$directory/.$claim.$$.new")
+		[ -e "$directory/$claim" ] || placed=$placed$line_break$directory/$claim
 		mv -f "$directory/.$claim.$$.new" "$directory/$claim"
 	fi
 }
@@ -107,13 +108,14 @@ make_directory() {
 }
 
 place_files() {
-	[ -z "$files" ] || make_directory
+	make_directory
 	for file in $files; do
 		name=${file%%:*} mode=${file#*:}
 		same "$name" && continue
 		payload "$name" > "$directory/.$name.$$.new"
 		chmod "${mode%:*}" "$directory/.$name.$$.new"
-		placed=$placed$line_break$directory/$name
+		# What was there before is in use, also where it is taken over.
+		[ -e "$directory/$name" ] || placed=$placed$line_break$directory/$name
 		mv -f "$directory/.$name.$$.new" "$directory/$name"
 	done
 }
@@ -125,7 +127,7 @@ is_linked() {
 
 # What somebody else has there stays, whatever it is.
 place_link() {
-	[ -n "$link" ] && [ -n "$files" ] && ! is_linked || return 0
+	[ -n "$link" ] && ! is_linked || return 0
 	if [ "$(readlink "$link" 2> /dev/null)" = "${directory##*/}" ]; then
 		ln -sfn "./${directory##*/}" "$link"
 	elif [ -e "$link" ] || [ -L "$link" ]; then
@@ -201,7 +203,7 @@ look_at_folder() {
 			say "$path has mode $(stat -c %a "$path") instead of ${mode%:*}"
 		fi
 	done
-	[ -z "$link" ] || [ -z "$files" ] || [ -e "$link" ] || say "$link is missing"
+	[ -z "$link" ] || [ -e "$link" ] || say "$link is missing"
 	is_claimed || say "$directory/$claim is missing"
 }
 
@@ -223,7 +225,7 @@ main() {
 	verb=$1 directory='' files='' link='' aliases='' claim=.private-registry-names
 	shift
 	read_words "$@"
-	first=$directory first_link=$link id="$marker as ${files:+${directory##*/}}"
+	first=$directory first_link=$link id="$marker as ${directory##*/}"
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
 	case $verb in

@@ -71,11 +71,13 @@ warn_of_writers() {
 }
 
 # Another registry may have its entry written at the same time, of this stack or of another one. The lock is on the folder,
-# as the file becomes another one; a host without flock has none.
+# as the file becomes another one; a host without flock has none. BusyBox' timeout may hold it for a second more, so it comes
+# in only where there is something to wait for.
 write_hosts() {
 	[ -n "$marker" ] || return 0
 	exec 8< "${hosts%/*}/"
-	! command -v flock > /dev/null || timeout 120 flock 8 || fail "another update is still changing $hosts: wait until it ends, or stop it"
+	! command -v flock > /dev/null || flock -n 8 || timeout 120 flock 8 ||
+		fail "another update is still changing $hosts: wait until it ends, or stop it"
 	write_alone "$1"
 	exec 8<&-
 }

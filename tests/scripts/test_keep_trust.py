@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from components.clients import RUNTIMES
-from components.clients.runtime import ANY, Placement
+from components.clients.runtime import ANY, KEEP_TRUST, ScriptRuntime
 from tests.scripts.conftest import Shell
 from tests.scripts.store import machine
 from tests.unit.authority import Pair, issue
@@ -99,7 +99,7 @@ def in_a_folder(host: Path) -> Place:
     """Return a folder for a registry, as Docker has one."""
     folder = host / "certs.d/registry.test"
     store = machine(host / "root", "debian")
-    return Place((f"directory={folder}", f"hosts={host}/hosts"), folder, store.program.parent)
+    return Place((f"directory={folder}",), folder, store.program.parent)
 
 
 def in_the_store(host: Path) -> Place:
@@ -111,19 +111,36 @@ def in_the_store(host: Path) -> Place:
 
 PLACES: dict[str, Callable[[Path], Place]] = {"files.sh": in_a_folder, "system.sh": in_the_store}
 """A runtime whose script is another one needs a line."""
+PLACEMENTS = {
+    placed.script.name: placed
+    for placed in (found.placement(ANY) for found in RUNTIMES.values() if isinstance(found, ScriptRuntime))
+}
+OF_FILE = Path("components/clients/keep_trust_of_file.sh")
+"""It asks for all other runtimes, whose files are not placed by a script."""
 
 
 @dataclass(frozen=True)
 class Trusting:
-    """A client, by what places what it trusts by."""
+    """A client, by the script that places what it trusts by, or that asks whether it may be placed."""
 
-    placed: Placement
+    script: str
     place: Place
 
     def run(self, shell: Shell, verb: str, registry: str, authorities: str) -> subprocess.CompletedProcess[str]:
-        shell = replace(shell, path=f"{self.place.tools}:{shell.path}", parts=self.placed.parts)
+        shell = replace(shell, path=f"{self.place.tools}:{shell.path}")
+        if self.script == OF_FILE.name:
+            return self._write(shell, registry, authorities)
+        placed = PLACEMENTS[self.script]
         words = (*self.place.words, "file=ca.crt:0644:12ab", f"registry={registry}")
-        return shell.run(self.placed.script, verb, *words, payload={"ca.crt": authorities})
+        return shell.run(placed.script, verb, *words, payload={"ca.crt": authorities}, parts=placed.parts)
+
+    def _write(self, shell: Shell, registry: str, authorities: str) -> subprocess.CompletedProcess[str]:
+        file, payload = self.place.files / "ca.crt", {"ca.crt": authorities}
+        done = shell.run(OF_FILE, f"registry={registry}", f"file={file}", payload=payload, parts=(KEEP_TRUST,))
+        if done.returncode == 0:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(authorities)
+        return done
 
     def authorities(self) -> set[x509.Certificate]:
         """Return what it trusts."""
@@ -131,12 +148,12 @@ class Trusting:
         return {one for file in files for one in x509.load_pem_x509_certificates(file.read_bytes())}
 
 
-@pytest.fixture(params=RUNTIMES)
+@pytest.fixture(params=[*PLACEMENTS, OF_FILE.name])
 def trusting(request: pytest.FixtureRequest, tmp_path: Path) -> Trusting:
-    """Return a client that trusts by one of the runtimes."""
-    placed = RUNTIMES[request.param].placement(ANY)
-    assert placed.script.name in PLACES, f"PLACES does not say where {placed.script.name} puts files"
-    return Trusting(placed, PLACES[placed.script.name](tmp_path))
+    """Return a client that trusts by one of the scripts."""
+    place = in_a_folder if request.param == OF_FILE.name else PLACES.get(request.param)
+    assert place, f"PLACES does not say where {request.param} puts files"
+    return Trusting(request.param, place(tmp_path))
 
 
 @pytest.mark.parametrize("case", DROPS)
