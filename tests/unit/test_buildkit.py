@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.clients.buildkit import BuildKit
+from components.clients.buildkit import BuildKit, BuildKitRootless
 from components.clients.host_file import Facts, Own, Refused, Shared, There
 from components.clients.runtime import Known
 from components.clients.toml_lines import Key, TomlLines
@@ -198,7 +198,7 @@ def test_the_unit_says_which_file_and_what_to_restart(said: str, path: str, unit
 
 
 def test_without_root_all_is_in_the_users_home() -> None:
-    runtime = BuildKit(rootless=True)
+    runtime = BuildKitRootless()
     own, config = runtime.wants(KNOWN, OLD, Facts(home="/home/ci"))
     assert own.path == "/home/ci/.config/buildkit/private-registry/registry.test/ca.crt"
     assert config.path == "/home/ci/.config/buildkit/buildkitd.toml"
