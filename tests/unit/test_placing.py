@@ -129,6 +129,20 @@ def test_a_name_that_is_no_longer_one_has_no_files(client: Client) -> None:
     assert fewer == fresh.host.files
 
 
+def test_a_folder_that_the_client_uses_no_more_is_left_empty() -> None:
+    """The team moved all of it, so the runtime wants the same files elsewhere."""
+    client = Client("containerd", AnsweringHost({}, SAID["containerd"]))
+    client.place()
+    path = "/etc/containerd/config.toml"
+    moved = client.host.text(path).replace("/etc/containerd/certs.d", "/srv/certs").replace(f" # {KNOWN.mark}", "")
+    client.host.files[path] = There(moved)
+    client.place(text=TWO)
+    assert {one.rpartition("/")[0] for one in client.host.files} == {
+        "/etc/containerd",
+        *(f"/srv/certs/{name}" for name in ("registry.test", "registry.test:443", "hub.test:8443")),
+    }
+
+
 def test_a_file_that_was_changed_stays_when_it_is_wanted_no_more(client: Client) -> None:
     client.place()
     fewer = wanted(FEWER, [client.runtime], "", ONE)[client.runtime]
