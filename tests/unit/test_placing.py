@@ -131,15 +131,13 @@ def test_a_name_that_is_no_longer_one_has_no_files(client: Client) -> None:
 
 def test_a_folder_that_the_client_uses_no_more_is_left_empty() -> None:
     """The team moved all of it, so the runtime wants the same files elsewhere."""
-    client = Client("containerd", AnsweringHost({}, SAID["containerd"]))
+    path, table = "/etc/containerd/config.toml", 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n'
+    client = Client("containerd", AnsweringHost({path: There(f"{table}config_path = '/srv/a'\n")}, SAID["containerd"]))
     client.place()
-    path = "/etc/containerd/config.toml"
-    moved = client.host.text(path).replace("/etc/containerd/certs.d", "/srv/certs").replace(f" # {KNOWN.mark}", "")
-    client.host.files[path] = There(moved)
+    client.host.files[path] = There(f"{table}config_path = '/srv/b'\n")
     client.place(text=TWO)
-    assert {one.rpartition("/")[0] for one in client.host.files} == {
-        "/etc/containerd",
-        *(f"/srv/certs/{name}" for name in ("registry.test", "registry.test:443", "hub.test:8443")),
+    assert {one.rpartition("/")[0] for one in client.host.files if one != path} == {
+        f"/srv/b/{name}" for name in ("registry.test", "registry.test:443", "hub.test:8443")
     }
 
 
