@@ -222,6 +222,25 @@ class S3Args(TypedDict, total=False):
     """`true` while images move between volume and bucket: nginx keeps the volume mounted, and caches no layers."""
 
 
+class CacheArgs(TypedDict, total=False):
+    """A pull-through cache. The key is the name of the upstream, as image names start with it."""
+
+    url: pulumi.Input[str]
+    """`https://HOST[:PORT]` of the upstream. Default: the key; for `docker.io`, `https://registry-1.docker.io`."""
+    username: str
+    """User at the upstream. Without one, the cache pulls anonymously."""
+    password: pulumi.Input[str]
+    """Its password or token. Set it with `--secret`."""
+    password_file: str
+    """The file that contains it. A line break at the end is ignored."""
+    authority: pulumi.Input[str]
+    """If the upstream has a certificate of your own CA: that CA certificate, PEM."""
+    authority_file: str
+    """The file that contains it."""
+    maximum_size: int
+    """GiB that the cache can hold. It is measured each minute. If it holds more, the whole cache is emptied."""
+
+
 class UserArgs(TypedDict, total=False):
     """A user who can log in."""
 
@@ -412,6 +431,8 @@ class LimitsArgs(TypedDict, total=False):
     """Memory of the container that checks passwords."""
     lego_memory: int
     """Memory of lego, which `source: acme` needs."""
+    cache_memory: int
+    """Memory of each cache in `caches`."""
 
 
 class PrivateRegistryArgs(TypedDict, total=False):
@@ -437,6 +458,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """The CA and the server certificate."""
     storage: VolumeArgs | S3Args
     """Where the images are stored."""
+    caches: Mapping[str, CacheArgs]
+    """Pull-through caches of other registries: the name of the registry, and its settings (caches.md)."""
     users: Sequence[UserArgs]
     """Who can log in."""
     anonymous_pull: Sequence[str]

@@ -6,6 +6,7 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
+from .caches import CachesArgs, served_caches
 from .certificates import CertificateArgs, certificate_from, ends
 from .clients.clients import Clients
 from .clients.docker import REPOSITORY
@@ -112,6 +113,16 @@ class PrivateRegistry(Component):
             ),
             opts=on_server,
         )
+        caches = served_caches(
+            f"{name}-caches",
+            CachesArgs(
+                container=container(settings.registry_image, settings.limits.cache_memory),
+                image_id=registry.image_id,
+                network=registry.declared_network,
+                caches=settings.caches,
+            ),
+            opts=on_server,
+        )
         password = without_dependencies(self._seed.derivation.apply(verification_password))
         users = Users(
             f"{name}-users",
@@ -139,6 +150,8 @@ class PrivateRegistry(Component):
                 layers_on_disk=registry.layers_on_disk,
                 cache=registry.cache,
                 before=certificate.before_nginx,
+                caches=caches.containers,
+                cache_networks=caches.networks,
             ),
             opts=on_server,
         )
@@ -177,7 +190,7 @@ class PrivateRegistry(Component):
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
         served = proxy.live.stdout
-        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes], served)
+        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes, *caches.probes], served)
         self.register_outputs(self.outputs)
 
     @property

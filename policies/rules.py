@@ -37,7 +37,8 @@ PROXY = f"{COMPONENT}Proxy"
 STORING = f"{COMPONENT}Registry"
 """The component below which the images are."""
 ACME, CHALLENGE = f"{COMPONENT}AcmeCertificate", f"{COMPONENT}Challenge"
-SERVER_SIDE = frozenset({STORING, PROXY, ACME})
+CACHE = f"{COMPONENT}PullThroughCache"
+SERVER_SIDE = frozenset({STORING, PROXY, ACME, CACHE})
 """The components below which commands run on the server, however deep. All others count as run on a client."""
 TRUST, VERIFICATION = f"{COMPONENT}ClientsTrust", f"{COMPONENT}ClientsVerification"
 """All that is done on clients, by the package's own provider: what goes there is in their inputs."""
@@ -375,8 +376,8 @@ def _unpinned_options(options: Any) -> Iterator[Violation]:
             yield Violation(f"{what} can present any key to Docker", "Set hostKey in dockerHostAccess and its bastion")
 
 
-_PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml|secrets")
-"""Files with a private key, with hashes of passwords, with the registry's secret, with those of a DNS provider."""
+_PRIVATE_NAMES = re.compile(r".*\.key|htpasswd|config\.yml|secrets|login\.json")
+"""Files with a private key, hashes of passwords, the registry's secret, those of a DNS provider, a cache's login."""
 
 
 def _key_files_are_private(resource: Resource, _: Stack) -> Iterator[Violation]:

@@ -28,6 +28,8 @@ class Bundle:
     files: Mapping[str, Any] = field(default_factory=dict)
     """Path -> mode and digest."""
     link: str = ""
+    has_names: bool = False
+    """Whether its files say what the registry is known as, wherever they are."""
 
     @property
     def places(self) -> list[str]:
@@ -127,17 +129,18 @@ def _has(bundle: Bundle, record: Mapping[str, Any]) -> bool:
 
 
 def _bundle(bundle: Bundle, record: Mapping[str, Any]) -> Bundle:
+    found = replace(bundle, has_names="reference" in record["place"])
     if _has(bundle, record):
-        return bundle
+        return found
     return replace(
-        bundle, files={path: {**said, "digest": record["authorities"]} for path, said in bundle.files.items()}
+        found, files={path: {**said, "digest": record["authorities"]} for path, said in bundle.files.items()}
     )
 
 
 def _other_names(record: Mapping[str, Any], client: Client) -> list[str]:
     """Return what the registry was known as, where the last update could not give it the name that it should have."""
     place = record["place"]
-    known_as = place.get("registry")
+    known_as, aliases = place.get("registry") or place.get("reference"), place.get("aliases") or ()
     if not known_as or known_as in client.names[:1]:
         return []
-    return [known_as, *filter(None, str(place.get("aliases") or "").split(","))]
+    return [known_as, *(aliases.split(",") if isinstance(aliases, str) else aliases)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from review import former_clients
 from review.certificates import has_gap, trust_changes
-from review.client import IN_STATE_ALONE, TRUST, Bundle, Client, in_order, mapping, placed_of, wanted_of
+from review.client import IN_STATE_ALONE, TRUST, VERIFICATION, Bundle, Client, in_order, mapping, placed_of, wanted_of
 from review.events import Preview, Step
 from review.impact import Impact
 
@@ -76,7 +76,10 @@ class _Both:
 def trust(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say which clients gain, keep or lose trust, and what changes on them."""
     found = [*_of_clients(step, preview), *_of_share(step)]
-    yield from found or ([IN_STATE_ALONE] if step.op == "update" else [])
+    proofs = preview.find(VERIFICATION)
+    # Where their proof changes too, that has the row.
+    is_alone = step.op == "update" and (proofs is None or proofs.op == "same")
+    yield from found or ([IN_STATE_ALONE] if is_alone else [])
 
 
 def authority_changes(preview: Preview) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
@@ -173,6 +176,8 @@ def _kept(both: _Both, old: Bundle, new: Bundle, entry: str) -> Iterator[Impact]
             yield _other_names(both, ", ".join(come), go)
         elif come:
             yield Impact(both.host, f"placed: {', '.join(come)}", "trust gained for this name too")
+        elif old.has_names and set(both.old.names) != set(both.new.names):
+            yield _by_other_names(both, ", ".join(new.files))
         if changed:
             yield _other_authorities(both, ", ".join(changed), "trust in the same CAs")
 
@@ -187,13 +192,17 @@ def _other_authorities(both: _Both, change: str, otherwise: str) -> Impact:
 
 
 def _other_names(both: _Both, placed: str, gone: Sequence[str]) -> Impact:
+    """Say what is placed for names that come, and removed with names that go."""
+    removed = f"removed: {', '.join(gone)}" if gone else ""
+    return _by_other_names(both, "; then ".join(filter(None, [f"placed: {placed}" if placed else "", removed])))
+
+
+def _by_other_names(both: _Both, change: str) -> Impact:
     """Say by which names a client knows the registry from now on, and by which no more."""
     old, new = both.old.names, both.new.names
     come, go = (", ".join(name for name in a if name not in b) for a, b in ((new, old), (old, new)))
     effects = [f"trust gained as {come}"] if come else []
     effects += [f"trust lost as {go}"] if go else []
-    removed = f"removed: {', '.join(gone)}" if gone else ""
-    change = "; then ".join(filter(None, [f"placed: {placed}" if placed else "", removed]))
     return Impact(both.host, change, "; ".join(effects) or "trust kept", disruptive=bool(go))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from review import acme, certificates, client, clients, former_clients, proofs, server, storage, users
+from review import acme, caches, certificates, client, clients, former_clients, proofs, server, storage, users
 from review.events import Preview, Step
 from review.impact import Impact, of_registry
 
@@ -22,6 +22,9 @@ def _both(*rules: Rule) -> Rule:
 _RULES: tuple[tuple[str, str, Rule], ...] = (
     # Also below the registry, and without an image that is nowhere else.
     (":Volume", "LayerCache", _nothing),
+    (":Volume", "PullThroughCache", caches.volume),
+    (":Container", "PullThroughCache", caches.container),
+    (":PullThroughCache", "", caches.cache),
     (":Volume", "AcmeCertificate", acme.store),
     (":Container", "Challenge", acme.challenge),
     (":Container", "Renewal", acme.renewal),
@@ -43,8 +46,8 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":Command", "ReleasedFiles", server.bundle),
     *((":Command", part, server.check) for part in server.PARTS),
     (":Proxy", "", server.later_addresses),
-    *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate")),
-    (":Command", "AcmeCertificate", _nothing),
+    *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate", "Caches")),
+    *((":Command", part, _nothing) for part in ("AcmeCertificate", "PullThroughCache")),
     ("pulumi:providers:docker", "PrivateRegistry", server.provider),
     # What works on the clients says nothing but that: what it does, they say.
     ("pulumi:providers:private-registry", "PrivateRegistry", _nothing),
@@ -62,7 +65,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (former_clients.VERIFICATION, "", _nothing),
     (":Command", "ClientTrust", former_clients.trust),
     (":Command", "Verification", _nothing),
-    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login", "Challenge", "Renewal")),
+    *((f":{kind}", "", _nothing) for kind in ("HostFiles", "ReleasedFiles", "Login", "Challenge", "Renewal", "Caches")),
 )
 """How the type of a step ends, a component that it is below, and what says its impacts: in the table's order."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from review import former_clients
+from review import clients, former_clients
 from review.client import ENTRY, IN_STATE_ALONE, TRUST, Client, in_order, mapping, steps_of, wanted_of
 from review.events import Preview, State, Step
 from review.impact import Impact
@@ -14,37 +14,38 @@ def verification(step: Step, preview: Preview) -> Iterator[Impact]:
     found = [*_left_over(step, preview), *_proofs(step, preview)]
     trusts = preview.find(TRUST)
     # What clients need no more is told of with their trust.
-    is_told = trusts is not None and trusts.op != "same"
+    is_told = trusts is not None and trusts.op != "same" and any(clients.trust(trusts, preview))
     yield from found or ([IN_STATE_ALONE] if step.op == "update" and not is_told else [])
 
 
 def _proofs(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say which clients prove themselves: those that have not, for whatever makes them do it now."""
     wanted = mapping(step.new.inputs.get("hosts")) if step.op != "delete" else {}
-    clients, former = _clients(preview), former_clients.verified(preview, step)
+    staying, former = _clients(preview), former_clients.verified(preview, step)
     proven, known = _proven(step.old), mapping(step.old.inputs.get("hosts"))
     for host in in_order({*wanted, *known, *former}):
         by = _by(step.new, host) if host in wanted else None
         if host in wanted and (by is None or proven.get(host) != by):
             effect = "verified again" if host in proven or host in former else "verified"
             yield Impact(host, _steps(step.new, wanted[host]), effect)
-        elif host in clients and host not in wanted:
+        elif host in staying and host not in wanted:
             steps = _steps(step.old, known[host]) if host in known else former[host]
             yield Impact(host, steps, "no longer verified")
 
 
 def _left_over(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say what is removed that an earlier update should have removed."""
-    trusts, clients = preview.find(TRUST), _clients(preview)
+    trusts, staying = preview.find(TRUST), _clients(preview)
     away = step.old.outputs.get("removed") or ()
     for entry in trusts.old.outputs.get("dropped") or () if trusts else ():
-        if entry["name"] not in away and not _is_wanted(entry, clients.get(entry["host"], Client())):
+        if entry["name"] not in away and not _is_wanted(entry, staying.get(entry["host"], Client())):
             what = "its hosts entry" if entry["bundle"] == ENTRY else f"its files ({entry['bundle']})"
             yield Impact(entry["host"], f"removed: {what}", "left over from an earlier update")
 
 
 def _is_wanted(entry: Mapping[str, Any], client: Client) -> bool:
-    known_as = entry["record"]["place"].get("registry")
+    place = entry["record"]["place"]
+    known_as = place.get("registry") or place.get("reference")
     is_placed = entry["bundle"] in client.bundles and known_as in (None, *client.names[:1])
     return is_placed or (entry["bundle"] == ENTRY and bool(client.entry))
 

@@ -25,6 +25,7 @@ _BUNDLES = {
     ),
     "config": ("the registry's configuration", "the registry reads it when it starts"),
     "renewal": ("the settings of the renewal", "used only if lego gets a certificate with them"),
+    "cache": ("the configuration of the cache", "the cache reads it when it starts"),
     "challenge": ("the configuration of nginx on port 80", "this nginx reads it when it starts"),
 }
 """Files that change together -> what they are, and who reads them when."""
@@ -34,7 +35,7 @@ _NEW_CERTIFICATE = {
     "replace": "nginx starts without it, and listens again once it is there",
 }
 _KEPT = "nginx keeps the current one, since the clients refuse"
-_FILES, _HERE = ":ReleasedFiles", "localhost"
+_FILES, _CACHE, _HERE = ":ReleasedFiles", ":PullThroughCache", "localhost"
 CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER, _IMAGE = ":Container", ":RemoteImage"
 
@@ -53,6 +54,8 @@ def bundle(step: Step, preview: Preview) -> Iterator[Impact]:
         return
     kind = component.new.text("bundle") or component.old.text("bundle") or ""
     what, effect = _BUNDLES.get(kind, _OTHER_BUNDLE)
+    if cache := preview.above(step, _CACHE):
+        what = f"{what} of {cache.new.text('upstream') or cache.old.text('upstream')}"
     host, old, new = name(preview), _directory(component.old), _directory(component.new)
     if kind == "site" and _starts(preview, step):
         effect = "nginx reads it when it starts in this update"

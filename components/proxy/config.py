@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..registry.config import DATA, REPOSITORY_NAME
+from ..registry.config import DATA, LOCAL_PORT, PORT, REPOSITORY_NAME
 from ..registry_reference import as_host
 from ..templates import render
 from .login.htpasswd import MAX_BCRYPT_COST
@@ -104,6 +105,9 @@ _TAG = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _DIGEST = "[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+"
 _REFERENCE = f"(?:{_TAG}|{_DIGEST})"
 
+_DIGITS = 64
+"""Hexadecimal digits of a SHA-256 digest."""
+
 _MANIFEST = f"/v2/{REPOSITORY_NAME}/manifests/{_REFERENCE}"
 
 ROUTES = (
@@ -138,6 +142,7 @@ def nginx_config(
     layers_on_disk: bool = True,
     cache: CacheConfig | None = None,
     aliases: Iterable[str] = (),
+    caches: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Render nginx.conf with its generation, a digest of it and of what is loaded with it.
 
@@ -152,8 +157,9 @@ def nginx_config(
         layers_on_disk: Whether layers are files that nginx sends by itself.
         cache: Where it keeps layers that are not.
         aliases: More names that clients use.
+        caches: Upstream registry -> the container with its pull-through cache.
     """
-    text = nginx_text(domain, reference, upstream, upstream_port, workers, layers_on_disk, cache, aliases)
+    text = nginx_text(domain, reference, upstream, upstream_port, workers, layers_on_disk, cache, aliases, caches)
     return text.replace(_GENERATION, hashlib.sha256("".join((text, *scripts.values())).encode()).hexdigest()[:12])
 
 
@@ -166,6 +172,7 @@ def nginx_text(
     layers_on_disk: bool = True,
     cache: CacheConfig | None = None,
     aliases: Iterable[str] = (),
+    caches: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Render nginx.conf with a stand-in for its generation; the arguments are those of ``nginx_config``."""
     names = [as_host(name) for name in (domain, *aliases)]
@@ -180,6 +187,7 @@ def nginx_text(
         "manifest": _MANIFEST,
         "data": f"{DATA}/docker/registry/v2" if layers_on_disk else "",
         "cache": cache and {**asdict(cache), "path": CACHE, "folder": CACHE_FOLDER, "piece": _PIECE_MIB},
+        "caches": _caches(caches),
         "reference": reference,
         "upstream": upstream,
         "upstream_port": upstream_port,
@@ -196,14 +204,36 @@ def nginx_text(
     return render("proxy/nginx.conf.j2", generation=_GENERATION, **values)
 
 
-def login_scripts(reference: str, login: str, aliases: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+def _caches(caches: Mapping[str, str]) -> dict[str, object] | None:
+    """Return what the template says of pull-through caches; None where there are none."""
+    if not caches:
+        return None
+    hosts = sorted((re.escape(name), host) for name, host in caches.items())
+    return {
+        "hosts": hosts,
+        "names": "|".join(name for name, _ in hosts),
+        "tag": _TAG,
+        "nothing": "0" * _DIGITS,
+        "port": PORT,
+        "local_port": LOCAL_PORT,
+    }
+
+
+def login_scripts(
+    reference: str,
+    login: str,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    caches: Iterable[str] = (),
+) -> dict[str, str]:
     """Return access.js, by which nginx decides who may do what, and values.js, what differs between stacks.
 
     Args:
         reference: HOST[:PORT], as clients call the registry.
         login: The name of the container that checks passwords.
         aliases: Another name that clients use -> what they call the registry by that.
+        caches: The upstream registries of pull-through caches.
     """
+    upstreams = sorted(caches)
     values = {
         "registry": reference,
         "users": f"{ROOT}/users/current/htpasswd",
@@ -211,6 +241,7 @@ def login_scripts(reference: str, login: str, aliases: Mapping[str, str] = Mappi
         "repository": REPOSITORY_NAME,
         "costs": list(_COSTS),
         **({"aliases": {as_host(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),
+        **({"caches": upstreams} if upstreams else {}),
     }
     return {
         "access.js": _ACCESS.read_text(encoding="utf-8"),

@@ -77,6 +77,10 @@ class ProxyArgs:
     """Where nginx keeps layers that are not there."""
     before: Sequence[pulumi.Resource]
     """What must not be deleted by an update in which the proxy can't have its address."""
+    caches: Mapping[str, str]
+    """Upstream -> the container with its pull-through cache."""
+    cache_networks: Sequence[pulumi.Input[str]]
+    """By which nginx gets to those."""
 
 
 class Proxy(Component):
@@ -104,7 +108,7 @@ class Proxy(Component):
         later = may_come_later(
             name, own.host, args.bind_addresses, own.prefix, args.is_root, self.child(depends_on=[address])
         )
-        scripts = login_scripts(args.reference, login_name(own.prefix), args.aliases)
+        scripts = login_scripts(args.reference, login_name(own.prefix), args.aliases, args.caches)
         config = pulumi.Output.all(args.upstream, _cache(args)).apply(
             lambda parts: nginx_config(
                 args.domain,
@@ -116,6 +120,7 @@ class Proxy(Component):
                 args.layers_on_disk,
                 parts[1],
                 args.aliases,
+                args.caches,
             )
         )
         login = login_config(workers(args.login_memory))
@@ -138,7 +143,7 @@ class Proxy(Component):
             name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
-            networks=[network.name, args.network, self._login.network],
+            networks=[network.name, args.network, self._login.network, *args.cache_networks],
             # Docker sorts by the inner port alone, and the provider takes another order for another container.
             ports=where.all.apply(
                 lambda known: [
@@ -243,6 +248,7 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
                 args.layers_on_disk,
                 cache,
                 args.aliases,
+                args.caches,
             )
         ),
     }

@@ -9,6 +9,9 @@ from ..templates import render
 PORT = 5000
 """Where the registry listens on the internal network."""
 
+LOCAL_PORT = PORT + 1
+"""Where a registry listens, beside that of a pull-through cache, that has what is cached and asks no upstream."""
+
 _COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 
 REPOSITORY_NAME = f"{_COMPONENT}(?:/{_COMPONENT})*"

@@ -108,7 +108,7 @@ class Registry(Component):
             # The commands `end` and `retire` end the containers, this one and those before it.
             opts=self.child(depends_on=[config, end], delete_before_replace=False, retain_on_delete=True),
         )
-        self.network = network.name
+        self.network, self.image_id, self.declared_network = network.name, image, network
         self.data, self.layers_on_disk, self.cache = storage.data, storage.layers_on_disk, storage.cache
         self.container_id = container.id
         alive = wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())

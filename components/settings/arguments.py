@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .documented import documented, meaning_of
-from .load import choices_of, kinds_of, section_of, types_in
+from .load import choices_of, is_mapping, kinds_of, section_of, types_in
 from .model import Settings
 from .section import OrOutput
 
@@ -74,6 +74,8 @@ def _type(name: str, field: FieldInfo) -> str:
         return " | ".join(map(_name, kinds.values()))
     section, is_list = section_of(field), "tuple" in str(field.annotation)
     kind = _name(section) if section else _plain(field)
+    if section and is_mapping(field):
+        return f"Mapping[str, {kind}]"
     return f"Sequence[{kind}]" if is_list else kind
 
 

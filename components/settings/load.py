@@ -26,6 +26,8 @@ _PEM_KEYS = _MULTILINE | {f"{key}File" for key in _MULTILINE}
 
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_OF_KEY = "[key]"
+"""What pydantic puts after the name of an entry that is wrong itself."""
 _STRUCTURES = ("tuple_type", "model_type", "model_attributes_type")
 
 
@@ -127,17 +129,23 @@ def _place(detail: ErrorDetails) -> _Place:
     section, kind, is_secret = Settings, "", False
     below: Any = Settings
     beside: Mapping[str, type[BaseModel]] = {}
-    discriminator = ""
+    discriminator, is_key = "", False
     for part in detail["loc"]:
+        if part == _OF_KEY:
+            continue
         if isinstance(below, Mapping):
             kind, beside, below = f"{discriminator}: {part}", below, below[str(part)]
             continue
         location.append(part)
-        if isinstance(part, str):
+        if is_key:
+            # The name of an entry, and not of a setting.
+            is_key = False
+        elif isinstance(part, str):
             section = below
             field = next((field for field in section.model_fields.values() if _key(field) == part), None)
             below = (kinds_of(field) or section_of(field)) if field else None
             discriminator = str(field.discriminator) if field else ""
+            is_key = field is not None and section_of(field) is not None and is_mapping(field)
             is_secret = is_secret or (field is not None and _holds(field, *_SECRETS))
     return _Place(tuple(location), section, kind, beside, is_secret)
 
@@ -191,9 +199,9 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _shown_value(detail: ErrorDetails) -> str:
     # A text where a structure belongs may hold anything, a whole key for example.
-    if detail["type"] in ("missing", "extra_forbidden", *_STRUCTURES):
+    if detail["type"] in ("missing", "extra_forbidden", *_STRUCTURES) or detail["loc"][-1:] == (_OF_KEY,):
         return ""
-    if (_PEM_KEYS | {"dockerHost"}).intersection(map(str, detail["loc"])) or not isinstance(
+    if (_PEM_KEYS | {"dockerHost", "url"}).intersection(map(str, detail["loc"])) or not isinstance(
         detail["input"], (str, int, float, bool)
     ):
         return ""
@@ -237,8 +245,13 @@ def kinds_of(field: FieldInfo) -> Mapping[str, type[BaseModel]]:
     return {str(kind.model_fields[str(field.discriminator)].default): kind for kind in get_args(field.annotation)}
 
 
+def is_mapping(field: FieldInfo) -> bool:
+    """Tell whether a setting holds entries by names that are free."""
+    return any(get_origin(kind) is dict for kind in types_in(field.annotation))
+
+
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the section that a setting holds, one or a list of them, or None for a plain value."""
+    """Return the section that a setting holds, one, a list or a mapping of them, or None for a plain value."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
@@ -251,7 +264,7 @@ def _fix(place: _Place, path: str, detail: ErrorDetails, stack: str) -> str:
     in_file = len(location) > 1 and str(location[0]) in ("clientsFile", "imagesFile")
     if in_file or detail["type"] == ELSEWHERE:
         return f"fix it in the file of {NAMESPACE}:{location[0]}"
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] == "extra_forbidden" or detail["loc"][-1:] == (_OF_KEY,):
         return f"pulumi config rm --path {_quoted(path)}"
     # A value in its place would take away all that the section holds.
     whole = detail["type"] in _STRUCTURES or isinstance(detail["input"], (Mapping, BaseModel))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, WrapValidator, field_validator, model_validator
 
 from ..registry_reference import DEFAULT_HTTPS_PORT, is_ip_address, registry_reference
+from .caches import Caches
 from .certificates import Acme, SelfSigned, Source
 from .clients_from import ClientsInventory, ClientsSsh, entries_of_file, listed, read
 from .fields import (
@@ -173,6 +174,11 @@ class Limits(Section):
 
     Change: nothing: the limit changes while the container runs.
     """
+    cache_memory: Annotated[int, Field(ge=64, le=1048576)] = 256
+    """Memory of each cache in `caches`.
+
+    Change: nothing: the limit changes while the container runs.
+    """
 
 
 class Settings(Section):
@@ -246,6 +252,11 @@ class Settings(Section):
     """Where the images are stored.
 
     Change: loss, interruption: with another `type`, images that are not copied before cannot be pulled (storage.md).
+    """
+    caches: Caches = Field(default={})
+    """Pull-through caches of other registries: the name of the registry, and its settings (caches.md).
+
+    Change: interruption: nginx stops and starts again with another network. A removed cache is deleted.
     """
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
     """Who can log in.
@@ -382,6 +393,13 @@ class Settings(Section):
                     f"to Docker Hub; use a name with a dot, such as {host}.test, or another httpsPort, as in "
                     f"{host}:5000"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _caches_are_of_others(self) -> Self:
+        for name in (self.domain, *self.aliases):
+            if name in self.caches:
+                raise ValueError(f"caches: {name} is this registry; list only other registries there")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .documented import EFFECTS, documented, effect_of, meaning_of
-from .load import NAMESPACE, choices_of, kinds_of, section_of
+from .load import NAMESPACE, choices_of, is_mapping, kinds_of, section_of
 from .model import Settings
 from .ssh import ClientDefaults, SshAccess, SshLogin
 
@@ -136,7 +136,8 @@ def _value(field: FieldInfo) -> str:
         return "file name"
     if section := section_of(field):
         target = _SSH if section is SshAccess else str(field.alias)
-        return f"[{'list' if 'tuple' in str(field.annotation) else 'section'}]({_anchor(target)})"
+        kind = "mapping" if is_mapping(field) else "list" if "tuple" in str(field.annotation) else "section"
+        return f"[{kind}]({_anchor(target)})"
     choices = [f"`{choice}`" for choice in choices_of(field)]
     if "tuple" in str(field.annotation):
         return f"list of {', '.join(choices) or 'text'}"
@@ -162,7 +163,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default: Any = field.default
-    if default in (None, (), "") or isinstance(default, BaseModel):
+    if default in (None, (), "", {}) or isinstance(default, BaseModel):
         return ""
     if isinstance(default, tuple):
         return f"`[{', '.join(default)}]`"

@@ -37,6 +37,8 @@ class Served:
         self.upstream = (self.container("registry"), PORT)
         """Where nginx finds the registry."""
         self.cache: nginx.CacheConfig | None = None
+        self.caches: Mapping[str, str] = {}
+        """Upstream -> the container with its pull-through cache, which is the test's own."""
         self._authority = issue("authority", authority=True)
         for bundle in ("tls", "users", "site"):
             (folder / bundle / "current").mkdir(parents=True)
@@ -84,6 +86,11 @@ class Served:
         run(["docker", "volume", "rm", "--force", self._prefix])
         docker.remove_network(self._prefix)
 
+    @property
+    def network(self) -> str:
+        """The name of the network that all are on."""
+        return self._prefix
+
     def container(self, part: str) -> str:
         """Return the name of the container that is ``proxy``, ``login`` or ``registry``."""
         return f"{self._prefix}-{part}"
@@ -110,11 +117,6 @@ class Served:
         """What clients have to trust, PEM."""
         return self._authority.pem
 
-    @property
-    def network(self) -> str:
-        """The bridge of Docker's on which it is."""
-        return self._prefix
-
     def logged(self, part: str) -> str:
         """Return what a container has printed since its start."""
         started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", self.container(part)])
@@ -122,11 +124,17 @@ class Served:
 
     def _write_site(self, edits: Edits) -> None:
         name = "registry.test"
-        scripts = nginx.login_scripts(name, self.container("login"))
+        scripts = nginx.login_scripts(name, self.container("login"), caches=self.caches)
         texts = {
             **scripts,
             "nginx.conf": nginx.nginx_config(
-                name, name, *self.upstream, scripts, layers_on_disk=not self.cache, cache=self.cache
+                name,
+                name,
+                *self.upstream,
+                scripts,
+                layers_on_disk=not self.cache,
+                cache=self.cache,
+                caches=self.caches,
             ),
             "login.conf": nginx.login_config(),
             "padding": nginx.padding(),

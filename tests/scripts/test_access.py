@@ -43,12 +43,17 @@ def posted(query: str) -> dict[str, Any]:
 
 INDEX, OCI = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 UPLOADS = "/v2/team/a/blobs/uploads/"
+UNTOLD = json.dumps({"errors": [{"code": "UNKNOWN", "detail": 'Head "https://denied.test/v2/": %s'}]})
 ROWS: dict[str, tuple[list[Any], Any]] = {
     "an IPv4 address": (["networkOf", "192.0.2.1"], "192.0.2.1"),
     "an IPv4 address in IPv6": (["networkOf", "::ffff:192.0.2.1"], "192.0.2.1"),
     "a /64": (["networkOf", "2001:db8:1:2:3:4:5:6"], "2001:db8:1:2"),
     "a short /64": (["networkOf", "2001:db8::1"], "2001:db8:0:0"),
     "the loopback address": (["networkOf", "::1"], "0:0:0:0"),
+    "a reason": (["reasonIn", '{"errors":[{"code":"TOOMANYREQUESTS"}]}'], "BUSY"),
+    "a reason where a token was asked for": (["reasonIn", UNTOLD % "unauthorized: a: b"], "UPSTREAM"),
+    "no reason": (["reasonIn", UNTOLD % "dial tcp: no such host"], "SILENT"),
+    "no answer in the registry's form": (["reasonIn", "<html>"], "SILENT"),
     "a repository": (["covers", TEAM, "team"], True),
     "one below it": (["covers", TEAM, "team/app"], True),
     "one that begins like it": (["covers", TEAM, "teams"], False),

@@ -108,6 +108,10 @@ def limits(**changes: int) -> dict[str, Any]:
     return {"limits": changes}
 
 
+def cache(**changes: Any) -> dict[str, Any]:
+    return {"caches": {"docker.io": {"username": "us", "password": "one", **changes}}}
+
+
 SIGNED: dict[str, tuple[dict[str, Any], ...]] = {
     "validityDays": ({"validityDays": 200},),
     "renewalDays": ({"renewalDays": 20},),
@@ -178,6 +182,12 @@ CHANGES: dict[str, list[Change]] = {
     "storage.s3.authority": [(bucket(), bucket(authority=ROOT.pem))],
     "storage.s3.cacheSize": [(bucket(), bucket(cacheSize=20))],
     "storage.s3.keepVolume": [(bucket(), bucket(keepVolume=True))],
+    "caches": [({}, cache())],
+    "caches.url": [(cache(), cache(url="https://hub.test"))],
+    "caches.username": [(cache(), cache(username="other"))],
+    "caches.password": [(cache(), cache(password="other"))],
+    "caches.authority": [(cache(), cache(authority=ROOT.pem))],
+    "caches.maximumSize": [(cache(), cache(maximumSize=50))],
     "users": [({}, {"users": []})],
     "users.name": [({}, user(name="other"))],
     "users.password": [({}, user(password="other"))],
@@ -200,7 +210,9 @@ CHANGES: dict[str, list[Change]] = {
     "limits.nginxMemory": [({}, limits(nginxMemory=320))],
     "limits.loginMemory": [({}, limits(loginMemory=200))],
     "limits.legoMemory": [(acme(), {**acme(), **limits(legoMemory=200)})],
+    "limits.cacheMemory": [(cache(), {**cache(), **limits(cacheMemory=300)})],
     "verification": [({}, {"verification": False})],
+    "verificationShare": [({}, {"verificationShare": 50})],
     "deleteData": [({}, {"deleteData": True})],
     "protect": [({}, {"protect": True})],
     "clientsInventory.file": [(inventory(), inventory(file=f"{DATA}/other-hosts.ini"))],

@@ -41,6 +41,7 @@ def keys(tmp_path: Path) -> Path:
         "known_hosts": "".join(f"{name} {HOST_KEY}\n" for name in HOSTS),
         "ssh_config": "Host web1 db1\n    HostName %h.example.com\n    IdentityFile keys/ops\n",
         "storage.key": "a key",
+        "docker-hub.password": "a token",
     }
     for name, text in files.items():
         (tmp_path / "keys" / name).touch(mode=0o600)

@@ -54,6 +54,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     SERVER,
     {
         "anonymousPull": ["public", "base"],
+        "caches": {"docker.io": {"username": "us", "password": "marker"}, "ghcr.io": {}},
         "aliases": ["b.test", "10.0.0.2"],
         "clients": [{**client, "runtimes": list(RUNTIMES)} for client in BASE["clients"]],
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},

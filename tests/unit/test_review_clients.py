@@ -157,6 +157,10 @@ def test_a_change_in_the_state_alone_has_a_row() -> None:
     alone = ("the stack", "the clients' entry in the state", "nothing on them changes", False)
     assert said(trust("update", trusting(), trusting(), ["registry"])) == [alone]
     assert said(verification("update", proving(), proving())) == [alone]
+    both = [trust("update", trusting(), trusting(), ["registry"]), verification("update", proving(), proving())]
+    assert said(*both) == [alone]
+    both[1] = verification("update", proving(), proving(generation="2"))
+    assert [row[2] for row in said(*both)] == ["verified again"]
     lost = [trust("update", trusting(), trusting(hosts={})), verification("update", proving(), proving({}))]
     assert [row[1] for row in said(*lost)] == [f"removed: {CA}"]
     assert belonging(preview(*lost)) == 1
@@ -296,6 +300,24 @@ def test_what_a_client_has_counts_and_not_what_it_was_to_get() -> None:
     old_names = {"placed": {HOST: {"docker": record(aliases="b.test")}}, "texts": {"d1": following.pem}}
     [(_, effect, _)] = of_host(trust("update", moved, moved, ["missing"], old_names))
     assert effect == "trust gained as r.test:8443; trust lost as r.test, b.test"
+
+
+def test_a_file_for_all_registries_is_told_of_by_the_names_in_it() -> None:
+    shared = "/etc/rancher/k3s/registries.yaml"
+    names = {"names": ["r.test"], "files": {"k3s": [shared]}, **hosts("k3s")}
+    more = {**names, "names": ["r.test", "b.test"]}
+    known = {"place": {"reference": "r.test", "fullReference": "r.test:443"}, "authorities": "d1"}
+    placed = {"placed": {HOST: {"k3s": known}}}
+    told = of_host(trust("update", trusting(**names), trusting(**more), ["registry"], placed))
+    assert told == [(shared, "trust gained as b.test", False)]
+    [(change, effect, _)] = of_host(
+        trust("update", trusting(**names), trusting(**{**names, "names": ["hub.test"]}), ["registry"], placed)
+    )
+    assert (change, effect) == (f"placed: {shared}", "trust gained as hub.test; trust lost as r.test")
+    behind = {"placed": {HOST: {"k3s": {**known, "place": {"reference": "r.test", "aliases": ["b.test"]}}}}}
+    moved = trusting(**{**names, "names": ["hub.test"]})
+    [(_, effect, _)] = of_host(trust("update", moved, moved, ["missing"], behind))
+    assert effect == "trust gained as hub.test; trust lost as r.test, b.test"
 
 
 @pytest.mark.parametrize(

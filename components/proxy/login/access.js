@@ -17,6 +17,7 @@ const USERS = values.users;
 const LOGIN = values.login;
 const REPOSITORY = new RegExp(`^${values.repository}$`);
 const COSTS = values.costs;
+const CACHES = values.caches || [];
 const ANONYMOUS = '~anonymous';
 const LEVELS = {pull: 1, push: 2, delete: 3, admin: 3};
 
@@ -50,6 +51,11 @@ const REFUSALS = {
     LOGIN: [401, 'UNAUTHORIZED', 'log in to REGISTRY first: docker login REGISTRY'],
     WRONG: [401, 'UNAUTHORIZED', 'wrong user name or password, log in again: docker login REGISTRY'],
     EXPIRED: [401, 'UNAUTHORIZED', 'this token is not valid any more, request another one'],
+    CACHE: [405, 'UNSUPPORTED', 'this is a cache of another registry, to which nothing can be pushed'],
+    UPSTREAM: [403, 'DENIED', 'the upstream registry refuses this: no such repository, or a wrong login of the cache'],
+    UNKNOWN: [404, 'MANIFEST_UNKNOWN', 'the upstream registry has no such image'],
+    BUSY: [429, 'TOOMANYREQUESTS', 'the upstream registry takes no more requests of this cache at the moment'],
+    SILENT: [503, 'UNAVAILABLE', 'the upstream registry does not answer, and this is not in the cache'],
     DENIED: [403, 'DENIED', 'this user is not allowed to do this here'],
     UNSUPPORTED: [404, 'UNSUPPORTED', 'the distribution specification knows no such request'],
     LOCKED: [429, 'TOOMANYREQUESTS', 'too many wrong passwords, try again in a minute'],
@@ -164,13 +170,16 @@ function isAllowed(r, principal) {
     if (action === 'login') {
         return true;
     }
+    if (action === 'mirror') {
+        return principal.name !== ANONYMOUS || canPull(principal, r.variables.repository);
+    }
     if (action === 'catalog') {
         return canPull(principal, '*');
     }
     if (action === 'pull') {
         return canPull(principal, r.variables.repository);
     }
-    return principal.level >= LEVELS[action] && covers(principal, r.variables.repository);
+    return !isInCache(r) && principal.level >= LEVELS[action] && covers(principal, r.variables.repository);
 }
 
 function authorizePrincipal(r, principal) {
@@ -179,12 +188,24 @@ function authorizePrincipal(r, principal) {
         return deny(r, 'UNSUPPORTED');
     }
     if (!isAllowed(r, principal)) {
-        return deny(r, principal.name === ANONYMOUS ? 'LOGIN' : 'DENIED');
+        return deny(r, denial(r, principal));
     }
     if (r.variables.request_method === 'POST') {
         r.variables.upload = uploadTarget(r, principal);
     }
     return r.return(204);
+}
+
+// The name of a cache is the first part of its repositories.
+function isInCache(r) {
+    return CACHES.some((name) => r.variables.repository.startsWith(`${name}/`));
+}
+
+function denial(r, principal) {
+    if (principal.name === ANONYMOUS) {
+        return 'LOGIN';
+    }
+    return ['push', 'delete'].includes(r.variables.action) && isInCache(r) ? 'CACHE' : 'DENIED';
 }
 
 function deny(r, reason) {
@@ -555,7 +576,7 @@ function token(r) {
 function challenge(r, reason) {
     const registry = calledBy(r);
     const bearer = /^Bearer /i.test(r.headersIn.Authorization || '');
-    if (r.variables.uri === '/token' || !findUser(ANONYMOUS) || (r.variables.action !== 'login' && !bearer)) {
+    if (r.variables.uri === '/token' || !findUser(ANONYMOUS) || (!['login', 'mirror'].includes(r.variables.action) && !bearer)) {
         return `Basic realm="${registry}"`;
     }
     const action = {pull: 'pull', push: 'pull,push', delete: 'delete'}[r.variables.action];
@@ -585,7 +606,39 @@ function sendError(r, reason) {
 }
 
 function refuse(r) {
-    sendError(r, r.variables.refusal || 'UNAVAILABLE');
+    sendError(r, r.variables.refusal || (r.variables.cache_host ? 'UPSTREAM' : 'UNAVAILABLE'));
+}
+
+// Why a cache has nothing to give. Of a name that it did not get it says that there is none, whatever was the reason. Of a
+// layer that nobody has it says what the upstream said, or what was said where it asked for a token.
+async function upstreamReason(r) {
+    const statuses = String(r.variables.upstream_status);
+    // It has been waited for.
+    if (statuses.includes('504')) {
+        return sendError(r, 'SILENT');
+    }
+    const reply = await r.subrequest('/upstream-reason', {method: 'GET'});
+    if (reply.status !== 404) {
+        return sendError(r, reasonIn(reply.responseText));
+    }
+    // The upstream answers. What failed, failed as the cache was emptied, or restarted.
+    return statuses.startsWith('404') ? sendError(r, 'UNKNOWN') : r.internalRedirect('@upstream_again');
+}
+
+function reasonIn(text) {
+    const error = firstError(text);
+    // The address before it could have any of these words in it.
+    const said = error.code === 'UNKNOWN' ? String(error.detail).split('": ').pop().split(':')[0].toUpperCase() : error.code;
+    return {UNAUTHORIZED: 'UPSTREAM', DENIED: 'UPSTREAM', TOOMANYREQUESTS: 'BUSY'}[said] || 'SILENT';
+}
+
+function firstError(text) {
+    try {
+        return JSON.parse(text).errors[0] || {};
+    } catch (error) {
+        ngx.log(ngx.WARN, `upstream: ${error.message}`);
+        return {};
+    }
 }
 
 // nginx has set the layer's headers by then, and would say its own for all answers once more.
@@ -621,6 +674,6 @@ function layerOf(r) {
 
 // nginx calls those of the first line. njs exports a default alone, so what the tests call is in it too.
 export default {
-    authorize, deleted, deletion, readable, refuse, token, unsatisfiable,
-    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, rounds, uploadTarget,
+    authorize, deleted, deletion, readable, refuse, token, unsatisfiable, upstreamReason,
+    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, reasonIn, rounds, uploadTarget,
 };
