@@ -119,6 +119,12 @@ def test_each_word_of_a_proof_reaches_its_command(declare: Declare, runtime: str
     assert {word for word in proof.words.items() if word[1]} <= proofs(recorder, HOST)[runtime].words.items()
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_of_the_user_proves_itself_without_root(declare: Declare, runtime: str) -> None:
+    proof = proofs(with_runtimes(declare, runtime), HOST)[runtime]
+    assert proof.line.startswith("sudo -n ") is not RUNTIMES[runtime].is_of_user
+
+
 @pytest.mark.parametrize("runtime", SCRIPTS)
 def test_a_runtimes_script_knows_its_words(runtime: str) -> None:
     placement = SCRIPTS[runtime].placement(KNOWN)
