@@ -319,7 +319,7 @@ class ClientDefaultsArgs(TypedDict, total=False):
     registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
     required: bool
-    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
 
 
@@ -381,7 +381,7 @@ class ClientArgs(TypedDict, total=False):
     registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
     required: bool
-    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
     local: bool
     """`true`: this client is the control machine, so no SSH is needed."""
@@ -470,7 +470,7 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """The hosts that pull from the registry."""
     clients_share: int
     """The percentage of the clients that must trust the registry before nginx serves with a new certificate. An
-    update goes on without the others, and the next one tries them again. `required` of a client says
+    update continues without the others, and the next one tries them again. `required` of a client says
     otherwise for it."""
     clients_file: str
     """A YAML file with more clients, as a list."""

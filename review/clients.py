@@ -18,7 +18,7 @@ _ALL = 100
 _RESOLVES = "the registry's name resolves to it"
 _REQUIRED = {
     True: ("an update needs it", "an update fails if this client can't be made to trust"),
-    False: ("an update can do without it", "such an update goes on, and the next one tries this client again"),
+    False: ("an update can do without it", "such an update continues, and the next one tries this client again"),
     None: ("clientsShare decides whether an update needs it", "nothing on it changes"),
 }
 
@@ -229,5 +229,5 @@ def _of_share(step: Step) -> Iterator[Impact]:
     if old != new and new == _ALL:
         yield Impact(_STACK, "an update needs all clients", "it fails if one can't be made to trust")
     elif old != new:
-        effect = "with so many an update goes on, and the next one tries the others again"
+        effect = "with so many an update continues, and the next one tries the others again"
         yield Impact(_STACK, f"an update needs {new} % of the clients instead of {old} %", effect)

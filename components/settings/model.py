@@ -278,7 +278,7 @@ class Settings(Section):
     """
     clients_share: Annotated[int, Field(ge=1, le=100)] = 100
     """The percentage of the clients that must trust the registry before nginx serves with a new certificate. An update
-    goes on without the others, and the next one tries them again. `required` of a client says otherwise for it.
+    continues without the others, and the next one tries them again. `required` of a client says otherwise for it.
 
     Change: nothing.
     """

@@ -240,7 +240,7 @@ class ClientKeys(SshPlace):
     ] = (DEFAULT,)
 
     required: bool | None = None
-    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update goes on without
+    """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues without
     it, and the next one tries again. Without `required`, `clientsShare` decides.
 
     Change: nothing.
