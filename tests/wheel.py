@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from lab.engine import environment
 from lab.places import PROJECT
 from lab.run import run
 
@@ -21,6 +22,12 @@ def install_wheel(folder: Path) -> None:
     run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)])
     [wheel] = folder.glob("private_registry-*.whl")
     run([*pip, "install", "--no-deps", "--target", str(folder / "installed"), str(wheel)])
+
+
+def on_path(folder: Path) -> dict[str, str]:
+    """Return the variables with which Python finds it, and the engine its provider, as in a virtual environment."""
+    path = os.pathsep.join([str(folder / "installed/bin"), environment().get("PATH", os.environ["PATH"])])
+    return {"PYTHONPATH": python_path(folder), "PATH": path}
 
 
 def python_path(folder: Path) -> str:

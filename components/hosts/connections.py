@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 
 from .session import Connection, Run, Unanswered, session
 
+_STOPPED = "not tried, since the update was stopped"
+
 
 class Connections:
     """Opens each connection once, also where it is asked for again, and tries no host twice that did not answer."""
@@ -16,6 +18,11 @@ class Connections:
         self._limit = asyncio.Semaphore(at_once)
         self._opened = AsyncExitStack()
         self._runs: dict[str, asyncio.Task[Run]] = {}
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let what has begun on a host come to its end, and begin on no other host."""
+        self._is_stopped = True
 
     async def run(self, connection: Connection | None) -> Run:
         """Return what runs commands on a host; None is this machine.
@@ -34,6 +41,9 @@ class Connections:
 
         async def guarded(host: str) -> None:
             async with self._limit:
+                if self._is_stopped:
+                    failed[host] = [_STOPPED]
+                    return
                 try:
                     await work(host)
                 except Unanswered as error:

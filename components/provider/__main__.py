@@ -34,7 +34,7 @@ async def _serve(engine: str) -> None:
     kinds: list[Kind] = [Trust(fleets), Verification(fleets)]
     limits = [("grpc.max_receive_message_length", _MAX_BYTES), ("grpc.max_send_message_length", _MAX_BYTES)]
     server = grpc.aio.server(options=limits)
-    servicer = Servicer({kind.name: kind for kind in kinds}, engine, _version())
+    servicer = Servicer({kind.name: kind for kind in kinds}, engine, _version(), fleets.stop)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

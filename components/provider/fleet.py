@@ -62,6 +62,10 @@ class Fleets:
         self._connections = Connections(AT_ONCE)
         self._known: dict[str, Fleet] = {}
 
+    def stop(self) -> None:
+        """Begin on no client more."""
+        self._connections.stop()
+
     def of(self, inputs: Values) -> Fleet:
         """Return the clients of the registry that inputs name."""
         return self._known.setdefault(inputs["registry"]["mark"], Fleet(self._connections))
@@ -89,6 +93,15 @@ def reach_of(inputs: Values, host: str) -> Values:
     if bastion := said.get("bastion"):
         connection["proxy"] = _connection(bastion["host"], bastion, logins)
     return {"connection": connection, "sudo": connection["user"] != "root"}
+
+
+def reach_before(inputs: Values, outputs: Values, host: str) -> Values:
+    """Return how a client is reached of whom the last update says something.
+
+    After one that failed the engine keeps the inputs of the one before, so what it ``tried`` is among the outputs.
+    """
+    tried = outputs.get("tried") or {}
+    return reach_of(tried if host in (tried.get("hosts") or {}) else inputs, host)
 
 
 def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:

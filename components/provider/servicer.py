@@ -1,7 +1,7 @@
 """What the engine asks of a provider (https://github.com/pulumi/pulumi/blob/master/proto/pulumi/provider.proto)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -28,9 +28,9 @@ _PARTIAL = "some clients failed"
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """Answers the engine with what the kinds of resource do."""
 
-    def __init__(self, kinds: Mapping[str, Kind], engine: str, version: str) -> None:
-        """Serve kinds, by name; ``engine`` is the address to which it tells how far it is."""
-        self._kinds, self._version = kinds, version
+    def __init__(self, kinds: Mapping[str, Kind], engine: str, version: str, stop: Callable[[], None]) -> None:
+        """Serve kinds, by name; ``engine`` is the address to which it tells how far it is; ``stop`` begins no more."""
+        self._kinds, self._version, self._stop = kinds, version, stop
         self._engine = engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(engine)) if engine else None
         self._at_work: set[asyncio.Task[Any]] = set()
 
@@ -87,6 +87,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     async def Cancel(self, request: Any, context: Any) -> Any:
         """Let what has begun on a client come to its end, and begin nothing more."""
+        self._stop()
         return empty_pb2.Empty()
 
     async def _update(self, request: Any, context: Any, identity: str, last: Last, inputs: Struct) -> Struct:

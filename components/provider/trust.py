@@ -1,9 +1,10 @@
 """The trust of all clients as one resource."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..clients.placing import Record, Records, digest, is_placed, place, superseded, wanted
-from .fleet import Fleets, known_of, reach_of
+from .fleet import Fleets, known_of, reach_before, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
 from .values import Secret
@@ -20,7 +21,8 @@ class Trust(Kind):
     - ``placed``: client -> bundle -> record;
     - ``texts``: digest -> authorities, of all that a record names;
     - ``dropped``: what is there and not wanted, an entry each; how its client is reached is secret;
-    - ``missing``: client -> why it does not trust yet, of those that the update did without.
+    - ``missing``: client -> why it does not trust yet, of those that the update did without;
+    - ``tried``: how the clients are reached, of an update that failed (secret).
     """
 
     name = "ClientsTrust"
@@ -33,11 +35,13 @@ class Trust(Kind):
         self._fleets = fleets
 
     def changed(self, last: Last, inputs: Values) -> list[str]:
-        """Return what differs, and ``missing`` where a client still lacks something."""
+        """Return what differs, ``missing`` where a client lacks something, and ``placed`` where it has more."""
         want = _wanted(inputs)
         self._know(inputs, _dropped(last, _placed(last), want), last.outputs.get("texts") or {})
         is_lacking = any(_lacks(_placed(last).get(host, {}), want[host]) for host in want)
-        return differing(last, inputs) or (["missing"] if is_lacking else [])
+        has_more = any(any(superseded(records, want.get(host, {}))) for host, records in _placed(last).items())
+        more = {"missing": is_lacking, "placed": has_more}
+        return differing(last, inputs) or [name for name, is_so in more.items() if is_so]
 
     async def update(self, last: Last, inputs: Values, tell: Tell) -> Result:
         """Place what is wanted on every client that lacks some of it."""
@@ -59,13 +63,15 @@ class Trust(Kind):
                 del records[bundle]
         self._know(inputs, dropped, _named(texts, placed, dropped))
         excused = _excused(inputs, fleet.failed)
-        outputs = {
+        outputs: dict[str, Any] = {
             "placed": {host: records for host, records in placed.items() if records},
             "texts": fleet.texts,
             "dropped": [{**entry, "reach": Secret(entry["reach"])} for entry in dropped],
             "missing": excused,
         }
         failures = {host: why for host, why in fleet.failed.items() if host not in excused}
+        if failures:
+            outputs["tried"] = Secret({"hosts": inputs["hosts"], "logins": inputs.get("logins") or {}})
         warnings = [f"{host} does not trust the registry yet: {why}" for host, why in excused.items()]
         return Result(outputs, failures, warnings, said)
 
@@ -73,10 +79,9 @@ class Trust(Kind):
         """Take everything away from every client."""
         fleet = self._fleets.of(last.inputs)
         left = [one for one in last.outputs.get("dropped") or [] if one["name"] not in fleet.removed]
-        placed = _placed(last)
-        everything = [
-            one for host in placed for one in entries(host, placed[host].items(), reach_of(last.inputs, host))
-        ]
+        everything: list[Entry] = []
+        for host, records in _placed(last).items():
+            everything += entries(host, records.items(), reach_before(last.inputs, last.outputs, host))
         return await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
 
     def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Mapping[str, str]) -> None:
@@ -122,7 +127,7 @@ def _dropped(
             if bundle not in want.get(host, {}) or placed.get(host, {}).get(bundle) != record
         ]
         if gone:
-            kept += entries(host, gone, reach_of(last.inputs, host))
+            kept += entries(host, gone, reach_before(last.inputs, last.outputs, host))
     return kept
 
 

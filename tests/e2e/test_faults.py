@@ -147,7 +147,8 @@ def a_full_disk_on_the_server(world: World) -> Iterator[None]:
 @contextmanager
 def another_host_key(world: World) -> Iterator[None]:
     one, two = world.stack.settings["clients"]
-    with world.configured(clients=[one, {**two, "hostKey": OTHER_KEY}]):
+    # A client on which nothing changes is not asked.
+    with world.configured(clients=[one, {**two, "hostKey": OTHER_KEY}], certificate=TWO_AUTHORITIES):
         yield
 
 

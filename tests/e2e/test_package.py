@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.stack import Stack
-from tests.wheel import install_wheel, python_path
+from tests.wheel import install_wheel, on_path
 
 PROGRAM = '''
 """Two registries on one server; a password comes from another resource."""
@@ -46,7 +46,7 @@ def stack(
     program.mkdir()
     known = settings(found_images, client_hosts, "one")
     given = {key: known[key] for key in ("images", "clients", "bindAddress")} | {"mirrored": True}
-    with Stack(program, "package", given, {"PYTHONPATH": python_path(folder)}) as stack:
+    with Stack(program, "package", given, on_path(folder)) as stack:
         shutil.rmtree(program / "components")
         (program / "__main__.py").write_text(PROGRAM)
         # Its own keys are of no type that the project's file knows.

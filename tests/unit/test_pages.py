@@ -24,6 +24,7 @@ TASKS = (
     "doctor",
     "drift",
     "expiry",
+    "fleet",
     "garbage",
     "monitoring",
     "names",

@@ -235,6 +235,37 @@ def test_a_new_folder_is_there_before_the_old_one_goes(clients: Clients) -> None
     assert clients.asked[0] == ("a", "delete", "/etc/docker/certs.d/registry.test")
 
 
+def test_what_a_failed_update_has_placed_on_a_new_client_can_be_taken_away(clients: Clients) -> None:
+    """The engine keeps the inputs of the update before a failed one, and its outputs."""
+    one, both = inputs("a"), inputs("a", "b", hosts={**inputs("a", "b")["hosts"]})
+    both["hosts"]["b"]["hostsEntry"] = "10.0.0.2/registry.test"
+    both["logins"] = {"1": {"password": "other"}}
+    last = kept(one, clients.update(Last(), one))
+    clients.refusing = {"b"}
+    entered = Clients._run
+
+    async def run(self: Clients, reach: Values) -> Run:
+        """Let the hosts entry be written, and no folder."""
+        inner = await entered(self, reach)
+
+        async def only_entry(line: str, stdin: str) -> Answer:
+            return Answer(0, "", "") if "entry=" in line else await inner(line, stdin)
+
+        return only_entry
+
+    clients._run = run.__get__(clients)  # type: ignore[method-assign]
+    failed = clients.update(last, both)
+    assert failed.failures == {"b": ["it refused"]}
+    after = Last(last.inputs, kept(both, failed).outputs)
+    clients.restart()
+    clients.refusing = set()
+    assert Trust(clients._fleets).changed(after, one) == ["placed"]
+    dropped = clients.update(after, one).outputs["dropped"]
+    assert [(entry["host"], entry["bundle"]) for entry in dropped] == [("b", "hosts")]
+    assert dropped[0]["reach"].value["connection"]["password"] == "other"
+    assert asyncio.run(Trust(clients._fleets).delete(after, lambda _: None)) == {}
+
+
 def test_the_old_folder_stays_where_the_new_one_could_not_be_placed(clients: Clients) -> None:
     said = inputs("a", share=1.0)
     last = kept(said, clients.update(Last(), said))
@@ -310,7 +341,7 @@ def test_how_a_dropped_client_is_reached_is_secret(clients: Clients) -> None:
 
 def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, str]] = []
-    servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1")
+    servicer = Servicer({kind.name: kind for kind in (Trust(Fleets()), Verification(Fleets()))}, "", "1", lambda: None)
 
     async def log(_: str, severity: Any, message: str, ephemeral: bool = False) -> None:
         said.append((str(severity), message))
@@ -323,3 +354,11 @@ def test_what_to_do_is_said_once_for_all_clients_with_the_same_problem(monkeypat
     assert first.startswith("web-1, web-2, web-3 and 96 more: The host does not answer.")
     assert "Still working: the registry. nginx keeps the current certificate" in first
     assert second.startswith("other: Still working: the registry.")
+
+
+def test_an_update_that_is_stopped_begins_on_no_client_more(clients: Clients) -> None:
+    clients._fleets.stop()
+    said = inputs("a")
+    result = clients.update(Last(), said)
+    assert result.failures == {"a": ["not tried, since the update was stopped"]}
+    assert clients.asked == []
