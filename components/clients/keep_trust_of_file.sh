@@ -4,7 +4,9 @@
 
 main() {
 	umask 077
-	files='' registry='' scratch=''
+	# shellcheck disable=SC2034 # keep_trust asks it
+	registry=''
+	files='' scratch=''
 	read_words "$@"
 	trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 	trap 'exit 1' HUP INT TERM
