@@ -102,6 +102,11 @@ def entry_alone(mark: str) -> Placement:
     return Placement("/etc/hosts", place, {}, _HOSTS / "hosts_entry.sh", (HOSTS_FILE,))
 
 
+def entry_marks(mark: str) -> tuple[str, ...]:
+    """Return how our line in the hosts file ends, now and in versions before 0.3."""
+    return (entry_alone(mark).place["marker"], mark, f"{mark} (hosts)")
+
+
 def by_alias(step: str, registry: Known) -> tuple[str, ...]:
     """Return what is proven for each other name of a registry."""
     return tuple(f"{step} as {alias}" for alias in registry.aliases)

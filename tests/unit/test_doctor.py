@@ -408,7 +408,7 @@ def test_a_ca_that_ends_soon_is_found(days: int, expected: str) -> None:
 HOSTS = "/etc/hosts"
 NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "ours": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS}\n"}}, "10.0.0.2", []),
-    "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (hosts)\r\n"}}, "10.0.0.2", []),
+    "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (client)\r\n"}}, "10.0.0.2", []),
     "missing": ({"files": {HOSTS: "127.0.0.1 localhost\n"}}, "10.0.0.2", ["has no entry of this stack"]),
     "shadowed": (
         {"files": {HOSTS: f"10.0.0.9 a Registry.test\n10.0.0.2\tregistry.test\t# {OURS}\n"}},
