@@ -5,15 +5,15 @@ import binascii
 import json
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from . import paths
+from . import paths, toml_keys
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
 from .runtime import AUTHORITIES, FilesRuntime, Known, Proof, by_alias
-from .toml_lines import Key, TomlLines, parsed, value
+from .toml_keys import Tables, table_in
 
 REPOSITORY = "private-registry/verification"
 """Where the probe image is pushed to: always the same one, so that nothing grows."""
@@ -77,7 +77,7 @@ class BuildKit(FilesRuntime):
             Refused: The configuration is not valid, is managed by another tool, or names other authorities.
         """
         own = self._own(registry, facts)
-        shared = self._shared(registry, facts, [_key(name, "ca", own) for name in paths.names(registry)], own)
+        shared = self._shared(registry, facts, _tables("ca", dict.fromkeys(paths.names(registry), own)), own)
         return [Own(own, authorities), shared]
 
     def mirrors(self, registry: Known, caches: Mapping[str, str], facts: Facts) -> Shared:
@@ -88,18 +88,17 @@ class BuildKit(FilesRuntime):
         Raises:
             Refused: As with ``wants``.
         """
-        keys = [_key(upstream, "mirrors", cache) for upstream, cache in caches.items()]
-        return self._shared(registry, facts, keys, "", " (caches)")
+        return self._shared(registry, facts, _tables("mirrors", caches), "", "+caches")
 
     def pitfalls(self, registry: Known, facts: Facts) -> list[str]:
         """Return what makes trust useless, though nothing is wrong with it."""
         path = self._config(facts)
-        found = parsed(facts.text(path)) or {}
+        found = toml_keys.parsed(facts.text(path))
         return [
             f'{path}: {key} = true in [registry."{name}"] turns off the check of certificates: remove it'
             for name in paths.names(registry)
             for key in ("insecure", "http")
-            if value(found, ("registry", name, key)) is True
+            if table_in(found, "registry", name).get(key) is True
         ]
 
     def old_builders(self, registry: Known, authorities: str, facts: Facts) -> list[str]:
@@ -141,18 +140,23 @@ class BuildKit(FilesRuntime):
         named = _CONFIG_FLAG.search(facts.said)
         return named[1] if named else f"{paths.buildkit_folder(facts.home, self._rootless)}/buildkitd.toml"
 
-    def _shared(self, registry: Known, facts: Facts, keys: Sequence[Key], own: str, part: str = "") -> Shared:
-        path = self._config(facts)
-        lines = TomlLines(path, f"{registry.mark}{part}")
+    def _shared(self, registry: Known, facts: Facts, tables: Tables, own: str, part: str = "") -> Shared:
+        path, mark = self._config(facts), f"{registry.mark}{part}"
 
         def put(text: str) -> str:
-            return lines.put(text, keys)
+            after = toml_keys.put(path, text, tables, mark)
+            if after != text:
+                _refuse_changed(path, text, mark)
+            return after
 
         def take(text: str) -> str:
-            return _without_path(lines, path, text, own)
+            _refuse_changed(path, text, mark)
+            after = toml_keys.take(path, text, mark)
+            _refuse_by_hand(path, after, own)
+            return after
 
         if put(facts.text(path)) != facts.text(path):
-            refuse_managed(path, facts, "\n".join(key.by_hand() for key in keys))
+            refuse_managed(path, facts, toml_keys.shown(tables))
         unit = re.search(r"^unit (\S+)$", facts.said, re.MULTILINE)
         return Shared(path, put, take, restart=unit[1] if unit else "")
 
@@ -166,24 +170,35 @@ class BuildKitRootless(BuildKit):
     _rootless = True
 
 
-def _key(name: str, key: str, one: str) -> Key:
-    return Key(("registry", name), key, one)
+def _tables(key: str, values: Mapping[str, str]) -> Tables:
+    return {("registry", name): {key: [one]} for name, one in values.items()}
 
 
-def _without_path(lines: TomlLines, path: str, text: str, own: str) -> str:
-    """Return the text without our keys, if nothing names our file then.
+def _refuse_changed(path: str, text: str, mark: str) -> None:
+    """Refuse to remove a line of ours to which others have added something: a list has one text of ours.
 
     Raises:
-        Refused: A line that was added by hand does: without the file all requests to that registry would fail.
+        Refused: It names the line.
     """
-    taken = lines.take(text)
-    for name, table in (lines.parse(taken).get("registry") or {}).items():
+    said = toml_keys.parse(path, text)
+    for table, key in toml_keys.ours(text, mark):
+        found = table_in(said, *table).get(key)
+        if not isinstance(found, list) or len(found) != 1:
+            raise Refused(f"{path}: lines of this stack were changed. Remove by hand: {key} = {json.dumps(found)}")
+
+
+def _refuse_by_hand(path: str, text: str, own: str) -> None:
+    """Refuse to leave a line that was added by hand and names our file: without it all requests there would fail.
+
+    Raises:
+        Refused: It names the line.
+    """
+    for name, table in (toml_keys.parse(path, text).get("registry") or {}).items():
         if own and own in (table.get("ca") or []):
             raise Refused(
                 f'{path} has {json.dumps(own)} in [registry."{name}"] by hand. Remove it there first: '
                 "BuildKit fails where a file of that list is missing"
             )
-    return taken
 
 
 def _lacks(text: str, registry: Known, authorities: str) -> bool:

@@ -1,6 +1,6 @@
 # Proves on a client that BuildKit's own daemon gets what the stack promises, with buildctl and curl.
 #
-# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...] generation=TEXT
+# Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...]
 # `~` is the user's home. `payload password` prints the user's password.
 
 clean_up() {
@@ -76,9 +76,8 @@ check_alias() {
 
 main() {
 	umask 077
-	# The generation only makes the command another one when there is something new to verify.
-	# shellcheck disable=SC2034
-	registry='' repository='' user='' authority='' aliases='' generation='' step=arguments
+	# shellcheck disable=SC2034 # proof.sh says the step
+	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	case $authority in '~'/*) authority=$HOME${authority#'~'} ;; esac
 	scratch=''

@@ -2,7 +2,7 @@
 # one, and by ctr. The image for that is pushed by ctr, whose own login is in a folder that goes again.
 #
 # Called as: runtime=containerd|k3s|rke2 registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE]
-# [aliases=HOST[:PORT],...] generation=TEXT
+# [aliases=HOST[:PORT],...]
 # `payload password` prints the user's password, `payload image` an archive with an image in base64.
 
 clean_up() {
@@ -110,9 +110,8 @@ check_alias() {
 
 main() {
 	umask 077
-	# The generation only makes the command another one when there is something new to verify.
-	# shellcheck disable=SC2034
-	runtime='' registry='' repository='' user='' authority='' aliases='' generation='' step=arguments
+	# shellcheck disable=SC2034 # proof.sh says the step
+	runtime='' registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	scratch='' names='' pulled='' # until there is something
 	trap clean_up EXIT

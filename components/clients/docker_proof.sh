@@ -131,13 +131,11 @@ check_alias() {
 main() {
 	umask 077
 	unset DOCKER_AUTH_CONFIG
-	# shellcheck disable=SC2034 # proof.sh says it
-	step=arguments
-	registry='' repository='' user='' authority='' aliases=''
+	# shellcheck disable=SC2034 # proof.sh says the step
+	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	# What a user's own Docker reads is below the user's home, and it listens elsewhere.
-	# shellcheck disable=SC2088 # it comes as a word
-	case $authority in '~/'*)
+	case $authority in '~'/*)
 		authority=$HOME/${authority#??}
 		DOCKER_HOST=unix:///run/user/$(id -u)/docker.sock
 		export DOCKER_HOST

@@ -166,15 +166,24 @@ def target(record: Record) -> Sequence[Any]:
 async def _put(
     run: Run, sudo: bool, runtime: FilesRuntime, record: Record, before: Record | None, texts: Mapping[str, str]
 ) -> Record:
-    """Write the files of a runtime; return the record with what was written."""
-    facts, wants = await _wants(run, sudo, runtime, record, texts)
+    """Write the files of a runtime, remove those that it wants no more; return the record with what was written."""
+    ours: Mapping[str, str] = (before or {}).get("files") or {}
+    facts, wants = await _wants(run, sudo, runtime, {**record, "files": ours}, texts)
+    former: Sequence[HostFile] = []
+    if before and before["place"] != record["place"]:
+        there, former = await _wants(run, sudo, runtime, before, texts)
+        facts = Facts({**there.files, **facts.files}, facts.said, facts.home)
     written = own_files(wants)
-    _refuse_strangers(wants, facts, (before or {}).get("files") or {})
-    if before:
-        for path in (before.get("files") or {}).keys() & facts.files.keys():
-            await _keep_trust(run, sudo, runtime, record, path, texts)
-    gone = {path: one for path, one in ((before or {}).get("files") or {}).items() if path not in written}
-    await write(run, sudo, [*changes_to(wants, facts), *changes_without([], facts, gone)], facts)
+    _refuse_strangers(wants, facts, ours)
+    for path in ours.keys() & facts.files.keys():
+        await _keep_trust(run, sudo, runtime, record, path, texts)
+    paths = {one.path for one in wants}
+    gone = changes_without(
+        [one for one in former if one.path not in paths],
+        facts,
+        {path: one for path, one in ours.items() if path not in written},
+    )
+    await write(run, sudo, [*changes_to(wants, facts), *gone], facts)
     return {**record, "files": written}
 
 

@@ -9,7 +9,7 @@ from . import paths
 from .host_file import Facts, HostFile, Own, Refused
 from .probe_image import payload
 from .runtime import FilesRuntime, Known, Proof, by_alias
-from .toml_lines import parsed
+from .toml_keys import parsed
 
 FILE = "private-registry.crt"
 """All ``*.crt`` of a folder count, so somebody else's ``ca.crt`` stays what it is, and ours is known by its name."""
@@ -207,8 +207,8 @@ def _not_hiding(order: Sequence[str], found: Mapping[str, bool]) -> str:
 
 def _tables(text: str) -> list[Mapping[str, Any]]:
     """Return what a file says of each registry, in the form of today or of version 1."""
-    found = (parsed(text) or {}).get("registry") or []
-    old = (parsed(text) or {}).get("registries") or {}
+    found = parsed(text).get("registry") or []
+    old = parsed(text).get("registries") or {}
     return [*found, *({"location": one, key: True} for key in ("insecure", "block") for one in _listed(old, key))]
 
 

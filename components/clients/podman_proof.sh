@@ -1,7 +1,7 @@
 # Proves on a client that Podman, Skopeo or Buildah gets what the stack promises, with those that are there and curl.
 #
 # Called as: registry=HOST[:PORT] repository=NAME user=NAME [folders=PATH:... crt=NAME] [aliases=HOST[:PORT],...]
-# generation=TEXT. The folders have one for each registry, in the order of who wins; `~` is the user's home.
+# The folders have one for each registry, in the order of who wins; `~` is the user's home.
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
 
 clean_up() {
@@ -111,9 +111,8 @@ check_alias() {
 main() {
 	umask 077
 	unset REGISTRY_AUTH_FILE
-	# The generation only makes the command another one when there is something new to verify.
-	# shellcheck disable=SC2034
-	registry='' repository='' user='' folders='' crt='' aliases='' generation='' step=arguments
+	# shellcheck disable=SC2034 # proof.sh says the step
+	registry='' repository='' user='' folders='' crt='' aliases='' step=arguments
 	read_words "$@"
 	name=$registry/$repository trusted='' images='' scratch=''
 	trap clean_up EXIT

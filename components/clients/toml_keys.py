@@ -1,5 +1,6 @@
 """Keys of the stack in a TOML file of others."""
 
+import functools
 import json
 import re
 import tomllib
@@ -30,6 +31,14 @@ def parse(path: str, text: str) -> dict[str, Any]:
         raise Refused(f"{path} is not valid TOML: {error}. Fix it first; it was not changed") from error
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """Return what a file says that is not to be changed; nothing where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
 def table_in(said: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     """Return a table in what a file says; an empty one where there is none."""
     for name in names:
@@ -57,11 +66,14 @@ def shown(tables: Tables) -> str:
 def put(path: str, text: str, tables: Tables, mark: str) -> str:
     """Return a text with our tables and keys, and without others that we wrote before.
 
-    A key that is an empty text counts as none.
+    A key that is an empty text counts as none, and a list that has ours in it as ours. A text that has all of them
+    stays as it is, wherever others have written since.
 
     Raises:
         Refused: It has other values for them, or they can't be added as lines.
     """
+    if _has_all(parse(path, text), tables) and _marked(text, mark) == _marked(text) & _names(tables):
+        return text
     before = take(path, text, mark)
     said = parse(path, before)
     lines = Lines(before)
@@ -88,6 +100,43 @@ def take(path: str, text: str, mark: str) -> str:
     left = lines.text()
     parse(path, left)
     return left
+
+
+def ours(text: str, mark: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return table and name of each key in a line of ours."""
+    return sorted((table, key) for table, key in _marked(text, mark) if key)
+
+
+def _marked(text: str, mark: str = "") -> set[tuple[tuple[str, ...], str]]:
+    """Return table and key of each line with a mark, without one: with that of any stack; no key of a header."""
+    lines = Lines(text)
+    table: tuple[str, ...] = ()
+    found = set()
+    for index, line in enumerate(lines.all):
+        header = _table_of(lines, index)
+        table = table if header is None else header
+        marks = marks_of(line)
+        if mark in marks or (marks and not mark):
+            found.add((table, "" if header is not None else _key_of(line)))
+    return found
+
+
+def _names(tables: Tables) -> set[tuple[tuple[str, ...], str]]:
+    return {(table, key) for table, keys in tables.items() for key in ("", *keys)}
+
+
+def _has_all(said: Mapping[str, Any], tables: Tables) -> bool:
+    return all(
+        key in (found := _get(said, table)) and _counts(found[key], value)
+        for table, keys in tables.items()
+        for key, value in keys.items()
+    )
+
+
+def _counts(there: Any, value: Any) -> bool:
+    """Tell whether a value is ours, or a list of others with ours in it."""
+    is_more = isinstance(there, list) and isinstance(value, list) and all(one in there for one in value)
+    return is_more or bool(there == value)
 
 
 def _take_line(lines: Lines, index: int) -> None:
@@ -139,7 +188,7 @@ def _put_over(
 ) -> None:
     (table, key), (there, value) = name, values
     index = next((one for one in range(start + 1, _end(lines, start)) if _key_of(lines.all[one]) == key), None)
-    if there == value:
+    if _counts(there, value):
         if index is not None:
             lines.share(index, mark)
     elif there == "" and index is not None:
@@ -147,8 +196,9 @@ def _put_over(
     else:
         what = f"another {key}" if key == SECRET else _line(key, there)
         place = f"in {_header(table)}" if table else "at its top"
+        more = f"add {_value(value)[1:-1]} to that list" if isinstance(there, list) else "change it"
         raise Refused(
-            f"{path} has {what} {place}, which this stack did not write. Remove that line, or change it "
+            f"{path} has {what} {place}, which this stack did not write. Remove that line, or {more} "
             f"there:\n{shown({table: {key: value}})}"
         )
 
@@ -160,7 +210,8 @@ def _is_right(text: str, before: Mapping[str, Any], tables: Tables) -> bool:
         return False
     wanted = json.loads(json.dumps(before, default=str))
     for table, keys in tables.items():
-        _get(wanted, table, dict).update(keys)
+        found = _get(wanted, table, dict)
+        found.update({key: value for key, value in keys.items() if not _counts(found.get(key), value)})
     return bool(json.loads(json.dumps(after, default=str)) == wanted)
 
 
@@ -176,7 +227,7 @@ def _get(said: Any, table: tuple[str, ...], missing: Callable[[], Any] | None = 
 def _table_of(lines: Lines, index: int) -> tuple[str, ...] | None:
     """Return the path of the table that begins in a line; an empty one for an array of tables."""
     line = lines.bare(index)
-    if not line.startswith("["):
+    if not line.startswith("[") or not _is_whole("".join(f"{one}\n" for one in lines.all[:index])):
         return None
     try:
         said: Any = tomllib.loads(line)
@@ -187,6 +238,16 @@ def _table_of(lines: Lines, index: int) -> tuple[str, ...] | None:
         [(name, said)] = said.items()
         path.append(name)
     return tuple(path) if isinstance(said, dict) else ()
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_whole(text: str) -> bool:
+    """Tell whether no text or list over several lines is still open at the end."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def _end(lines: Lines, start: int) -> int:

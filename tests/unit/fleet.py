@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.clients import RUNTIMES
 from components.clients.placing import command, digest, wanted
 from components.clients.proving import prove
+from components.clients.runtime import FilesRuntime
 from components.hosts.session import Answer
 from components.provider.fleet import known_of, reach_of
 from components.scripts.script import read_payload, read_words
@@ -50,7 +52,7 @@ def plain(resource: Resource) -> dict[str, Any]:
 
 
 def placed(recorder: Recorder, host: str, verb: str = "create") -> Mapping[str, Command]:
-    """Return bundle -> the command that places it on a client, or does something else with it."""
+    """Return bundle -> the command that places it on a client, or does something else with it; of scripts alone."""
     inputs = plain(trust(recorder))
     text, said = inputs.get("authorities") or "", inputs["hosts"][host]
     records = wanted(known_of(inputs), said["runtimes"], said.get("hostsEntry") or "", text)
@@ -58,6 +60,7 @@ def placed(recorder: Recorder, host: str, verb: str = "create") -> Mapping[str, 
     return {
         bundle: Command(*command(sudo, verb, bundle, record, {digest(text): text}))
         for bundle, record in records.items()
+        if not isinstance(RUNTIMES.get(bundle), FilesRuntime)
     }
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from components.clients.buildkit import BuildKit
+from components.clients import toml_keys
+from components.clients.buildkit import BuildKit, BuildKitRootless
 from components.clients.host_file import Facts, Own, Refused, Shared, There
 from components.clients.runtime import Known
-from components.clients.toml_lines import Key, TomlLines
 
 KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", True, aliases=("hub.test:8443",))
 NAMES = ["registry.test", "registry.test:443", "hub.test:8443"]
@@ -94,7 +94,7 @@ def test_what_others_add_later_stays(before: str) -> None:
 
 
 def test_a_new_file_starts_with_our_table() -> None:
-    assert shared().put("").startswith('[registry."registry.test"] # private-registry project/stack\nca = ["/etc')
+    assert shared().put("").startswith('[registry."registry.test"] # private-registry project/stack\n  ca = ["/e')
 
 
 def test_what_others_add_to_a_table_of_ours_stays() -> None:
@@ -110,12 +110,13 @@ def test_a_blank_line_of_ours_may_be_gone() -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_who_leaves_a_table_last_removes_it(first: int) -> None:
-    key, other = (Key(("registry", "registry.test"), name, "x") for name in ("ca", "mirrors"))
-    files = [TomlLines(CONFIG, KNOWN.mark), TomlLines(CONFIG, f"{KNOWN.mark} (caches)")]
-    both = files[1].put(files[0].put("# one\n", [key]), [other])
-    left = files[first].take(both)
+    marks = (KNOWN.mark, f"{KNOWN.mark}+caches")
+    both = "# one\n"
+    for key, mark in zip(("ca", "mirrors"), marks, strict=True):
+        both = toml_keys.put(CONFIG, both, {("registry", "registry.test"): {key: ["x"]}}, mark)
+    left = toml_keys.take(CONFIG, both, marks[first])
     assert tomllib.loads(left) == {"registry": {"registry.test": {("mirrors", "ca")[first]: ["x"]}}}
-    assert files[1 - first].take(left) == "# one\n"
+    assert toml_keys.take(CONFIG, left, marks[1 - first]) == "# one\n"
 
 
 def test_two_stacks_go_one_after_the_other() -> None:
@@ -133,8 +134,11 @@ REFUSED = {
         facts('[registry."registry.test"]\nca = ["/etc/team.pem"]\n'),
         rf'has ca = .*team.pem.*add "{CA}" to',
     ),
-    "a form of its own": (facts('registry = { "registry.test" = { http = false } }\n'), "cannot be extended: add ca ="),
-    "dotted keys": (facts("registry.'registry.test'.http = false\n"), "cannot be extended"),
+    "a form of its own": (
+        facts('registry = { "registry.test" = { http = false } }\n'),
+        "can't be changed safely.*  ca =",
+    ),
+    "dotted keys": (facts("registry.'registry.test'.http = false\n"), "can't be changed safely"),
     "a managed file": (facts("# Ansible managed\nroot = '/'\n"), r"\('Ansible managed'\).*add to it.*\n\[registry"),
     "do not edit": (facts("\n# DO NOT EDIT: made by a tool\n"), "is written by another tool"),
     "a link to a store": (facts("root = '/'\n", link="/nix/store/x/buildkitd.toml"), "is a link to /nix/store"),
@@ -170,6 +174,8 @@ def test_a_line_of_ours_that_was_changed_stays() -> None:
     assert shared(changed, ONE).put(changed) == changed
     with pytest.raises(Refused, match=r"lines of this stack were changed. Remove by hand: ca = "):
         shared(changed, ONE).take(changed)
+    with pytest.raises(Refused, match=r"lines of this stack were changed"):
+        shared(changed, KNOWN)
     with pytest.raises(Refused, match="Remove it there first"):
         shared("", ONE).take(placed.replace(f" # {ONE.mark}", ""))
 
@@ -198,7 +204,7 @@ def test_the_unit_says_which_file_and_what_to_restart(said: str, path: str, unit
 
 
 def test_without_root_all_is_in_the_users_home() -> None:
-    runtime = BuildKit(rootless=True)
+    runtime = BuildKitRootless()
     own, config = runtime.wants(KNOWN, OLD, Facts(home="/home/ci"))
     assert own.path == "/home/ci/.config/buildkit/private-registry/registry.test/ca.crt"
     assert config.path == "/home/ci/.config/buildkit/buildkitd.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.clients.host_file import Facts, Own, Refused, There
-from components.clients.podman import Podman
+from components.clients.podman import Podman, PodmanRootless
 from components.clients.runtime import Known
 
 KNOWN = Known("registry.test:8443", "registry.test:8443", "private-registry project/stack", has_authorities=True)
@@ -32,7 +32,7 @@ def there(*paths: str) -> Facts:
 
 def placed(facts: Facts, rootless: bool = False, known: Known = KNOWN, authorities: str = OLD) -> list[str]:
     """Return the folders that get the file."""
-    found = Podman(rootless).wants(known, authorities, facts)
+    found = (PodmanRootless() if rootless else Podman()).wants(known, authorities, facts)
     assert all(isinstance(one, Own) and one.content == authorities and one.mode == "0644" for one in found)
     return [one.path.removesuffix(f"/{FILE}") for one in found]
 
@@ -139,13 +139,13 @@ def test_each_name_has_a_folder_of_its_own() -> None:
 
 
 def test_the_question_asks_for_all_folders_and_changes_nothing() -> None:
-    of_root, of_user = Podman().question, Podman(rootless=True).question
+    of_root, of_user = Podman().question, PodmanRootless().question
     assert all(f'"{one}"/*/' in of_root for one in (OF_ROOT, NEWER, MACHINE, OF_DOCKER))
     assert '"$HOME/.config/containers/certs.d"/*/' in of_user
     assert NEWER not in of_user
     assert "$HOME" not in of_root, "root's home is not that of who logs in"
     assert Podman().reads(KNOWN, "/home/ci") == [CONF]
-    assert Podman(rootless=True).reads(KNOWN, "/home/ci") == [OWN_CONF, CONF]
+    assert PodmanRootless().reads(KNOWN, "/home/ci") == [OWN_CONF, CONF]
     known = there(f"{MACHINE}/a.test/", f"{CONF}.d/a.conf", f"read-only {CONF}.d/b.conf")
     assert Podman().reads_more(KNOWN, known) == [f"{CONF}.d/a.conf", f"{CONF}.d/b.conf"]
 
@@ -212,9 +212,9 @@ def test_what_makes_trust_useless_is_reported(case: tuple[dict[str, str], list[s
 
 def test_a_users_own_file_replaces_that_of_the_machine() -> None:
     files = {CONF: INSECURE, f"{CONF}.d/a.conf": INSECURE, OWN_CONF: "", f"{OWN_CONF}.d/b.conf": SECURE}
-    assert Podman(rootless=True).pitfalls(KNOWN, configured(files)) == []
+    assert PodmanRootless().pitfalls(KNOWN, configured(files)) == []
     del files[OWN_CONF], files[f"{OWN_CONF}.d/b.conf"]
-    [found] = Podman(rootless=True).pitfalls(KNOWN, configured(files))
+    [found] = PodmanRootless().pitfalls(KNOWN, configured(files))
     assert found.startswith(f"{CONF}.d/a.conf: ")
 
 
@@ -229,7 +229,7 @@ def test_caches_have_a_file_of_their_own() -> None:
     again = configured({file.path: file.content})
     assert Podman().mirrors(KNOWN, caches, again) == [file], "its own file is no other's"
     assert Podman().mirrors(KNOWN, {}, again) == []
-    [of_user] = Podman(rootless=True).mirrors(KNOWN, caches, configured({}))
+    [of_user] = PodmanRootless().mirrors(KNOWN, caches, configured({}))
     assert of_user.path.startswith(f"{OWN_CONF}.d/")
 
 
@@ -249,7 +249,7 @@ def test_the_proof_looks_where_the_programs_look() -> None:
     words = Podman().proof(KNOWN, "verification").words
     assert words["folders"] == f"{OF_ROOT}:{NEWER}:{MACHINE}:{OF_DOCKER}"
     assert words["crt"] == FILE
-    words = Podman(rootless=True).proof(KNOWN, "verification").words
+    words = PodmanRootless().proof(KNOWN, "verification").words
     assert words["folders"] == f"~/.config/containers/certs.d:{MACHINE}:{OF_DOCKER}"
     words = Podman().proof(replace(KNOWN, is_public=True), "verification").words
     assert words["folders"] == words["crt"] == ""

@@ -78,7 +78,7 @@ def test_no_script_is_read_outside_of_the_components() -> None:
 @pytest.mark.parametrize("kinds", KINDS)
 def test_a_contract_has_each_kind_know_no_other(kinds: str) -> None:
     """Their folders have more in them, which they may know: so a contract can't name a folder."""
-    modules = sorted(one.__module__ for one in KINDS[kinds])
+    modules = sorted({one.__module__ for one in KINDS[kinds]})
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     independent = [sorted(one["modules"]) for one in contracts if one["type"] == "independence"]
     assert modules in independent, f"pyproject.toml has no independence contract of just these {kinds}: {modules}"

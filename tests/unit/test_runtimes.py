@@ -7,16 +7,22 @@ from typing import Any
 import pytest
 
 from components.clients import RUNTIMES
-from components.clients.runtime import AUTHORITIES, KEEP_TRUST, Known, Placement, Proof
+from components.clients.host_file import Facts, Own, Shared
+from components.clients.placing import ENTRY, _known_of, wanted
+from components.clients.runtime import AUTHORITIES, KEEP_TRUST, FilesRuntime, Known, Placement, Proof, ScriptRuntime
 from components.scripts.script import script_text
 from lab.places import PROJECT
+from tests.unit.answering_host import SAID
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE, Declare, Recorder
 from tests.unit.fleet import placed, plain, proofs, trust
 
 HOST = "10.0.0.7"
 KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", has_authorities=True)
-
+OTHER = replace(KNOWN, reference="registry.test:8443", full_reference="registry.test:8443", mark=f"{KNOWN.mark}/other")
+SCRIPTS = {name: one for name, one in RUNTIMES.items() if isinstance(one, ScriptRuntime)}
+FILES = {name: one for name, one in RUNTIMES.items() if isinstance(one, FilesRuntime)}
+TEXT = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 ROOT = issue("root", authority=True, ends=1000)
 BETWEEN = issue("between", ROOT, authority=True, ends=1000)
@@ -69,7 +75,7 @@ def test_nothing_is_placed_where_clients_trust_the_issuer(declare: Declare) -> N
 
 @pytest.mark.parametrize("reference", ["registry.test", "[fd00::2]:8443", "[fd00::2:8443]", f"{'a.' * 125}test:65535"])
 def test_the_stores_files_have_names_that_every_program_takes(reference: str) -> None:
-    [store] = [RUNTIMES["system"].placement(replace(KNOWN, reference=reference)).place["store"]]
+    [store] = [SCRIPTS["system"].placement(replace(KNOWN, reference=reference)).place["store"]]
     assert re.fullmatch(r"[a-z0-9._-]+", store)
     # As its link in the folder of the store, and as it is written.
     assert len(f"ca-cert-{store}_{'0' * 12}.pem.1234567.new") < 255
@@ -81,7 +87,7 @@ def test_no_two_registries_and_no_two_stacks_have_files_of_one_name() -> None:
         for reference in ("[fd00::2]:8443", "[fd00::2:8443]", "registry.test", "registry.test:8443")
         for mark in ("private-registry project/stack", "private-registry project/stack/mirror")
     ]
-    stores = {RUNTIMES["system"].placement(registry).place["store"] for registry in registries}
+    stores = {SCRIPTS["system"].placement(registry).place["store"] for registry in registries}
     assert len(stores) == len(registries)
 
 
@@ -91,26 +97,43 @@ def test_a_runtime_says_the_same_of_itself_each_time(runtime: str) -> None:
     assert known.name == runtime
     assert re.fullmatch(r"[a-z][a-z0-9-]*", runtime), "names of resources end with it"
     assert runtime != "hosts", "so the entry alone is called"
-    assert known.placement(KNOWN).paths
+    assert known.places(KNOWN)
+    assert known.places(KNOWN) == known.places(KNOWN)
     assert known.proof(KNOWN, "verification").steps[0] == "TLS"
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_each_word_of_a_runtime_reaches_its_commands(declare: Declare, runtime: str) -> None:
+@pytest.mark.parametrize("runtime", SCRIPTS)
+def test_each_word_of_a_script_reaches_its_commands(declare: Declare, runtime: str) -> None:
     recorder = with_runtimes(declare, runtime)
-    known = replace(KNOWN, mark="private-registry private-registry/test")
-    place, proof = RUNTIMES[runtime].placement(known).place, RUNTIMES[runtime].proof(known, "verification")
+    place = SCRIPTS[runtime].placement(replace(KNOWN, mark="private-registry private-registry/test")).place
     for verb in ("create", "update", "delete"):
         # Who takes it away does not ask the registry.
-        wanted = {word for word in place.items() if word[1] and (verb, word[0]) != ("delete", "registry")}
-        assert wanted <= placed(recorder, HOST, verb)[runtime].words.items()
+        words = {word for word in place.items() if word[1] and (verb, word[0]) != ("delete", "registry")}
+        assert words <= placed(recorder, HOST, verb)[runtime].words.items()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_word_of_a_proof_reaches_its_command(declare: Declare, runtime: str) -> None:
+    recorder = with_runtimes(declare, runtime)
+    proof = RUNTIMES[runtime].proof(replace(KNOWN, mark="private-registry private-registry/test"), "verification")
     assert {word for word in proof.words.items() if word[1]} <= proofs(recorder, HOST)[runtime].words.items()
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_runtimes_scripts_know_its_words(runtime: str) -> None:
-    placement, proof = RUNTIMES[runtime].placement(KNOWN), RUNTIMES[runtime].proof(KNOWN, "verification")
+def test_a_runtime_of_the_user_proves_itself_without_root(declare: Declare, runtime: str) -> None:
+    proof = proofs(with_runtimes(declare, runtime), HOST)[runtime]
+    assert proof.line.startswith("sudo -n ") is not RUNTIMES[runtime].is_of_user
+
+
+@pytest.mark.parametrize("runtime", SCRIPTS)
+def test_a_runtimes_script_knows_its_words(runtime: str) -> None:
+    placement = SCRIPTS[runtime].placement(KNOWN)
     assert placement.place.keys() <= words_of(placement)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_proofs_script_knows_its_words(runtime: str) -> None:
+    proof = RUNTIMES[runtime].proof(KNOWN, "verification")
     assert proof.words.keys() <= words_of(proof)
 
 
@@ -120,41 +143,88 @@ def words_of(known: Placement | Proof) -> set[str]:
     return set(re.findall(r"\b([a-z]+)=", main.partition("read_words")[0])) - {"files"}
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", SCRIPTS)
 def test_a_runtime_drops_no_authority_by_which_the_registry_is_known(runtime: str) -> None:
-    placement = RUNTIMES[runtime].placement(KNOWN)
+    placement = SCRIPTS[runtime].placement(KNOWN)
     assert KEEP_TRUST in placement.parts
     assert placement.place["registry"] == KNOWN.reference, "without this word keep_trust.sh lets all go"
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", SCRIPTS)
 def test_a_runtime_gives_no_word_that_is_made_elsewhere(runtime: str) -> None:
-    placement = RUNTIMES[runtime].placement(KNOWN)
+    placement = SCRIPTS[runtime].placement(KNOWN)
     assert placement.place.keys().isdisjoint({"file", "entry", "release"})
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", SCRIPTS)
 def test_a_folder_of_a_runtime_is_where_its_file_is(runtime: str) -> None:
     """A repair sets modes there; without a folder the script does so itself."""
-    placement = RUNTIMES[runtime].placement(KNOWN)
+    placement = SCRIPTS[runtime].placement(KNOWN)
     if directory := placement.place.get("directory"):
         assert placement.paths == {AUTHORITIES: f"{directory}/{AUTHORITIES}"}
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", SCRIPTS)
 def test_two_registries_on_one_host_have_places_of_their_own(runtime: str) -> None:
-    registries = [replace(KNOWN, reference=reference) for reference in ("registry.test", "registry.test:8443")]
-    assert len({RUNTIMES[runtime].placement(registry).target for registry in registries}) == 2
+    assert SCRIPTS[runtime].placement(KNOWN).target != SCRIPTS[runtime].placement(OTHER).target
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_a_runtime_of_files_says_where_the_authorities_go(runtime: str) -> None:
+    known = FILES[runtime]
+    assert [one for one in wants(runtime) if isinstance(one, Own) and one.content == TEXT]
+    placed = {one.path.replace("/root/", "~/", 1) if known.is_of_user else one.path for one in wants(runtime)}
+    assert placed >= set(known.places(KNOWN))
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_two_registries_on_one_host_have_files_of_their_own(runtime: str) -> None:
+    ours, others = wants(runtime), wants(runtime, OTHER)
+    own = [{one.path for one in files if isinstance(one, Own)} for files in (ours, others)]
+    assert own[0].isdisjoint(own[1])
+    for first, second in zip(shared(ours), shared(others), strict=True):
+        if first.path == second.path:
+            both = second.put(first.put(""))
+            assert second.take(first.take(both)) == first.take(second.take(both)) == ""
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_other_authorities_restart_nothing(runtime: str) -> None:
+    for before, after in zip(shared(wants(runtime)), shared(wants(runtime, text=2 * TEXT)), strict=True):
+        text = before.put("")
+        assert after.put(text) == text
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_what_a_runtime_of_files_needs_is_in_its_record(runtime: str) -> None:
+    known = replace(KNOWN, aliases=("hub.test",))
+    record = wanted(known, [runtime], "", TEXT)[runtime]
+    assert ENTRY not in wanted(known, [runtime], "", TEXT)
+    assert _known_of(record) == known
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_a_client_that_trusts_already_gets_no_file(runtime: str) -> None:
+    assert wanted(replace(KNOWN, has_authorities=False), [runtime], "", "") == {}
+
+
+def wants(runtime: str, known: Known = KNOWN, text: str = TEXT) -> list[Own | Shared]:
+    """Return what a runtime wants on a host where nothing is."""
+    return list(FILES[runtime].wants(known, text, Facts(said=SAID.get(runtime, ""))))
+
+
+def shared(files: list[Own | Shared]) -> list[Shared]:
+    return [one for one in files if isinstance(one, Shared)]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_runtime_is_on_the_page_of_the_clients(runtime: str) -> None:
-    page = " ".join((PROJECT / "docs/clients.md").read_text().split())
+    page = " ".join((PROJECT / "docs/clients.md").read_text().split()).replace("The runtime", "the runtime")
     words = f"the runtime `{runtime}`"
     assert words in page, f"docs/clients.md has no '{words}': who needs it, what it changes, what has to be restarted"
 
 
 def test_a_file_that_no_script_gets_is_refused() -> None:
-    placement = RUNTIMES["docker"].placement(KNOWN)
+    placement = SCRIPTS["docker"].placement(KNOWN)
     with pytest.raises(ValueError, match=r"registry\.test:8443\.crt can't be placed in .*: a runtime's script gets"):
         replace(placement, paths={"registry.test:8443.crt": "/etc/toy/registry.test:8443.crt"})
