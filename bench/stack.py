@@ -12,7 +12,7 @@ import yaml
 from bench.hosts import GATEWAY, Host
 from lab import engine
 from lab.places import PROJECT
-from lab.run import run
+from lab.run import LabError, run
 
 NAME = "bench"
 DOMAIN = "registry.test"
@@ -60,9 +60,25 @@ class Stack:
         config = {f"private-registry:{key}": value for key, value in settings.items()}
         self._config.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": config}))
 
-    def up(self) -> None:
-        """Update, without a preview before."""
-        self._pulumi("up", "--yes", "--skip-preview", "--continue-on-error")
+    def up(self, *words: str) -> None:
+        """Update, without a preview before; with further words of the command line."""
+        self._pulumi("up", "--yes", "--skip-preview", "--continue-on-error", *words)
+
+    def repeat(self) -> None:
+        """Update, and fail where that changes anything."""
+        self.up("--expect-no-changes")
+
+    def failing(self) -> str:
+        """Update, and return what it says of why it fails.
+
+        Raises:
+            LabError: It does not fail.
+        """
+        try:
+            self.up()
+        except LabError as error:
+            return str(error)
+        raise LabError("an update with hosts that do not answer ends well")
 
     def preview(self) -> None:
         """Preview, and fail where anything would change."""

@@ -31,7 +31,7 @@ def test_figures_are_printed_with_their_median_and_ratios_of_medians(capsys: pyt
 
 @pytest.mark.parametrize("count", [0, hosts.MOST + 1])
 def test_more_hosts_than_have_addresses_are_refused(count: int, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="1 to 200"), hosts.started(count, tmp_path / "key"):
+    with pytest.raises(LabError, match="1 to 1001"), hosts.started(count, tmp_path / "key"):
         pass
 
 
