@@ -140,8 +140,8 @@ class _Round:
         self._add(LATE, "ours", time.monotonic() - started - self._last(FIRST, WALL))
         _see(answering, authorities=1)
         for host in self._hosts.silent:
-            if said.count(f"{host.address}: ") != 1:
-                raise LabError(f"the update names {host.address} {said.count(host.address)} times:\n{said}")
+            if said.count(f"{host.address}: no answer") != 1:
+                raise LabError(f"the update does not say once that {host.address} does not answer:\n{said}")
         stack.destroy()
 
     def _theirs(self, name: str, them: Ansible | Pyinfra) -> None:

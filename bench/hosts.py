@@ -16,7 +16,7 @@ from lab.run import LabError, run
 
 GATEWAY = "172.30.64.1"
 """This machine on the bridge."""
-MOST = 1000
+MOST = 1001
 """So many hosts are started at most."""
 _SUBNET = "172.30.64.0/21"
 _FOLDER = Path(__file__).parent
@@ -82,7 +82,7 @@ def started(count: int, silent: int, key: Path) -> Iterator[Hosts]:
         LabError: So many have no place on the bridge, or one does not show its key in time.
     """
     if not 1 <= count <= MOST:
-        raise LabError(f"CLIENTS={count}: there may be 1 to {MOST}")
+        raise LabError(f"{count} hosts: there may be 1 to {MOST}, one more than CLIENTS")
     debian.install("ssh-keyscan", "openssh-client")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PREFIX, "-f", key])
     image, public = images.build("bench-host", _IMAGE), key.with_suffix(".pub").read_text().strip()

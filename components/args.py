@@ -275,7 +275,21 @@ class ClientDefaultsArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "docker-rootless", "docker-snap", "system", "containerd", "podman", "podman-rootless", "buildkit", "buildkit-rootless", "k3s", "rke2"]]
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
@@ -323,7 +337,21 @@ class ClientArgs(TypedDict, total=False):
     """The host through which the client is reached."""
     hosts_entry: str
     """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
-    runtimes: Sequence[Literal["docker", "docker-rootless", "docker-snap", "system", "containerd", "podman", "podman-rootless", "buildkit", "buildkit-rootless", "k3s", "rke2"]]
+    runtimes: Sequence[
+        Literal[
+            "docker",
+            "docker-rootless",
+            "docker-snap",
+            "system",
+            "containerd",
+            "podman",
+            "podman-rootless",
+            "buildkit",
+            "buildkit-rootless",
+            "k3s",
+            "rke2",
+        ]
+    ]
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
