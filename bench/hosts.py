@@ -30,7 +30,6 @@ _IMAGE = images.Built(
 _IN_ONE = 50
 """So many hosts are addresses of one container."""
 _AT_ONCE = 4
-_SCANNED = 100
 _NO_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAvgpFn4tvHQzKgXhcVJm9c8pzlGUIq+u8rGYqDoFYTm"
 """What stands for the key of a host that shows none."""
 _START_SECONDS = 120
@@ -93,8 +92,9 @@ def started(count: int, silent: int, key: Path) -> Iterator[Hosts]:
         parts = {f"{PREFIX}-host-{first}": wanted[first : first + _IN_ONE] for first in range(0, count, _IN_ONE)}
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             list(threads.map(lambda name: _start(image, name, parts[name], public), parts))
-        keys = _host_keys(wanted)
-        healthy = [Host(address, name, keys[address]) for name, part in parts.items() for address in part]
+        # Those in one container have one key.
+        keys = _host_keys([part[0] for part in parts.values()])
+        healthy = [Host(address, name, keys[part[0]]) for name, part in parts.items() for address in part]
         yield Hosts(healthy, _silent(image, [_address(count + number) for number in range(silent)], public))
     finally:
         remove()
@@ -128,7 +128,7 @@ def _host_keys(addresses: Sequence[str]) -> dict[str, str]:
         if time.monotonic() > deadline:
             raise LabError(f"only {len(found)} of {len(addresses)} hosts show their key after {_START_SECONDS} s")
         # It ends with 1 where one of them does not answer yet.
-        words = ["ssh-keyscan", "-t", "ed25519", *missing[:_SCANNED]]
+        words = ["ssh-keyscan", "-t", "ed25519", *missing]
         scan = subprocess.run(words, capture_output=True, text=True, check=False)
         found |= dict(line.split(" ", 1) for line in scan.stdout.splitlines() if not line.startswith("#"))
     return found
