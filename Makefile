@@ -70,7 +70,7 @@ test: $(VENV)/ready ## run all tests, on real Pulumi, Docker and SSH hosts
 unit: $(VENV)/ready ## run only the unit tests: no CLI, no Docker, some seconds
 	@$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
-bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=100]
+bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=10,100,1000]
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/python -m bench
 
@@ -80,7 +80,7 @@ lint: $(VENV)/ready ## check code, scripts, workflows and the wording of texts
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.wording
 	@$(BIN)/lint-imports --no-logo --no-cache > $(VENV)/imports 2>&1 || { cat $(VENV)/imports >&2; exit 1; }
-	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/start-services lab/images/flock bench/start-host policies/run .ci/run .ci/preview .ci/watch
+	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/start-services lab/images/flock bench/start-host bench/at-address policies/run .ci/run .ci/preview .ci/watch
 	@$(BIN)/oxlint --deny-warnings components/proxy/login tests/scripts/units.js
 	@$(BIN)/zizmor --offline --quiet .
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

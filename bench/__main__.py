@@ -1,7 +1,7 @@
 """``python -m bench``: all measures, the contestants in turn, medians of ``ROUNDS`` (5) with the raw figures.
 
-``LARGE=1`` pushes 10 GiB instead, and prints how much memory that took. ``CLIENTS=100`` places trust on so many hosts
-instead, beside Ansible.
+``LARGE=1`` pushes 10 GiB instead, and prints how much memory that took. ``CLIENTS=10,100,1000`` places trust on so many
+hosts instead, beside Ansible and pyinfra.
 """
 
 import os
@@ -56,8 +56,9 @@ def main() -> None:
 
 
 def _measure() -> None:
-    if count := os.environ.get("CLIENTS"):
-        report(clients.measured(int(count), ROUNDS), clients.AIMS)
+    if counts := os.environ.get("CLIENTS"):
+        numbers = [int(count) for count in counts.split(",")]
+        report(clients.measured(numbers, ROUNDS), clients.aims(numbers))
         return
     debian.install("wrk", "wrk")
     with tempfile.TemporaryDirectory() as folder, running() as contestants:

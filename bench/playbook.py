@@ -42,24 +42,27 @@ class Ansible:
             # It is not to look for it on each host.
             "ansible_python_interpreter": "/usr/bin/python3",
         }
-        inventory = {"all": {"hosts": {host.address: {} for host in hosts}, "vars": variables}}
-        (folder / "hosts.yaml").write_text(yaml.safe_dump(inventory))
+        self._variables = variables
+        self.choose(hosts)
         for name, tasks in (("place", PLACE), ("take-away", _TAKE_AWAY)):
             play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
             (folder / f"{name}.yaml").write_text(yaml.safe_dump([play]))
 
-    def place(self, authorities: str, *, check: bool = False) -> None:
-        """Place the authorities and the hosts entry; with ``check``, fail where that would change anything."""
+    def choose(self, hosts: Sequence[Host]) -> None:
+        """Say which hosts it is for."""
+        inventory = {"all": {"hosts": {host.address: {} for host in hosts}, "vars": self._variables}}
+        (self._folder / "hosts.yaml").write_text(yaml.safe_dump(inventory))
+
+    def place(self, authorities: str) -> None:
+        """Place the authorities and the hosts entry."""
         (self._folder / "ca.crt").write_text(authorities)
-        said = self._play("place", *(["--check"] if check else []))
-        if check and "changed=0" not in said:
-            raise RuntimeError(f"Ansible would change something:\n{said}")
+        self._play("place")
 
     def take_away(self) -> None:
         """Take away what it placed."""
         self._play("take-away")
 
-    def _play(self, name: str, *options: str) -> str:
+    def _play(self, name: str) -> None:
         # Each play has a folder of its own for its connections: those of the one before are open still.
         with tempfile.TemporaryDirectory() as sockets:
             env = {
@@ -70,8 +73,8 @@ class Ansible:
                 "ANSIBLE_HOME": str(self._folder / "home"),
                 "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets,
             }
-            words = ["--inventory", "hosts.yaml", *options, f"{name}.yaml"]
-            return run([sys.executable, "-m", "ansible", "playbook", *words], env=env, cwd=self._folder)
+            words = ["--inventory", "hosts.yaml", f"{name}.yaml"]
+            run([sys.executable, "-m", "ansible", "playbook", *words], env=env, cwd=self._folder)
 
 
 def _install(folder: Path) -> None:

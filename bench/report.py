@@ -9,12 +9,12 @@ Figures = Mapping[tuple[str, str], Sequence[float]]
 
 
 class Aim(NamedTuple):
-    """A ratio of two medians, and what we want it to be."""
+    """A ratio of two medians, or a median where there is no other, and what we want it to be."""
 
     measure: str
     name: str
-    other_measure: str
-    other: str
+    other_measure: str = ""
+    other: str = ""
     aim: float | None = None
     """None where there is nothing to aim at."""
     at_most: bool = False
@@ -23,12 +23,20 @@ class Aim(NamedTuple):
 
 def report(figures: Figures, aims: Sequence[Aim]) -> None:
     """Print all figures, and the ratios."""
-    print(f"\n{'':<32}{'':<18}{'median':>10}  raw")
+    width = max(len(measure) for measure, _ in figures) + 2
+    print(f"\n{'':<{width}}{'':<18}{'median':>10}  raw")
     for (measure, name), raw in figures.items():
-        print(f"{measure:<32}{name:<18}{median(raw):>10.1f}  {' '.join(f'{one:.1f}' for one in raw)}")
-    print(f"\n{'ratio':<84}{'is':>8}  aim")
-    for measure, name, other_measure, other, aim, at_most in aims:
-        ratio = median(figures[measure, name]) / median(figures[other_measure, other])
-        words = f"{measure}, {name} / {other_measure}, {other}"
-        wanted = f"{'at most' if at_most else 'at least'} {aim}" if aim else "-"
-        print(f"{words:<84}{ratio:>8.2f}  {wanted}")
+        print(f"{measure:<{width}}{name:<18}{median(raw):>10.1f}  {' '.join(f'{one:.1f}' for one in raw)}")
+    said = [_judged(figures, aim) for aim in aims if (aim.measure, aim.name) in figures]
+    width = max(len(words) for words, _, _ in said) + 2
+    print(f"\n{'ratio':<{width}}{'is':>8}  aim")
+    for words, value, wanted in said:
+        print(f"{words:<{width}}{value:>8.2f}  {wanted}")
+
+
+def _judged(figures: Figures, aim: Aim) -> tuple[str, float, str]:
+    value, words = median(figures[aim.measure, aim.name]), f"{aim.measure}, {aim.name}"
+    if aim.other:
+        value /= median(figures[aim.other_measure, aim.other])
+        words += f" / {aim.other}" if aim.other_measure == aim.measure else f" / {aim.other_measure}, {aim.other}"
+    return words, value, f"{'at most' if aim.at_most else 'at least'} {aim.aim}" if aim.aim else "-"

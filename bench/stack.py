@@ -1,7 +1,9 @@
 """A stack of this project, in a folder of the bench's own."""
 
+import os
 import secrets
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import yaml
 from bench.hosts import GATEWAY, Host
 from lab import engine
 from lab.places import PROJECT
-from lab.run import run
+from lab.run import LabError, run
 
 NAME = "bench"
 DOMAIN = "registry.test"
@@ -56,13 +58,35 @@ class Stack:
             }
             for client in clients
         ]
-        settings = {**self._settings, "clients": listed, "certificate": {"authorities": list(authorities)}}
+        # The command line could not hand so many to the program as a setting.
+        file = self._folder / "clients.yaml"
+        file.write_text(yaml.safe_dump(listed))
+        named = {"clientsFile": str(file)} if listed else {}
+        settings = {**self._settings, **named, "certificate": {"authorities": list(authorities)}}
         config = {f"private-registry:{key}": value for key, value in settings.items()}
         self._config.write_text(yaml.safe_dump({"encryptionsalt": self._salt, "config": config}))
 
-    def up(self) -> None:
-        """Update, without a preview before."""
-        self._pulumi("up", "--yes", "--skip-preview", "--continue-on-error")
+    def up(self, *words: str) -> None:
+        """Update, without a preview before; with further words of the command line."""
+        self._pulumi("up", "--yes", "--skip-preview", "--continue-on-error", *words)
+
+    def repeat(self) -> None:
+        """Update, and fail where that changes anything."""
+        self.up("--expect-no-changes")
+
+    def failing(self) -> str:
+        """Update, and return all that it says.
+
+        Raises:
+            LabError: It does not fail.
+        """
+        words = ["up", "--yes", "--skip-preview", "--continue-on-error"]
+        done = subprocess.run(
+            self._command(*words), env=os.environ | self._env, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            raise LabError("an update with hosts that do not answer ends well")
+        return done.stdout + done.stderr
 
     def preview(self) -> None:
         """Preview, and fail where anything would change."""
@@ -86,5 +110,8 @@ class Stack:
         return self._folder / f"Pulumi.{NAME}.yaml"
 
     def _pulumi(self, *words: str) -> None:
+        run(self._command(*words), env=self._env)
+
+    def _command(self, *words: str) -> list[str]:
         place = ["--stack", NAME, "--config-file", str(self._config), "--cwd", str(PROJECT)]
-        run([engine.pulumi(), *words, *place], env=self._env)
+        return [engine.pulumi(), *words, *place]

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import asyncssh
@@ -19,6 +20,8 @@ _LIMIT_SECONDS = 20
 """What a host costs at most that does not answer, with the one that it is reached through."""
 _COMMAND_SECONDS = 180
 """A registry that is tried in its image may take a while to start."""
+_CIPHERS = "^aes256-gcm@openssh.com"
+"""The one that costs least here, before all others that are as good."""
 _KEEPALIVE_SECONDS = 30
 """An update may work on the server for minutes between two commands on a client."""
 
@@ -128,7 +131,8 @@ async def _options(connection: Connection, opened: AsyncExitStack) -> dict[str, 
         "username": connection.get("user") or "root",
         "password": connection.get("password"),
         "client_keys": await _client_keys(connection, opened),
-        "known_hosts": ([asyncssh.import_public_key(connection["hostKey"])], [], []),
+        "known_hosts": ([_public_key(connection["hostKey"])], [], []),
+        "encryption_algs": _CIPHERS,
         "connect_timeout": _LOGIN_SECONDS,
         "keepalive_interval": _KEEPALIVE_SECONDS,
         "config": None,
@@ -142,7 +146,7 @@ async def _options(connection: Connection, opened: AsyncExitStack) -> dict[str, 
 async def _client_keys(connection: Connection, opened: AsyncExitStack) -> list[Any] | None:
     """Return the keys of a login: the one of the connection, or those of the agent where it has no password either."""
     if key := connection.get("privateKey"):
-        return [asyncssh.import_private_key(key, connection.get("privateKeyPassword"))]
+        return [_private_key(key, connection.get("privateKeyPassword"))]
     if connection.get("password"):
         return None
     path = connection.get("agentSocketPath") or os.environ.get("SSH_AUTH_SOCK")
@@ -150,6 +154,17 @@ async def _client_keys(connection: Connection, opened: AsyncExitStack) -> list[A
         raise Unanswered("no SSH agent is running; start one and set SSH_AUTH_SOCK")
     agent = await opened.enter_async_context(asyncssh.connect_agent(path))
     return list(await agent.get_keys())
+
+
+# Most hosts of a fleet have the same key to log in with, and a key with a password takes long to read by design.
+@cache
+def _private_key(text: str, password: str | None) -> asyncssh.SSHKey:
+    return asyncssh.import_private_key(text, password)
+
+
+@cache
+def _public_key(text: str) -> asyncssh.SSHKey:
+    return asyncssh.import_public_key(text)
 
 
 def _reason(error: Exception, seconds: int) -> str:

@@ -6,6 +6,7 @@ What writes them stands beside what reads them again, of a resource in a preview
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from .packed import packed
@@ -44,9 +45,9 @@ def script_text(script: Path, parts: Sequence[Path] = ()) -> str:
 
     Comments and indentation are left out, since every host's state keeps the text.
     """
-    text = script.read_text(encoding="utf-8")
+    text = _compact(script)
     prelude = [_PRELUDE] if "read_words" in text else []
-    return "".join(_compact(one) for one in [*(file.read_text(encoding="utf-8") for file in [*prelude, *parts]), text])
+    return "".join([*map(_compact, [*prelude, *parts]), text])
 
 
 def read_payload(script: str) -> dict[str, str]:
@@ -81,6 +82,8 @@ def _case(name: str, text: str) -> str:
     return f"{name}) cat <<'{_END}'\n{text}{_END}\n;;"
 
 
-def _compact(script: str) -> str:
-    lines = (line.strip() for line in script.splitlines())
+# Each host of a fleet gets the same ones.
+@cache
+def _compact(script: Path) -> str:
+    lines = (line.strip() for line in script.read_text(encoding="utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")) + "\n"

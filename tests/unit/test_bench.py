@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import docker, hosts, playbook
+from bench import clients, docker, hosts, playbook, pyinfra
 from bench.report import Aim, report
 from bench.stack import DOMAIN
 from components.clients.docker import Docker
@@ -21,6 +21,29 @@ def test_ansible_places_what_the_program_places() -> None:
     assert entry.split() == [hosts.GATEWAY, DOMAIN]
 
 
+def test_pyinfra_places_what_ansible_places() -> None:
+    for task in playbook.PLACE:
+        [said] = task.values()
+        assert repr(said.get("line", playbook.DIRECTORY)) in pyinfra.PLACE
+        assert said.get("dest", playbook.DIRECTORY) in pyinfra.PLACE
+
+
+def test_what_is_aimed_at_holds_for_a_hundred_clients() -> None:
+    said = {f"{aim.measure} / {aim.other or 'itself'}": aim.aim for aim in clients.aims([10, 100, 1000])}
+    assert said["100 clients: first update, s / ansible"] == 0.25
+    assert said["100 clients: first update, s / pyinfra"] == 2.5
+    assert said["100 clients: empty preview, s / ours, no client"] == 1.25
+    assert said["100 clients: 8 hosts silent, s more / itself"] == 25
+    assert said["1000 clients: first update, s / ours"] == 12
+    assert said["10 clients: first update, s / ansible"] is None
+
+
+def test_a_ratio_is_printed_where_both_were_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    aims = [Aim("more s", "ours", aim=25, at_most=True), Aim("less s", "ours", "more s", "ours")]
+    report({("more s", "ours"): [2.5]}, aims)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["more", "s,", "ours", "2.50", "at", "most", "25"]
+
+
 def test_figures_are_printed_with_their_median_and_ratios_of_medians(capsys: pytest.CaptureFixture[str]) -> None:
     figures = {("time s", "ours"): [1.0, 9.0, 2.0], ("time s", "theirs"): [4.0]}
     report(figures, [Aim("time s", "ours", "time s", "theirs", 1, at_most=True)])
@@ -31,7 +54,7 @@ def test_figures_are_printed_with_their_median_and_ratios_of_medians(capsys: pyt
 
 @pytest.mark.parametrize("count", [0, hosts.MOST + 1])
 def test_more_hosts_than_have_addresses_are_refused(count: int, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="1 to 200"), hosts.started(count, tmp_path / "key"):
+    with pytest.raises(LabError, match="1 to 1001"), hosts.started(count, 0, tmp_path / "key"):
         pass
 
 
