@@ -472,6 +472,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """The percentage of the clients that must trust the registry before nginx serves with a new certificate. An
     update continues without the others, and the next one tries them again. `required` of a client says
     otherwise for it."""
+    clients_at_once: int
+    """The number of clients that an update works on at the same time."""
     clients_file: str
     """A YAML file with more clients, as a list."""
     clients_inventory: ClientsInventoryArgs

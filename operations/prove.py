@@ -14,7 +14,7 @@ from typing import Any
 
 from components.clients.proving import prove
 from components.hosts.connections import Connections
-from components.provider.fleet import AT_ONCE, known_of, reach_of
+from components.provider.fleet import known_of, reach_of
 from components.provider.values import revealed
 from operations.command_line import CommandLine, OperationError, add_stack, status_of
 from operations.drift.state import export
@@ -53,7 +53,7 @@ def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) ->
 
 
 async def _all(wanted: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], hosts: Sequence[str]) -> list[Proof]:
-    connections, found = Connections(AT_ONCE), []
+    connections, found = Connections(), []
     for verification, trust in wanted:
         asked = [host for host in trust["hosts"] if not hosts or host in hosts]
         found += await _registry(connections, verification, trust, asked)

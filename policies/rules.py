@@ -133,7 +133,7 @@ _MADE_PASSWORD = re.compile(r"[0-9a-f]{64}")
 
 
 _INPUTS = {
-    TRUST: frozenset({"registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share"}),
+    TRUST: frozenset({"registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share", "atOnce"}),
     VERIFICATION: frozenset({"registry", "hosts", "verify", "user", "password", "generation"}),
 }
 """What the resources of the clients are known to say: what else they say may be a secret."""

@@ -43,6 +43,7 @@ class Clients:
                 ca_certificate,
                 self._settings.host_names,
                 self._settings.clients_share,
+                self._settings.clients_at_once,
                 awaited,
                 self._opts,
             )

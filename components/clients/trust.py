@@ -25,7 +25,8 @@ class ClientsTrust(Awaited):
 
     It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
     ``hostsEntry``, and whether it is ``required``); ``runtimes`` (name -> ``files``, by path their mode and digest, and
-    ``link``); ``trusted`` (digest -> name and end of each authority); and ``share``, the percentage that must trust.
+    ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage that must trust;
+    and ``atOnce``.
     """
 
     placed: pulumi.Output[Mapping[str, Any]]
@@ -38,6 +39,7 @@ class ClientsTrust(Awaited):
         ca_certificate: pulumi.Input[str] | None,
         host_names: str,
         share: int,
+        at_once: int,
         depends_on: pulumi.Output[list[Step]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class ClientsTrust(Awaited):
             "authorities": authorities,
             "trusted": authorities.apply(_described),
             "share": share,
+            "atOnce": at_once,
             "placed": None,
         }
         for client in clients:

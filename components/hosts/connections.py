@@ -5,18 +5,19 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from .session import Connection, Run, Unanswered, session
+from .session import Connection, Run, Tunnels, Unanswered, session
 
+AT_ONCE = 50
+"""So many hosts are worked on side by side, where nobody says otherwise."""
 _STOPPED = "not tried, since the update was stopped"
 
 
 class Connections:
     """Opens each connection once, also where it is asked for again, and tries no host twice that did not answer."""
 
-    def __init__(self, at_once: int) -> None:
-        """Let so many hosts be worked on at a time."""
-        self._limit = asyncio.Semaphore(at_once)
+    def __init__(self) -> None:
         self._opened = AsyncExitStack()
+        self._tunnels = Tunnels(self._opened)
         self._runs: dict[str, asyncio.Task[Run]] = {}
         self._is_stopped = False
 
@@ -32,15 +33,20 @@ class Connections:
         """
         key = json.dumps(connection, sort_keys=True)
         if key not in self._runs:
-            self._runs[key] = asyncio.ensure_future(self._opened.enter_async_context(session(connection)))
+            self._runs[key] = asyncio.ensure_future(
+                self._opened.enter_async_context(session(connection, self._tunnels))
+            )
         return await self._runs[key]
 
-    async def each(self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]]) -> dict[str, list[str]]:
-        """Work on hosts side by side; return host -> why it failed, sorted by host."""
+    async def each(
+        self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], at_once: int = AT_ONCE
+    ) -> dict[str, list[str]]:
+        """Work on so many hosts side by side; return host -> why it failed, sorted by host."""
         failed: dict[str, list[str]] = {}
+        limit = asyncio.Semaphore(at_once)
 
         async def guarded(host: str) -> None:
-            async with self._limit:
+            async with limit:
                 if self._is_stopped:
                     failed[host] = [_STOPPED]
                     return

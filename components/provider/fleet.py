@@ -7,12 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..clients.runtime import Known
-from ..hosts.connections import Connections
+from ..hosts.connections import AT_ONCE, Connections
 from ..hosts.session import Run
 from .kind import Failures, Tell, Values
-
-AT_ONCE = 50
-"""So many clients are worked on side by side."""
 
 
 class Fleet:
@@ -52,14 +49,14 @@ class Fleet:
                 done += 1
                 tell(f"{what}: {done} of {len(hosts)} clients")
 
-        return await self._connections.each(hosts, counted)
+        return await self._connections.each(hosts, counted, int(self.inputs.get("atOnce") or AT_ONCE))
 
 
 class Fleets:
     """The clients of all registries of a program, by what tells these apart."""
 
     def __init__(self) -> None:
-        self._connections = Connections(AT_ONCE)
+        self._connections = Connections()
         self._known: dict[str, Fleet] = {}
 
     def stop(self) -> None:

@@ -282,6 +282,11 @@ class Settings(Section):
 
     Change: nothing.
     """
+    clients_at_once: Annotated[int, Field(ge=1, le=1000)] = 50
+    """The number of clients that an update works on at the same time.
+
+    Change: nothing.
+    """
     clients_file: Annotated[
         tuple[Client, ...], Field(strict=False), WrapValidator(listed), BeforeValidator(entries_of_file)
     ] = ()

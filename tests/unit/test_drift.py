@@ -433,7 +433,7 @@ def test_nothing_that_is_printed_of_a_host_holds_a_secret(declare: Declare) -> N
     ],
 )
 def test_no_error_of_a_login_holds_a_secret(login: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.hosts.session._ATTEMPTS", 1)
+    monkeypatch.setattr("components.hosts.remote._ATTEMPTS", 1)
     connection = {"host": "127.0.0.1", "hostKey": BASE["clients"][0]["hostKey"], **login}
 
     async def enter() -> None:

@@ -198,6 +198,7 @@ CHANGES: dict[str, list[Change]] = {
     "anonymousPull": [({}, {"anonymousPull": ["team"]})],
     "clients": [({}, {"clients": [OWN]})],
     "clientsShare": [({}, {"clientsShare": 90})],
+    "clientsAtOnce": [({}, {"clientsAtOnce": 10})],
     "clients.local": [({}, client(local=True))],
     "clients.bastion": [({}, client(bastion=BASTION))],
     "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3"))],
