@@ -25,6 +25,9 @@ from components.provider.verification import Verification
 from components.scripts.script import read_payload
 from components.settings import InvalidSettings, Settings
 from components.settings.load import given
+from operations.drift import state as drift
+from operations.drift.examine import _look, _repair
+from operations.drift.report import Remedy
 from tests.unit.client_host import REGISTRY as KNOWN
 from tests.unit.conftest import BASE, SECRET_MARK, Declare, Recorder
 from tests.unit.fleet import plain, trust
@@ -289,6 +292,22 @@ def test_a_login_that_was_changed_is_found_and_repaired(client: Client, runtime:
     assert found() == [f"{path} is missing"]
     asyncio.run(repair(client.host.run, False, bundle, record, texts))
     assert client.host.files[path] == left
+
+
+def test_drift_finds_a_login_that_is_gone_and_repairs_it(client: Client) -> None:
+    client.update("docker")
+    outputs = client.last.outputs
+    record, texts = outputs["placed"]["a"]["docker-login"], {**outputs["texts"], **outputs["passwords"]}
+    host = drift.Host("a", None, planned=(drift.Planned(False, "docker-login", record, texts),))
+    assert MARKER not in repr(host)
+    left = client.host.files.pop(DOCKER)
+    [found] = asyncio.run(_look(host, client.host.run))
+    assert (found.what, found.remedy) == (f"{DOCKER} is missing", Remedy.REPAIR)
+    assert asyncio.run(_repair(host, client.host.run)) == []
+    assert client.host.files[DOCKER] == left
+    client.host.files[DOCKER] = json.dumps({"credsStore": "pass"})
+    [failed] = asyncio.run(_repair(host, client.host.run))
+    assert failed.remedy is Remedy.MANUAL
 
 
 def test_a_login_of_podman_that_is_read_first_is_refused() -> None:
