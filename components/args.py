@@ -318,6 +318,9 @@ class ClientDefaultsArgs(TypedDict, total=False):
     `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
     registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
+    login: str
+    """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of
+    each runtime (clients.md), so the stack must know it: generated, or configured as text, not as a hash."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
@@ -380,6 +383,9 @@ class ClientArgs(TypedDict, total=False):
     `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
     registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
+    login: str
+    """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of
+    each runtime (clients.md), so the stack must know it: generated, or configured as text, not as a hash."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
@@ -464,6 +470,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """Who can log in."""
     anonymous_pull: Sequence[str]
     """Repositories that can be pulled without a login, each with all below it. `*` means all."""
+    image_pull_secrets: Sequence[str]
+    """Users for whom the output `image_pull_secrets` has what Kubernetes needs to pull as them (clients.md)."""
     client_defaults: ClientDefaultsArgs
     """What holds for each client that does not say otherwise, wherever the client is listed."""
     clients: Sequence[ClientArgs]

@@ -8,9 +8,12 @@ from .advice import advising
 from .args import PrivateRegistryArgs
 from .caches import CachesArgs, served_caches
 from .certificates import CertificateArgs, certificate_from, ends
+from .clients.access import Login
 from .clients.clients import Clients
 from .clients.docker import REPOSITORY
+from .clients.login_files import docker_config
 from .clients.runtime import Known
+from .clients.trust import Password
 from .component import Component
 from .containers.container import ContainerArgs
 from .containers.images import pulling
@@ -19,7 +22,7 @@ from .containers.running import answering, started
 from .instance import Instance
 from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
-from .proxy.login.users import Users, verification_password
+from .proxy.login.users import Users, clear_password, verification_password
 from .proxy.proxy import Proxy, ProxyArgs
 from .registry.registry import PROBE as REGISTRY_PROBE
 from .registry.registry import Registry, RegistryArgs
@@ -27,7 +30,7 @@ from .registry_reference import full_reference
 from .seed import Seed
 from .server import Server
 from .settings import InvalidSettings, Settings, given
-from .settings.model import VERIFICATION_USER
+from .settings.model import VERIFICATION_USER, User
 
 
 class PrivateRegistry(Component):
@@ -50,6 +53,8 @@ class PrivateRegistry(Component):
     """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
+    image_pull_secrets: pulumi.Output[dict[str, str]] | None
+    """User -> what a Kubernetes secret has as ``.dockerconfigjson``, secret; None where nobody asks for it."""
 
     @without_positions()
     def __init__(
@@ -164,9 +169,10 @@ class PrivateRegistry(Component):
             settings.certificate.is_public,
             tuple(settings.aliases_known_as.values()),
         )
-        clients = Clients(name, settings, known, self)
-        # Clients move to another port only when the server can follow.
-        trusted_by = clients.trust(certificate.ca_certificate, proxy.address_refused)
+        logins = {user.name: self._login(user) for user in settings.logins_on_clients}
+        clients = Clients(name, settings, known, logins, self)
+        # Clients move to another port, or to another password, only when the server can follow.
+        trusted_by = clients.trust(certificate.ca_certificate, proxy.refused(with_users=bool(logins)))
         generation = pulumi.Output.concat(
             proxy.serve(certificate.pair, trusted_by),
             "-",
@@ -183,6 +189,7 @@ class PrivateRegistry(Component):
         self.clients = pulumi.Output.from_input(clients.trusting)
         self.verification = clients.verify(password, without_dependencies(generation), proxy.proven)
         self.passwords = users.made
+        self.image_pull_secrets = self._image_pull_secrets(settings, known)
         keep_all_without(
             [*certificate.pair.obtained, proxy.live],
             [*trusted_by, *proxy.proven],
@@ -193,10 +200,37 @@ class PrivateRegistry(Component):
         answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes, *caches.probes], served)
         self.register_outputs(self.outputs)
 
+    def _login(self, user: User) -> Password:
+        password = clear_password(user, self._seed)
+        # The name is in it, so that nobody sees which users share a password.
+        digest = self._seed.fingerprint(pulumi.Output.concat(user.name, " ", password))
+        return Password(without_dependencies(password), without_dependencies(digest))
+
+    def _image_pull_secrets(self, settings: Settings, known: Known) -> pulumi.Output[dict[str, str]] | None:
+        users = [user for user in settings.users if user.name in settings.image_pull_secrets]
+        if not users:
+            return None
+        passwords = {user.name: clear_password(user, self._seed) for user in users}
+        return pulumi.Output.secret(
+            pulumi.Output.all(**passwords).apply(
+                lambda found: {name: docker_config(known, Login(name, one)) for name, one in found.items()}
+            )
+        )
+
     @property
     def outputs(self) -> dict[str, pulumi.Output[Any]]:
         """Name -> output, as a stack exports them; passwords only where the stack makes some."""
-        names = ("url", "registry", "ca_certificate", "renewal", "ends", "clients", "verification", "passwords")
+        names = (
+            "url",
+            "registry",
+            "ca_certificate",
+            "renewal",
+            "ends",
+            "clients",
+            "verification",
+            "passwords",
+            "image_pull_secrets",
+        )
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 

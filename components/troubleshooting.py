@@ -570,7 +570,19 @@ TRUST = (
         "Run the program on the client: its last lines show the reason, such as a full disk or a broken certificate "
         "file.\n" + _RUN_AGAIN,
     ),
+    Problem(
+        "login-refused",
+        r"keeps the logins, so one|has a login to \S+(, and is read| as )|"
+        r"password would be in it|could read the password",
+        "/root/.docker/config.json has a login to registry.example.com as dev: log out there first, …",
+        "The client has login in the settings, but the file for logins can't take it: it has a login that is not from "
+        "this stack, a credential helper keeps the logins, or other users can read the file. The file is unchanged.",
+        "Do on the client what the message says: `docker logout`, `podman logout`, or `chmod 600`.\n"
+        "If a credential helper keeps the logins: log in by hand, and remove login of the client from the settings.\n"
+        + _RUN_AGAIN,
+    ),
 )
+
 
 VERIFICATION = (
     Problem(

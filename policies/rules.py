@@ -133,15 +133,22 @@ _MADE_PASSWORD = re.compile(r"[0-9a-f]{64}")
 
 
 _INPUTS = {
-    TRUST: frozenset({"registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share", "atOnce"}),
+    TRUST: frozenset(
+        {
+            *("registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share", "atOnce"),
+            *("passwords", "passwordDigests"),
+        }
+    ),
     VERIFICATION: frozenset({"registry", "hosts", "verify", "user", "password", "generation"}),
 }
 """What the resources of the clients are known to say: what else they say may be a secret."""
 _REACH = frozenset({"user", "port", "hostKey", "login", "bastion", "local"})
-_OF_A_CLIENT = _REACH | {"runtimes", "hostsEntry", "required"}
+_OF_A_CLIENT = _REACH | {"runtimes", "hostsEntry", "required", "loginAs"}
 _OF_A_BASTION = _REACH | {"host"}
-_SECRET_INPUTS = ("logins", "password")
-"""Those of their inputs that may hold secrets. No login is sent to a client, and the password is one of a kind."""
+_SECRET_INPUTS = ("logins", "password", "passwords")
+"""Those of their inputs that may hold secrets. No login is sent to a client, the password is one of a kind, and of the
+passwords a client gets the one that its login names."""
+_KEYED_DIGEST = re.compile(r"[0-9a-f]{12}")
 
 
 def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
@@ -155,11 +162,29 @@ def _clients_get_no_secret(resource: Resource, _: Stack) -> Iterator[Violation]:
     for name in sorted(_unheard(resource)):
         yield Violation(f"the input {name} may be sent to a client", "Send only certificates and a hosts entry")
     yield from _unlike_its_name(resource.inputs)
+    yield from _unasked(resource)
     shown = [value for key, value in resource.inputs.items() if key not in _SECRET_INPUTS]
     if any(_SECRET.search(text) for text in commands.texts(shown)):
         yield Violation(
             "a private key or a password hash is sent to a client", "Remove it: clients need only certificates"
         )
+
+
+def _unasked(resource: Resource) -> Iterator[Violation]:
+    """Find passwords that no client is to have, and such that are not kept as secrets are."""
+    users = {client.get("loginAs") for client in _clients(resource).values()}
+    if UNKNOWN not in users:
+        for user in sorted(_known_mapping(resource.inputs.get("passwords")).keys() - users):
+            yield Violation(
+                f"the password of {user} may be sent to a client", "Set login of a client, or do not send it"
+            )
+    digests = _known_mapping(resource.inputs.get("passwordDigests"))
+    if any(digest is not UNKNOWN and not _KEYED_DIGEST.fullmatch(_text(digest)) for digest in digests.values()):
+        yield Violation(
+            "passwordDigests contains something else than keyed digests", "Keep only Seed.fingerprint in it"
+        )
+    if any(_SECRET.search(_text(one)) for one in _known_mapping(resource.inputs.get("passwords")).values()):
+        yield Violation("a private key or a password hash is sent to a client", "Send only the password of its login")
 
 
 def _unheard(resource: Resource) -> set[str]:
@@ -468,7 +493,7 @@ def _host(resource: Resource) -> Any:
 RULES = (
     Rule(
         "no-secret-on-clients",
-        "Clients get certificates and a hosts entry, but no key and no password.",
+        "Clients get certificates, a hosts entry and the login that is set for them, but no key and no other password.",
         _clients_get_no_secret,
     ),
     Rule(

@@ -14,7 +14,7 @@ TRUST, VERIFICATION = ":ClientsTrust", ":ClientsVerification"
 IN_STATE_ALONE = Impact("the stack", "the clients' entry in the state", "nothing on them changes")
 ENTRY = "hosts"
 """What the hosts entry is called among what is placed on a client."""
-_OTHERS = ("runtimes", "hostsEntry", "required")
+_OTHERS = ("runtimes", "hostsEntry", "required", "loginAs")
 """What is said of a client besides how it is reached."""
 _PROOF = "login, push and pull"
 """What a client proves that does not say it."""
@@ -54,6 +54,10 @@ class Client:
     trusted: Mapping[str, str] | None = None
     """Digest -> name and end of each authority; None where only the update will know them."""
     reach: Mapping[str, Any] = field(default_factory=dict)
+    login: str = ""
+    """As whom it logs in to the registry, or nothing."""
+    password: Any = ""
+    """What tells the password from another one; None where only the update will know it."""
     required: bool | None = None
     """Whether an update fails without it; None where the share of the clients decides."""
 
@@ -63,7 +67,7 @@ def wanted_of(state: State) -> dict[str, Client]:
     registry = mapping(state.inputs.get("registry"))
     names = [name for name in (registry.get("reference"), *(registry.get("aliases") or ())) if name]
     bundles = bundles_of(mapping(state.inputs.get("runtimes")))
-    trusted = state.inputs.get("trusted")
+    trusted, digests = state.inputs.get("trusted"), mapping(state.inputs.get("passwordDigests"))
     return {
         host: Client(
             names,
@@ -71,6 +75,8 @@ def wanted_of(state: State) -> dict[str, Client]:
             str(said.get("hostsEntry") or "").replace("/", " ", 1),
             trusted if isinstance(trusted, dict) else None,
             {key: value for key, value in said.items() if key not in _OTHERS},
+            str(said.get("loginAs") or ""),
+            digests.get(said.get("loginAs")),
             said.get("required"),
         )
         for host, said in mapping(state.inputs.get("hosts")).items()
@@ -121,7 +127,15 @@ def _as_placed(client: Client, records: Mapping[str, Any], texts: Mapping[str, s
         bundles={runtime: _bundle(client.bundles[runtime], record) for runtime, record in there.items()},
         entry=entry,
         trusted=described(texts.get(behind[0]["authorities"], "")) if behind else client.trusted,
+        **_login_in(records),
     )
+
+
+def _login_in(records: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the login that is on a client: that of the first record that has one."""
+    places = (mapping(mapping(record).get("place")) for record in records.values())
+    place = next((place for place in places if place.get("passwordDigest")), {})
+    return {"login": str(place.get("user") or ""), "password": place.get("passwordDigest") or ""}
 
 
 def _has(bundle: Bundle, record: Mapping[str, Any]) -> bool:

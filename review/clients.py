@@ -133,7 +133,19 @@ def _compared(step: Step, preview: Preview) -> Iterator[_Both]:
 
 def _placed(both: _Both) -> list[Impact]:
     """Say what is placed on a client and removed from it."""
-    return [*_files(both), *_entry(both)]
+    return [*_files(both), *_entry(both), *_login(both)]
+
+
+def _login(both: _Both) -> Iterator[Impact]:
+    old, new = both.old, both.new
+    if new.login and not old.login:
+        yield Impact(both.host, f"login: {new.login}", f"logs in as {new.login} from now on")
+    elif new.login != old.login and new.login:
+        yield Impact(both.host, f"login: {old.login} → {new.login}", f"logs in as {new.login} from now on")
+    elif old.login and not new.login:
+        yield Impact(both.host, f"login removed: {old.login}", "does not log in any more", disruptive=True)
+    elif new.login and new.password and new.password != old.password:
+        yield Impact(both.host, f"login: another password of {new.login}", "logs in with it from now on")
 
 
 def _files(both: _Both) -> Iterator[Impact]:

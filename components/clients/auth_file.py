@@ -86,6 +86,20 @@ class AuthFile:
                 text = _without(text, name)
         return text
 
+    def refuse_another(self, text: str, login: Login) -> None:
+        """Refuse where a file that is read before the one with the login has another one.
+
+        Raises:
+            Refused: It has, or is no such file.
+        """
+        for name in login.names:
+            there = _entry(self._parse(text), name)
+            if there is not None and there != {"auth": login.auth()}:
+                raise Refused(
+                    f"{self._path} has a login to {name}, and is read before the one of this stack: run 'podman logout "
+                    f"{name}' there, or leave `login` out for this client"
+                )
+
     def _with(self, text: str, name: str, login: Login) -> str:
         there = _entry(self._parse(text), name)
         if there == {"auth": login.auth()}:

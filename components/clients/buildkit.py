@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from . import paths, toml_keys
+from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
 from .runtime import AUTHORITIES, FilesRuntime, Known, Proof, by_alias
@@ -44,6 +45,8 @@ class BuildKit(FilesRuntime):
 
     name = "buildkit"
     meaning = "BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of `docker buildx create`"
+    # buildctl sends the logins of the user who calls it, and reads Docker's file.
+    login = "docker-login"
 
     _rootless: ClassVar[bool] = False
 
@@ -61,16 +64,16 @@ class BuildKit(FilesRuntime):
             'for one in "$HOME"/.docker/buildx/instances/*; do [ ! -f "$one" ] || echo "builder $one"; done'
         )
 
-    def reads(self, registry: Known, home: str) -> list[str]:
+    def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the configuration's usual place."""
         return [f"{paths.buildkit_folder(home, self._rootless)}/buildkitd.toml"]
 
-    def reads_more(self, registry: Known, facts: Facts) -> list[str]:
+    def reads_more(self, registry: Known, facts: Facts, access: Access = TRUST) -> list[str]:
         """Return the configuration that the unit names, and the user's builders."""
         builders = [line.removeprefix("builder ") for line in facts.said.splitlines() if line.startswith("builder ")]
         return [self._config(facts), *builders]
 
-    def wants(self, registry: Known, authorities: str, facts: Facts) -> list[HostFile]:
+    def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
         """Return the file with the authorities, and the keys that name it.
 
         Raises:
@@ -166,6 +169,7 @@ class BuildKitRootless(BuildKit):
 
     name = "buildkit-rootless"
     meaning = "buildkitd of the user who logs in"
+    login = "docker-rootless-login"
     is_of_user = True
     _rootless = True
 

@@ -1,7 +1,7 @@
 """All clients of a registry: their trust, before anything is served that needs it, and their proof, after."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -11,14 +11,26 @@ from ..ordering import Step
 from ..settings import Client, Settings
 from .provider import ClientsProvider
 from .runtime import Known
-from .trust import ClientsTrust, trusts_by
+from .trust import ClientsTrust, Password, trusts_by
 from .verification import ClientsVerification
 
 
 class Clients:
     """What works on the clients of a registry; nothing is declared where it has none."""
 
-    def __init__(self, name: str, settings: Settings, registry: Known, parent: Component) -> None:
+    def __init__(
+        self, name: str, settings: Settings, registry: Known, logins: Mapping[str, Password], parent: Component
+    ) -> None:
+        """Know the clients.
+
+        Args:
+            name: Of the registry.
+            settings: What is configured.
+            registry: The registry, as clients know it.
+            logins: User -> password, of those that clients log in as.
+            parent: The component above.
+        """
+        self._logins = logins
         self._name, self._settings, self._registry = name, settings, registry
         self._clients = settings.all_clients
         self._opts = parent.child()
@@ -44,6 +56,7 @@ class Clients:
                 self._settings.host_names,
                 self._settings.clients_share,
                 self._settings.clients_at_once,
+                self._logins,
                 awaited,
                 self._opts,
             )

@@ -39,6 +39,7 @@ class Containerd(FilesRuntime):
     name = "containerd"
     meaning = "containerd's folder for this registry, which Kubernetes, crictl and nerdctl use"
     question = "containerd --version"
+    login = name
 
     def places(self, registry: Known) -> list[str]:
         """Return the files for the registry's names, where nothing names another folder."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from . import paths
+from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own
 from .probe_image import payload
 from .runtime import AUTHORITIES, KEEP_TRUST, FilesRuntime, Known, Placement, Proof, ScriptRuntime, by_alias
@@ -26,6 +27,7 @@ class Docker(ScriptRuntime):
 
     name = "docker"
     meaning = "Docker's folder for this registry"
+    login = "docker-login"
     _certs_d: ClassVar[str] = CERTS_D
 
     def placement(self, registry: Known) -> Placement:
@@ -72,6 +74,7 @@ class DockerSnap(Docker):
 
     name = "docker-snap"
     meaning = "the folder of Docker from the snap"
+    login = "docker-snap-login"
     _certs_d = paths.docker_certificates("", snap=True)
 
 
@@ -80,6 +83,7 @@ class DockerRootless(FilesRuntime):
 
     name = "docker-rootless"
     meaning = "Docker of the user who logs in, without root"
+    login = "docker-rootless-login"
     is_of_user = True
     question = ""
 
@@ -87,16 +91,16 @@ class DockerRootless(FilesRuntime):
         """Return the files for the registry's names."""
         return self.reads(registry, "~")
 
-    def reads(self, registry: Known, home: str) -> list[str]:
+    def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the files for the registry's names."""
         folder = paths.docker_certificates(home, rootless=True)
         return [f"{folder}/{name}/{AUTHORITIES}" for name in paths.names(registry)]
 
-    def reads_more(self, registry: Known, facts: Facts) -> list[str]:
+    def reads_more(self, registry: Known, facts: Facts, access: Access = TRUST) -> list[str]:
         """Return nothing."""
         return []
 
-    def wants(self, registry: Known, authorities: str, facts: Facts) -> list[HostFile]:
+    def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
         """Return a file with the authorities for each name."""
         return [Own(path, authorities) for path in self.reads(registry, facts.home)]
 

@@ -63,19 +63,22 @@ def changes_to(wants: Sequence[HostFile], facts: Facts) -> list[Change]:
     return [change for change in found if change is not None]
 
 
-def changes_without(wants: Sequence[HostFile], facts: Facts, placed: Mapping[str, str]) -> list[Change]:
+def changes_without(
+    wants: Sequence[HostFile], facts: Facts, placed: Mapping[str, str], hide: Callable[[str], str] = str
+) -> list[Change]:
     """Return what has to be written so that nothing of ours is left: keys in files of others first.
 
     Args:
         wants: What was wanted.
         facts: What is there.
         placed: Path -> digest of each file of our own, as it was written: one with other content is left.
+        hide: Returns a content without what is secret, as of ``own_files``.
     """
     shared = [_unwanted(one, facts) for one in wants if isinstance(one, Shared)]
     own = [
         Change(path, None)
         for path, written in placed.items()
-        if path in facts.files and digest_of(facts.files[path].text) == written
+        if path in facts.files and digest_of(hide(facts.files[path].text)) == written
     ]
     return [*(change for change in shared if change is not None), *own]
 
@@ -101,9 +104,14 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
-def own_files(wants: Sequence[HostFile]) -> dict[str, str]:
-    """Return path -> digest of the files that are the stack's as a whole."""
-    return {one.path: digest_of(one.content) for one in wants if isinstance(one, Own)}
+def own_files(wants: Sequence[HostFile], hide: Callable[[str], str] = str) -> dict[str, str]:
+    """Return path -> digest of the files that are the stack's as a whole.
+
+    Args:
+        wants: What is wanted.
+        hide: Returns a content without what is secret: by a digest of it passwords could be guessed.
+    """
+    return {one.path: digest_of(hide(one.content)) for one in wants if isinstance(one, Own)}
 
 
 def _wanted(one: HostFile, facts: Facts) -> Change | None:

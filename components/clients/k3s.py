@@ -110,6 +110,7 @@ class K3s(_Rancher):
 
     name = "k3s"
     meaning = "K3s' list of registries; K3s restarts when it changes"
+    login = name
     question = "systemctl list-units --state=active --plain --no-legend 'k3s*.service'"
     _units = r"k3s(?:-[\w-]+)?"
 
@@ -119,5 +120,6 @@ class RKE2(_Rancher):
 
     name = "rke2"
     meaning = "RKE2's list of registries; RKE2 restarts when it changes"
+    login = name
     question = "systemctl list-units --state=active --plain --no-legend 'rke2-*.service'"
     _units = "rke2-(?:server|agent)"

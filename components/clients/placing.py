@@ -1,11 +1,12 @@
 """What is placed on one client: from what is there of the stack to what is to be there, step by step.
 
 It knows no resource. What was placed is a record that goes into the state: bundle -> ``place``, what its script has to
-know, and ``authorities``, the digest of the text that it carries, or nothing.
+know, and ``authorities``, the digest of the text that it carries, or nothing. In a place a login is a user, and a keyed
+digest of the password.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,36 @@ from ..hosts.host import shell
 from ..hosts.place import arguments
 from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
-from . import RUNTIMES
+from . import LOGIN_FILES, RUNTIMES, paths
+from .access import Access, Login
 from .host_changes import changes_to, changes_without, own_files, read, write
 from .host_file import Facts, HostFile, Own, Refused
-from .runtime import ANY, AUTHORITIES, KEEP_TRUST, MODE, FilesRuntime, Known, Placement, ScriptRuntime, entry_alone
+from .runtime import (
+    ANY,
+    AUTHORITIES,
+    KEEP_TRUST,
+    MODE,
+    FilesRuntime,
+    Known,
+    Placement,
+    Planned,
+    ScriptRuntime,
+    entry_alone,
+)
 
 Record = Mapping[str, Any]
 """``place`` and ``authorities`` of one bundle."""
 Records = dict[str, Record]
-"""Bundle -> record: a runtime's name, or that of the hosts entry."""
+"""Bundle -> record: a runtime's name, a login file's, or that of the hosts entry."""
+Texts = Mapping[str, str]
+"""Digest, as records have it -> authorities, or a password."""
 
 ENTRY = "hosts"
 """The bundle of the hosts entry."""
+_PLANNED: Mapping[str, Planned] = {
+    **{name: runtime for name, runtime in RUNTIMES.items() if isinstance(runtime, FilesRuntime)},
+    **LOGIN_FILES,
+}
 _KEEP = Path(__file__).parent / "keep_trust_of_file.sh"
 _FOR_WRITING = ("entry", "registry")
 """What of a place is of no use to who takes it away."""
@@ -36,7 +55,14 @@ def digest(authorities: str) -> str:
     return hashlib.sha256(authorities.encode()).hexdigest()[:12]
 
 
-def wanted(known: Known, runtimes: Sequence[str], entry: str, authorities: str) -> Records:
+def login_place(user: str, password_digest: str) -> Mapping[str, str]:
+    """Return what a record says of a login."""
+    return {"user": user, "passwordDigest": password_digest}
+
+
+def wanted(
+    known: Known, runtimes: Sequence[str], entry: str, authorities: str, login: Mapping[str, str] | None = None
+) -> Records:
     """Return what is to be on a client.
 
     Args:
@@ -44,14 +70,26 @@ def wanted(known: Known, runtimes: Sequence[str], entry: str, authorities: str) 
         runtimes: What the client trusts by.
         entry: ADDRESS/NAMES for the hosts file, or nothing.
         authorities: What it is to trust, PEM.
+        login: As whom it logs in, if it does: ``login_place``.
     """
     found: Records = {}
     # First the name, so that a check of what is served finds it.
     if entry:
         found[ENTRY] = {"place": {**entry_alone(known.mark).place, "entry": entry}, "authorities": ""}
-    for runtime in runtimes if known.has_authorities else ():
-        found[runtime] = {"place": _place_of(runtime, known), "authorities": digest(authorities)}
+    carried = digest(authorities) if known.has_authorities else ""
+    for runtime in runtimes:
+        own = login if login and RUNTIMES[runtime].login == runtime else {}
+        if known.has_authorities or own:
+            found[runtime] = {"place": {**_place_of(runtime, known), **own}, "authorities": carried}
+    for file in dict.fromkeys(RUNTIMES[runtime].login for runtime in runtimes):
+        if login and file in LOGIN_FILES:
+            found[file] = {"place": {**_reference(known), **login}, "authorities": ""}
     return found
+
+
+def named(record: Record) -> set[str]:
+    """Return the digests of what a record needs: of authorities, and of a password."""
+    return {record["authorities"], record["place"].get("passwordDigest", "")} - {""}
 
 
 def is_placed(have: Record | None, want: Record) -> bool:
@@ -66,7 +104,7 @@ def superseded(have: Mapping[str, Record], want: Mapping[str, Record]) -> Iterat
             yield bundle, record
 
 
-async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record], texts: Mapping[str, str]) -> list[str]:
+async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record], texts: Texts) -> list[str]:
     """Place what is wanted and not there; ``have`` becomes what is there. A bundle that fails does not stop the others.
 
     Args:
@@ -74,7 +112,7 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
         sudo: Whether they become root.
         have: What is there of the stack. What is wanted no more stays.
         want: What is to be there.
-        texts: Digest -> authorities.
+        texts: What the records name.
 
     Returns:
         What the scripts said.
@@ -88,9 +126,9 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
             continue
         is_there = bundle in have and target(have[bundle]) == target(record)
         try:
-            if isinstance(runtime := RUNTIMES.get(bundle), FilesRuntime):
+            if bundle in _PLANNED:
                 before = have[bundle] if is_there else None
-                have[bundle] = await _put(run, sudo and not runtime.is_of_user, runtime, record, before, texts)
+                have[bundle] = await _put(run, sudo, _PLANNED[bundle], record, before, texts)
             else:
                 said += await _run(run, *command(sudo, "update" if is_there else "create", bundle, record, texts))
                 have[bundle] = record
@@ -103,32 +141,33 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
     return said
 
 
-async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
+async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Texts) -> list[str]:
     """Take away what a record says; return what the script said.
 
     Raises:
         Failed: The script failed.
     """
-    runtime = RUNTIMES.get(bundle)
-    if not isinstance(runtime, FilesRuntime):
+    runtime = _PLANNED.get(bundle)
+    if runtime is None:
         return await _run(run, *command(sudo, "delete", bundle, record, texts))
     sudo = sudo and not runtime.is_of_user
     try:
-        facts, wants = await _wants(run, sudo, runtime, record, texts)
-        await write(run, sudo, changes_without(wants, facts, record.get("files") or {}), facts)
+        facts, wants = await _planned(run, sudo, runtime, runtime.placed, record, texts)
+        gone = changes_without(wants, facts, record.get("files") or {}, _hiding(record, texts))
+        await write(run, sudo, gone, facts)
     except Refused as error:
         raise Failed(str(error)) from None
     return []
 
 
-async def findings(run: Run, sudo: bool, bundle: str, record: Record, texts: Mapping[str, str]) -> list[str]:
+async def findings(run: Run, sudo: bool, bundle: str, record: Record, texts: Texts) -> list[str]:
     """Return what is not as it was left.
 
     Raises:
         Failed: Nobody could look.
     """
-    runtime = RUNTIMES.get(bundle)
-    if not isinstance(runtime, FilesRuntime):
+    runtime = _PLANNED.get(bundle)
+    if runtime is None:
         return await _run(run, *command(sudo, "check", bundle, record, texts))
     try:
         facts, wants = await _wants(run, sudo and not runtime.is_of_user, runtime, record, texts)
@@ -138,7 +177,26 @@ async def findings(run: Run, sudo: bool, bundle: str, record: Record, texts: Map
     return [f"{one.path} {'has other content' if one.path in facts.files else 'is missing'}" for one in changed]
 
 
-def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[str, str]) -> tuple[str, str]:
+async def repair(run: Run, sudo: bool, bundle: str, record: Record, texts: Texts) -> None:
+    """Write the files of a bundle as they were left; it must be one of ``is_planned``.
+
+    Raises:
+        Failed: They can't be written.
+    """
+    sudo = sudo and not _PLANNED[bundle].is_of_user
+    try:
+        facts, wants = await _wants(run, sudo, _PLANNED[bundle], record, texts)
+        await write(run, sudo, changes_to(wants, facts), facts)
+    except Refused as error:
+        raise Failed(str(error)) from None
+
+
+def is_planned(bundle: str) -> bool:
+    """Tell whether the files of a bundle are worked out here, and no script of their own writes them."""
+    return bundle in _PLANNED
+
+
+def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Texts) -> tuple[str, str]:
     """Return the command that does something with a bundle of a script, and its standard input.
 
     Args:
@@ -146,7 +204,7 @@ def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Mapping[s
         verb: ``create``, ``update``, ``delete``, or ``check``, which prints what is not as it was left.
         bundle: Its name.
         record: What is there of it, or is to be.
-        texts: Digest -> authorities.
+        texts: What the records name.
     """
     placement = _placement(bundle)
     place = record["place"]
@@ -163,25 +221,25 @@ def target(record: Record) -> Sequence[Any]:
     return [record["place"].get(key) for key in ("directory", "store", "reference", "fullReference")]
 
 
-async def _put(
-    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, before: Record | None, texts: Mapping[str, str]
-) -> Record:
-    """Write the files of a runtime, remove those that it wants no more; return the record with what was written."""
+async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: Record | None, texts: Texts) -> Record:
+    """Write the files of a bundle, remove those that it wants no more; return the record with what was written."""
+    sudo = sudo and not runtime.is_of_user
     ours: Mapping[str, str] = (before or {}).get("files") or {}
-    facts, wants = await _wants(run, sudo, runtime, {**record, "files": ours}, texts)
+    facts, wants = await _wants(run, sudo, runtime, {**record, "files": ours}, texts, before)
     former: Sequence[HostFile] = []
     if before and before["place"] != record["place"]:
-        there, former = await _wants(run, sudo, runtime, before, texts)
+        there, former = await _planned(run, sudo, runtime, runtime.placed, before, texts)
         facts = Facts({**there.files, **facts.files}, facts.said, facts.home)
-    written = own_files(wants)
+    written = own_files(wants, _hiding(record, texts))
     _refuse_strangers(wants, facts, ours)
-    for path in ours.keys() & facts.files.keys():
-        await _keep_trust(run, sudo, runtime, record, path, texts)
-    paths = {one.path for one in wants}
+    for path in ours.keys() & facts.files.keys() if before and before["authorities"] else ():
+        await _keep_trust(run, sudo, record, path, texts)
+    paths_wanted = {one.path for one in wants}
     gone = changes_without(
-        [one for one in former if one.path not in paths],
+        [one for one in former if one.path not in paths_wanted],
         facts,
         {path: one for path, one in ours.items() if path not in written},
+        _hiding(before or record, texts),
     )
     await write(run, sudo, [*changes_to(wants, facts), *gone], facts)
     return {**record, "files": written}
@@ -202,17 +260,30 @@ def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str
 
 
 async def _wants(
-    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, texts: Mapping[str, str]
+    run: Run, sudo: bool, runtime: Planned, record: Record, texts: Texts, before: Record | None = None
 ) -> tuple[Facts, Sequence[HostFile]]:
-    known = _known_of(record)
+    return await _planned(run, sudo, runtime, runtime.wants, record, texts, before)
+
+
+async def _planned(
+    run: Run,
+    sudo: bool,
+    runtime: Planned,
+    plan: Callable[[Known, str, Facts, Access], Sequence[HostFile]],
+    record: Record,
+    texts: Texts,
+    before: Record | None = None,
+) -> tuple[Facts, Sequence[HostFile]]:
+    """Return what is on a client, and what a plan wants there."""
+    known, access = _known_of(record), _access_of(record, before, texts)
     facts = await read(
         run,
         sudo,
         runtime.question,
-        lambda home: [*runtime.reads(known, home), *(record.get("files") or {})],
-        lambda facts: runtime.reads_more(known, facts),
+        lambda home: [*runtime.reads(known, home, access), *(record.get("files") or {})],
+        lambda facts: runtime.reads_more(known, facts, access),
     )
-    wants = runtime.wants(known, texts[record["authorities"]], facts)
+    wants = plan(known, texts.get(record["authorities"], ""), facts, access)
     missing = [one.path for one in wants if one.path not in facts.files]
     if missing:
         # What a runtime wants may be there, though it did not have to know that.
@@ -221,12 +292,10 @@ async def _wants(
     return facts, wants
 
 
-async def _keep_trust(
-    run: Run, sudo: bool, runtime: FilesRuntime, record: Record, path: str, texts: Mapping[str, str]
-) -> None:
+async def _keep_trust(run: Run, sudo: bool, record: Record, path: str, texts: Texts) -> None:
     """Refuse to drop an authority by which the registry is known."""
     line = shell(sudo) + words(registry=record["place"]["reference"], file=path)
-    await _run(run, line, with_payload(_KEEP, {AUTHORITIES: texts[record["authorities"]]}, [KEEP_TRUST]))
+    await _run(run, line, with_payload(_KEEP, {AUTHORITIES: texts.get(record["authorities"], "")}, [KEEP_TRUST]))
 
 
 async def _run(run: Run, line: str, stdin: str) -> list[str]:
@@ -240,6 +309,10 @@ def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:
     found = RUNTIMES[runtime]
     if isinstance(found, ScriptRuntime):
         return {key: value for key, value in found.placement(known).place.items() if value}
+    return {**_reference(known), **({} if known.has_authorities else {"hasAuthorities": False})}
+
+
+def _reference(known: Known) -> Mapping[str, Any]:
     return {
         "reference": known.reference,
         "fullReference": known.full_reference,
@@ -251,7 +324,26 @@ def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:
 def _known_of(record: Record) -> Known:
     place = record["place"]
     aliases = tuple(place.get("aliases") or ())
-    return Known(place["reference"], place["fullReference"], place["mark"], has_authorities=True, aliases=aliases)
+    has_authorities = place.get("hasAuthorities", True)
+    return Known(place["reference"], place["fullReference"], place["mark"], has_authorities, aliases=aliases)
+
+
+def _access_of(record: Record, before: Record | None, texts: Texts) -> Access:
+    """Return what comes with trust, and the login that was written before."""
+    names = paths.names(_known_of(before)) if before else []
+    return Access(_login_of(record, texts), _login_of(before, texts) if before else None, names)
+
+
+def _login_of(record: Record, texts: Texts) -> Login | None:
+    place = record["place"]
+    password = texts.get(place.get("passwordDigest", ""))
+    return None if password is None else Login(place["user"], password)
+
+
+def _hiding(record: Record, texts: Texts) -> Callable[[str], str]:
+    """Return what puts the keyed digest of a password into the place of the login."""
+    login = _login_of(record, texts)
+    return (lambda text: text.replace(login.basic(), record["place"]["passwordDigest"])) if login else str
 
 
 def _placement(bundle: str) -> Placement:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from . import paths
+from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own, Refused
 from .probe_image import payload
 from .runtime import FilesRuntime, Known, Proof, by_alias
@@ -45,6 +46,7 @@ class Podman(FilesRuntime):
 
     name = "podman"
     meaning = "the folder of Podman, Buildah, Skopeo and CRI-O for this registry"
+    login = "podman-login"
 
     _rootless: ClassVar[bool] = False
 
@@ -63,16 +65,16 @@ class Podman(FilesRuntime):
             f'elif [ -e "$one" ]; then echo "{_READ_ONLY}$one"; fi; done'
         )
 
-    def reads(self, registry: Known, home: str) -> list[str]:
+    def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the files that may say more of registries."""
         return list(paths.podman_registries(home, self._rootless))
 
-    def reads_more(self, registry: Known, facts: Facts) -> list[str]:
+    def reads_more(self, registry: Known, facts: Facts, access: Access = TRUST) -> list[str]:
         """Return the files beside them, and ours that are there."""
         ours = tuple(f"/{name}/{FILE}" for name in paths.names(registry))
         return [path for path in _found(facts) if path.endswith((".conf", *ours))]
 
-    def wants(self, registry: Known, authorities: str, facts: Facts) -> list[HostFile]:
+    def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
         """Return the files with the authorities.
 
         Raises:
@@ -168,6 +170,7 @@ class PodmanRootless(Podman):
 
     name = "podman-rootless"
     meaning = "the folder of Podman, Buildah and Skopeo of the user who logs in"
+    login = "podman-rootless-login"
     is_of_user = True
     _rootless = True
 

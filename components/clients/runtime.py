@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from .access import TRUST, Access
 from .host_file import Facts, HostFile
 
 AUTHORITIES = "ca.crt"
@@ -119,8 +120,10 @@ class Runtime(ABC):
     """As the settings have it."""
     meaning: ClassVar[str]
     """What it is and whom it helps, as the reference of the settings has it after its name."""
-    is_of_user: ClassVar[bool] = False
+    is_of_user: bool = False
     """Whether it belongs to the user who logs in, so that nobody becomes root for it."""
+    login: ClassVar[str] = ""
+    """By what it logs in: its own name where its own files say it, a login file's (``login_files.py``), or nothing."""
 
     @abstractmethod
     def places(self, registry: Known) -> Sequence[str]:
@@ -144,8 +147,11 @@ class ScriptRuntime(Runtime):
         return [*placement.paths.values(), *placement.also]
 
 
-class FilesRuntime(Runtime):
-    """One whose files are worked out here, of what is on the host: so that a real parser reads those of others."""
+class Planned(ABC):
+    """Files that are worked out here, of what is on the host: so that a real parser reads those of others."""
+
+    is_of_user: bool = False
+    """Whether they belong to the user who logs in."""
 
     @property
     @abstractmethod
@@ -153,17 +159,29 @@ class FilesRuntime(Runtime):
         """A shell command whose output it needs, or nothing."""
 
     @abstractmethod
-    def reads(self, registry: Known, home: str) -> Sequence[str]:
+    def reads(self, registry: Known, home: str, access: Access = TRUST) -> Sequence[str]:
         """Return the paths to read; of one with ``*`` all that match."""
 
     @abstractmethod
-    def reads_more(self, registry: Known, facts: Facts) -> Sequence[str]:
+    def reads_more(self, registry: Known, facts: Facts, access: Access = TRUST) -> Sequence[str]:
         """Return further paths, by what is known; asked again until it names nothing new."""
 
     @abstractmethod
-    def wants(self, registry: Known, authorities: str, facts: Facts) -> Sequence[HostFile]:
+    def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> Sequence[HostFile]:
         """Return what is to be on the host.
 
         Raises:
             Refused: Something of others can't be kept beside it.
         """
+
+    def placed(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> Sequence[HostFile]:
+        """Return what may be on the host, for who takes it away.
+
+        Raises:
+            Refused: It can't be taken away safely.
+        """
+        return self.wants(registry, authorities, facts, access)
+
+
+class FilesRuntime(Planned, Runtime):
+    """A runtime with such files."""

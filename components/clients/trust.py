@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -20,13 +21,24 @@ _HEADER = "# Installed by private-registry: an update or a removal overwrites th
 """Versions before 0.3 had no such line, and what they take away has none."""
 
 
+@dataclass(frozen=True)
+class Password:
+    """That of a user of the registry, for the clients that log in."""
+
+    password: pulumi.Output[str]
+    """Secret."""
+    digest: pulumi.Output[str]
+    """Keyed; no secret."""
+
+
 class ClientsTrust(Awaited):
     """What every client trusts by, and an entry in the hosts file where one is asked for.
 
     It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
-    ``hostsEntry``, and whether it is ``required``); ``runtimes`` (name -> ``files``, by path their mode and digest, and
-    ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage that must trust;
-    and ``atOnce``.
+    ``hostsEntry``, the user of its login, ``loginAs``, and whether it is ``required``); ``passwords`` of these users,
+    secret, and their ``passwordDigests``, keyed, by which another one shows; ``runtimes`` (name -> ``files``, by path
+    their mode and digest, and ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage
+    that must trust; and ``atOnce``.
     """
 
     placed: pulumi.Output[Mapping[str, Any]]
@@ -40,6 +52,7 @@ class ClientsTrust(Awaited):
         host_names: str,
         share: int,
         at_once: int,
+        logins: Mapping[str, Password],
         depends_on: pulumi.Output[list[Step]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -55,11 +68,16 @@ class ClientsTrust(Awaited):
             "atOnce": at_once,
             "placed": None,
         }
+        if logins:
+            props["passwords"] = {user: pulumi.Output.secret(one.password) for user, one in logins.items()}
+            props["passwordDigests"] = {user: one.digest for user, one in logins.items()}
         for client in clients:
             said = props["hosts"][client.host]
             said["runtimes"] = list(client.runtimes)
             if client.hosts_entry:
                 said["hostsEntry"] = f"{client.hosts_entry}/{host_names}"
+            if client.login:
+                said["loginAs"] = client.login
             if client.required is not None:
                 said["required"] = client.required
         super().__init__(

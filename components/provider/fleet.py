@@ -6,6 +6,7 @@ The engine asks for the trust of the clients first, so what it has learned of th
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from ..clients.placing import login_place
 from ..clients.runtime import Known
 from ..hosts.connections import AT_ONCE, Connections
 from ..hosts.session import Run
@@ -99,6 +100,13 @@ def reach_before(inputs: Values, outputs: Values, host: str) -> Values:
     """
     tried = outputs.get("tried") or {}
     return reach_of(tried if host in (tried.get("hosts") or {}) else inputs, host)
+
+
+def login_of(inputs: Values, host: str) -> Mapping[str, str]:
+    """Return as whom a client logs in to the registry, for its records; nothing where it does not."""
+    user = inputs["hosts"][host].get("loginAs")
+    # Nobody knows the digest of a password that the first update makes.
+    return login_place(user, (inputs.get("passwordDigests") or {}).get(user) or "") if user else {}
 
 
 def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:

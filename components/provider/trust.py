@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..clients.placing import Record, Records, digest, is_placed, place, superseded, wanted
-from .fleet import Fleets, known_of, reach_before, reach_of
+from ..clients.placing import Record, Records, Texts, digest, is_placed, named, place, superseded, wanted
+from .fleet import Fleets, known_of, login_of, reach_before, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
 from .values import Secret
@@ -20,6 +20,7 @@ class Trust(Kind):
 
     - ``placed``: client -> bundle -> record;
     - ``texts``: digest -> authorities, of all that a record names;
+    - ``passwords``: keyed digest -> password, of all that a record names, as one secret; nothing without logins;
     - ``dropped``: what is there and not wanted, an entry each; how its client is reached is secret;
     - ``missing``: client -> why it does not trust yet, of those that the update did without;
     - ``tried``: how the clients are reached, of an update that failed (secret).
@@ -37,7 +38,7 @@ class Trust(Kind):
     def changed(self, last: Last, inputs: Values) -> list[str]:
         """Return what differs, ``missing`` where a client lacks something, and ``placed`` where it has more."""
         want = _wanted(inputs)
-        self._know(inputs, _dropped(last, _placed(last), want), last.outputs.get("texts") or {})
+        self._know(inputs, _dropped(last, _placed(last), want), _kept(last))
         is_lacking = any(_lacks(_placed(last).get(host, {}), want[host]) for host in want)
         has_more = any(any(superseded(records, want.get(host, {}))) for host, records in _placed(last).items())
         more = {"missing": is_lacking, "placed": has_more}
@@ -47,7 +48,8 @@ class Trust(Kind):
         """Place what is wanted on every client that lacks some of it."""
         fleet, want = self._fleets.of(inputs), _wanted(inputs)
         placed = {host: dict(records) for host, records in _placed(last).items()}
-        texts = {**(last.outputs.get("texts") or {}), digest(_authorities(inputs)): _authorities(inputs)}
+        passwords = {**_passwords_of(last), **_passwords(inputs)}
+        texts = {**_kept(last), **passwords, digest(_authorities(inputs)): _authorities(inputs)}
         said: list[str] = []
 
         async def work(host: str) -> None:
@@ -62,10 +64,12 @@ class Trust(Kind):
             for bundle in records.keys() - want.get(host, {}).keys():
                 del records[bundle]
         self._know(inputs, dropped, _named(texts, placed, dropped))
+        secret = {name: text for name, text in fleet.texts.items() if name in passwords}
         excused = _excused(inputs, fleet.failed)
         outputs: dict[str, Any] = {
             "placed": {host: records for host, records in placed.items() if records},
-            "texts": fleet.texts,
+            "texts": {name: text for name, text in fleet.texts.items() if name not in passwords},
+            **({"passwords": Secret(secret)} if secret else {}),
             "dropped": [{**entry, "reach": Secret(entry["reach"])} for entry in dropped],
             "missing": excused,
         }
@@ -82,9 +86,9 @@ class Trust(Kind):
         everything: list[Entry] = []
         for host, records in _placed(last).items():
             everything += entries(host, records.items(), reach_before(last.inputs, last.outputs, host))
-        return await remove(fleet, [*everything, *left], last.outputs.get("texts") or {}, tell)
+        return await remove(fleet, [*everything, *left], _kept(last), tell)
 
-    def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Mapping[str, str]) -> None:
+    def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Texts) -> None:
         fleet = self._fleets.of(inputs)
         fleet.inputs, fleet.dropped, fleet.texts = inputs, dropped, texts
 
@@ -97,9 +101,24 @@ def _authorities(inputs: Values) -> str:
 def _wanted(inputs: Values) -> dict[str, Records]:
     known, text = known_of(inputs), _authorities(inputs)
     return {
-        host: wanted(known, said["runtimes"], said.get("hostsEntry") or "", text)
+        host: wanted(known, said["runtimes"], said.get("hostsEntry") or "", text, login_of(inputs, host))
         for host, said in inputs["hosts"].items()
     }
+
+
+def _passwords(inputs: Values) -> dict[str, str]:
+    """Return keyed digest -> password."""
+    digests = inputs.get("passwordDigests") or {}
+    return {digests[user]: password for user, password in (inputs.get("passwords") or {}).items()}
+
+
+def _passwords_of(last: Last) -> Mapping[str, str]:
+    return last.outputs.get("passwords") or {}
+
+
+def _kept(last: Last) -> Texts:
+    """Return what the records of the last update name."""
+    return {**(last.outputs.get("texts") or {}), **_passwords_of(last)}
 
 
 def _placed(last: Last) -> Mapping[str, Records]:
@@ -136,11 +155,11 @@ def _is_wanted(entry: Entry, want: Mapping[str, Records]) -> bool:
     return not any(superseded({bundle: entry["record"]}, want.get(entry["host"], {})))
 
 
-def _named(texts: Mapping[str, str], placed: Mapping[str, Records], dropped: Sequence[Entry]) -> dict[str, str]:
+def _named(texts: Texts, placed: Mapping[str, Records], dropped: Sequence[Entry]) -> dict[str, str]:
     """Return the texts that a record names."""
-    named = {record["authorities"] for records in placed.values() for record in records.values()}
-    named |= {entry["record"]["authorities"] for entry in dropped}
-    return {name: texts[name] for name in sorted(named) if name in texts}
+    records = [record for of_client in placed.values() for record in of_client.values()]
+    names = set[str]().union(*(named(record) for record in [*records, *(entry["record"] for entry in dropped)]))
+    return {name: texts[name] for name in sorted(names) if name in texts}
 
 
 def _excused(inputs: Values, failed: Failures) -> dict[str, str]:

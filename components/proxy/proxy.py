@@ -100,11 +100,12 @@ class Proxy(Component):
         self.container = f"{own.prefix}-proxy"
         self._nginx = ReadByNginx(image, self.container, args.network, HTTPS_URL, GENERATION_URL)
         address = self._check_address(image, where)
-        self.address_refused = failed_in_this_update([address], provided=image)
+        self._address, self._image = address, image
 
         # nginx reads the users at every request.
         users_file = File(pulumi.Output.secret(args.users), mode="0600")
         users = self._bundle("users", {"htpasswd": users_file}, None, [network])
+        self._users = users.command
         later = may_come_later(
             name, own.host, args.bind_addresses, own.prefix, args.is_root, self.child(depends_on=[address])
         )
@@ -172,6 +173,10 @@ class Proxy(Component):
         """Its containers, and what asks in each."""
         self._healthy = wait_until_healthy(f"{name}-healthy", own.host, self._container, PROBE, self.child())
         self.register_outputs({})
+
+    def refused(self, with_users: bool) -> pulumi.Output[list[Step]]:
+        """Return what has failed where clients must not go on: the address, and the users file if they log in."""
+        return failed_in_this_update([self._address, *([self._users] if with_users else [])], provided=self._image)
 
     def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
         """Serve with a certificate and its key once they are there, and the clients trust it.

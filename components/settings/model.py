@@ -1,10 +1,11 @@
 """What can be configured, with the rules. Keys are written in camelCase in the stack's file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, WrapValidator, field_validator, model_validator
 
+from ..proxy.login.htpasswd import bcrypt_cost
 from ..registry_reference import DEFAULT_HTTPS_PORT, is_ip_address, registry_reference
 from .caches import Caches
 from .certificates import Acme, SelfSigned, Source
@@ -59,7 +60,8 @@ class User(Section):
     """The password, its bcrypt hash, or a line that `htpasswd -nB NAME` prints. Set it with `--secret`. Without a
     password the stack generates one: `pulumi stack output passwords --show-secrets`.
 
-    Change: next request: the old password is refused. To avoid that, set `previousPassword` in the same update.
+    Change: next request: the old password is refused. To avoid that, set `previousPassword` in the same update. Clients
+    with this user as their `login` get the new one.
     """
     password_file: PasswordFile | None = None
     """The file that contains it. A line break at the end is ignored."""
@@ -106,6 +108,11 @@ class User(Section):
     def secret(self) -> SecretStr | None:
         """The password or its hash, wherever it came from; None where one is made."""
         return either(self.password, self.password_file)
+
+    @property
+    def has_hash(self) -> bool:
+        """Whether a hash stands in the place of the password, so that nobody knows the password itself."""
+        return isinstance(self.secret, SecretStr) and bcrypt_cost(self.secret.get_secret_value()) is not None
 
     @property
     def previous_secret(self) -> SecretStr | None:
@@ -268,6 +275,11 @@ class Settings(Section):
 
     Change: next request: applies to requests from then on.
     """
+    image_pull_secrets: Annotated[tuple[UserName, ...], Field(strict=False)] = ()
+    """Users for whom the output `image_pull_secrets` has what Kubernetes needs to pull as them (clients.md).
+
+    Change: nothing: only the output changes.
+    """
     client_defaults: ClientDefaults = ClientDefaults()
     """What holds for each client that does not say otherwise, wherever the client is listed."""
     clients: Annotated[tuple[Client, ...], Field(strict=False), WrapValidator(listed)] = ()
@@ -357,6 +369,24 @@ class Settings(Section):
             yield from zip(source.clients, source.places, strict=False) if source else ()
 
     @model_validator(mode="after")
+    def _passwords_are_known(self) -> Self:
+        unique("imagePullSecrets", self.image_pull_secrets)
+        wanted = [(f"{place}.login", client.login) for client, place in self._places_of_clients() if client.login]
+        wanted += [(f"imagePullSecrets[{number}]", name) for number, name in enumerate(self.image_pull_secrets)]
+        users = {user.name: user for user in self.users}
+        for place, name in wanted:
+            if name not in users:
+                raise ValueError(
+                    f"{place}: there is no user {name} in users; add it there, or use one of: {_of(users)}"
+                )
+            if users[name].has_hash:
+                raise ValueError(
+                    f"{place}: the password of {name} is a hash, and a login needs the password itself: set password "
+                    "(with --secret) or passwordFile of this user to it, or remove it, so that the stack generates one"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _acme_has_its_program(self) -> Self:
         if isinstance(self.certificate, Acme) and not self.lego_image:
             raise ValueError(
@@ -422,6 +452,12 @@ class Settings(Section):
         return self
 
     @property
+    def logins_on_clients(self) -> tuple[User, ...]:
+        """The users as whom a client logs in."""
+        names = {client.login for client in self.all_clients}
+        return tuple(user for user in self.users if user.name in names)
+
+    @property
     def all_clients(self) -> tuple[Client, ...]:
         """The clients of all sources."""
         return tuple(client for client, _ in self._places_of_clients())
@@ -455,3 +491,7 @@ class Settings(Section):
     def aliases_known_as(self) -> dict[str, str]:
         """Alias -> HOST[:PORT], what image names may start with too."""
         return {alias: registry_reference(alias, self.https_port) for alias in self.aliases}
+
+
+def _of(users: Iterable[str]) -> str:
+    return ", ".join(users) or "none, as there are no users"

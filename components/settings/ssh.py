@@ -26,6 +26,7 @@ from .fields import (
     SecretFile,
     SecretText,
     SshUser,
+    UserName,
     host_name,
     ssh_user,
     unique,
@@ -239,6 +240,12 @@ class ClientKeys(SshPlace):
         ),
     ] = (DEFAULT,)
 
+    login: UserName | None = None
+    """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of each
+    runtime (clients.md), so the stack must know it: generated, or configured as text, not as a hash.
+
+    Change: clients: the login is written, replaced or removed. K3s and RKE2 restart.
+    """
     required: bool | None = None
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues without
     it, and the next one tries again. Without `required`, `clientsShare` decides.
@@ -249,6 +256,15 @@ class ClientKeys(SshPlace):
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:
         unique("runtimes", self.runtimes)
+        return self
+
+    @model_validator(mode="after")
+    def _login_has_a_file(self) -> Self:
+        if self.login and not any(RUNTIMES[runtime].login for runtime in self.runtimes):
+            raise ValueError(
+                f"login needs a runtime that has a file with logins, and {', '.join(self.runtimes)} has none: add one "
+                "to runtimes, such as docker, or remove login"
+            )
         return self
 
 

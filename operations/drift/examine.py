@@ -5,13 +5,15 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from components.clients import placing
 from components.containers.container import START_SECONDS
+from components.hosts.connections import Failed
 from components.hosts.session import Answer, Run, Unanswered, session
 from components.scripts.script import with_payload, words
 from operations.command_line import CommandLine
 from operations.drift.containers import Seen, container_findings, seen_in, stopped
 from operations.drift.report import Finding, Remedy, Report
-from operations.drift.state import Containers, Host, export, hosts_of
+from operations.drift.state import Containers, Host, Planned, export, hosts_of
 
 _AT_ONCE = 20
 _CONTAINERS = Path(__file__).parent / "containers.sh"
@@ -68,6 +70,8 @@ async def _look(host: Host, run: Run, awaited: str = "starting") -> list[Finding
     found = [Finding(host.name, _BEHIND, Remedy.MANUAL)] if host.is_behind else []
     for bundle in host.bundles:
         found += file_findings(host.name, await run(*bundle.check))
+    for planned in host.planned:
+        found += await _planned_findings(host.name, planned, run)
     for containers in host.containers.values():
         try:
             found += container_findings(host.name, containers, await _seen(containers, run, awaited))
@@ -89,10 +93,28 @@ async def _repair_once(host: Host, run: Run) -> list[Finding]:
     for bundle in host.bundles:
         if (await run(*bundle.check)).output:
             failed += await _run_all(host, run, bundle.repairs)
+    for planned in host.planned:
+        failed += await _repair_planned(host.name, planned, run)
     for containers in host.containers.values():
         for name in stopped(containers.known, await _seen(containers, run)):
             failed += await _run_all(host, run, [(shlex.join([*containers.shell, name]), _START)])
     return failed
+
+
+async def _planned_findings(host: str, planned: Planned, run: Run) -> list[Finding]:
+    try:
+        lines = await placing.findings(run, planned.sudo, planned.name, planned.record, planned.texts)
+    except Failed as error:
+        return [Finding(host, f"could not be checked: {'; '.join(error.reasons)}", Remedy.MANUAL)]
+    return [Finding(host, line) for line in lines]
+
+
+async def _repair_planned(host: str, planned: Planned, run: Run) -> list[Finding]:
+    try:
+        await placing.repair(run, planned.sudo, planned.name, planned.record, planned.texts)
+    except Failed as error:
+        return [Finding(host, f"could not be repaired: {'; '.join(error.reasons)}", Remedy.MANUAL)]
+    return []
 
 
 async def _run_all(host: Host, run: Run, commands: Sequence[tuple[str, str]]) -> list[Finding]:

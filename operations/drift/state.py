@@ -12,7 +12,7 @@ from components.clients.runtime import AUTHORITIES, MODE
 from components.containers.orphans import OWNER
 from components.hosts import arguments, shell
 from components.hosts.session import Connection
-from components.provider.fleet import known_of, reach_of
+from components.provider.fleet import known_of, login_of, reach_of
 from components.provider.values import revealed
 from components.scripts.script import with_payload
 from operations.command_line import CommandLine
@@ -45,6 +45,17 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """Files on a client that are worked out of what is there, and no script of their own writes."""
+
+    sudo: bool
+    name: str
+    record: placing.Record = field(repr=False)
+    texts: placing.Texts = field(repr=False)
+    """What the record names."""
+
+
+@dataclass(frozen=True)
 class Container:
     """A container that the state knows."""
 
@@ -73,6 +84,7 @@ class Host:
     bundles: tuple[Bundle, ...] = ()
     containers: Mapping[str, Containers] = field(default_factory=dict)
     """The URN of a registry that runs there -> its containers: several may."""
+    planned: tuple[Planned, ...] = ()
     is_behind: bool = False
     """Whether the last update has not got there, or the version before made it: then it is not known what to ask."""
 
@@ -103,6 +115,7 @@ def _both(one: Host, other: Host) -> Host:
     return replace(
         one,
         bundles=one.bundles + other.bundles,
+        planned=one.planned + other.planned,
         containers={**one.containers, **other.containers},
         is_behind=one.is_behind or other.is_behind,
     )
@@ -155,14 +168,22 @@ def _client(inputs: Mapping[str, Any], outputs: Mapping[str, Any], host: str) ->
     """Find a client that has something, or should have."""
     said, reach = inputs["hosts"][host], reach_of(inputs, host)
     entry, authorities = said.get("hostsEntry") or "", inputs.get("authorities") or ""
-    want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities)
+    want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities, login_of(inputs, host))
     have = (outputs.get("placed") or {}).get(host, {})
-    as_wanted = {bundle: record for bundle, record in have.items() if want.get(bundle) == record}
+    as_wanted = {
+        bundle: record for bundle, record in have.items() if bundle in want and placing.is_placed(record, want[bundle])
+    }
     if want:
-        texts = outputs.get("texts") or {}
-        bundles = tuple(_placed(reach["sudo"], bundle, record, texts) for bundle, record in as_wanted.items())
+        texts = {**(outputs.get("texts") or {}), **(outputs.get("passwords") or {})}
+        scripts = {bundle: record for bundle, record in as_wanted.items() if not placing.is_planned(bundle)}
+        bundles = tuple(_placed(reach["sudo"], bundle, record, texts) for bundle, record in scripts.items())
+        planned = tuple(
+            Planned(reach["sudo"], bundle, record, texts)
+            for bundle, record in as_wanted.items()
+            if bundle not in scripts
+        )
         is_behind = len(as_wanted) < len(want) or host in (outputs.get("missing") or {})
-        yield _host(reach["connection"], bundles=bundles, is_behind=is_behind)
+        yield _host(reach["connection"], bundles=bundles, planned=planned, is_behind=is_behind)
 
 
 def _is_going(resource: Resource) -> bool:

@@ -92,6 +92,7 @@ def stack(
         stack.configure(
             deleteData=True,
             users=[{"name": "ci", "passwordFile": "password"}],
+            clientDefaults={"login": "ci"},
             certificate={
                 "source": "provided",
                 "chain": server.pem,
@@ -167,12 +168,15 @@ def test_a_leaked_marker_is_found(markers: dict[str, str]) -> None:
             assert find({name: marker}, {"a place": f"before {text} after"}) == [f"{name} in a place"]
 
 
-def test_no_planted_secret_is_anywhere(stack: Stack, markers: dict[str, str]) -> None:
+def test_no_planted_secret_is_anywhere(stack: Stack, client_hosts: Hosts, markers: dict[str, str]) -> None:
     users = [{"name": "ci", "passwordFile": "next-password"}, *stack.settings["users"][1:]]
     places = places_of(stack, lambda: stack.configure(users=users, certificate=SIGNING))
     assert "signing-authority" in places["the state"], "the change came to the state"
     assert "\n".join(find(markers, places)) == ""
     assert not A_HASH.search("".join(places.values())), "no hash either"
+    login = base64.b64encode(f"ci:{NEXT_PASSWORD}".encode()).decode()
+    assert login in client_hosts.inside("one", "cat /root/.docker/config.json"), "the client has the new one"
+    assert "\n".join(find({"the login of the clients": login}, places)) == ""
 
 
 def test_a_password_from_a_secret_logs_in(stack: Stack, client_hosts: Hosts) -> None:

@@ -289,13 +289,20 @@ def test_when_all_is_mended_an_update_repairs_the_rest(unproven: tuple[Stack, st
 def test_an_authority_is_dropped_that_is_needed(unproven: tuple[Stack, str], client_hosts: Hosts) -> None:
     stack, _ = unproven
     good = stack.settings.get("certificate")
+    first = next(client for client in stack.settings["clients"] if client["host"] == f"{PREFIX}.11")
     stack.configure(certificate={"authorities": ["next"]})
+    first["login"] = "ci"
     client_hosts.inside("two", "mv /usr/bin/curl /usr/bin/curl.away")
+    config = "/root/.docker/config.json"
+    client_hosts.inside("one", f'umask 077 && mkdir -p /root/.docker && echo \'{{"credsStore": "pass"}}\' > {config}')
     try:
         said = stack.fails()
     finally:
         client_hosts.inside("two", "mv /usr/bin/curl.away /usr/bin/curl")
+        client_hosts.inside("one", f"rm {config}")
     stack.configure(certificate=good)
+    del first["login"]
+    advised(said, "login-refused", f"{PREFIX}.11")
     advised(said, "authority-needed", f"{PREFIX}.11")
     advised(said, "authority-unsure", f"{PREFIX}.12")
     stack.up()

@@ -211,7 +211,7 @@ def test_each_runtime_of_a_client_is_looked_at(declare: Declare) -> None:
     client = {**BASE["clients"][0], "runtimes": list(RUNTIMES)}
     [host] = [host for host in hosts_of(exported(declare(clients=[client]))) if host.connection]
     assert not host.is_behind
-    assert len(host.bundles) == len(RUNTIMES) + 1, "and the hosts entry"
+    assert len(host.bundles) + len(host.planned) == len(RUNTIMES) + 1, "and the hosts entry"
     assert all(bundle.check[0].startswith("sudo -n sh -s -- check ") for bundle in host.bundles)
     assert all(bundle.repairs[-1][1] == bundle.check[1] for bundle in host.bundles)
 

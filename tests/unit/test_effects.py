@@ -202,6 +202,7 @@ CHANGES: dict[str, list[Change]] = {
     "clients.local": [({}, client(local=True))],
     "clients.bastion": [({}, client(bastion=BASTION))],
     "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3"))],
+    "clients.login": [({}, client(login="ci"))],
     "clients.required": [({}, client(required=False))],
     "clients.runtimes": [({}, client(runtimes=["docker", "system"]))],
     "images.registry": [({}, images(registry=OTHER))],
@@ -212,6 +213,7 @@ CHANGES: dict[str, list[Change]] = {
     "limits.loginMemory": [({}, limits(loginMemory=200))],
     "limits.legoMemory": [(acme(), {**acme(), **limits(legoMemory=200)})],
     "limits.cacheMemory": [(cache(), {**cache(), **limits(cacheMemory=300)})],
+    "imagePullSecrets": [({}, {"imagePullSecrets": ["ci"]})],
     "verification": [({}, {"verification": False})],
     "verificationShare": [({}, {"verificationShare": 50})],
     "deleteData": [({}, {"deleteData": True})],
@@ -319,6 +321,7 @@ def on_clients(trust: Mapping[str, Any]) -> dict[str, Any]:
         host: (
             [trust["runtimes"][runtime] for runtime in said["runtimes"]],
             said.get("hostsEntry"),
+            said.get("loginAs"),
             trust["registry"]["reference"],
             trust["authorities"],
         )

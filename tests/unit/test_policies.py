@@ -60,6 +60,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
     },
     {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}]},
+    {"clients": [{**client, "runtimes": list(RUNTIMES), "login": "ci"} for client in BASE["clients"]]},
     *({"storage": EXAMPLES[kind]} for kind in STORAGES),
 )
 Break = Callable[[dict[str, Any]], None]
@@ -201,6 +202,10 @@ BROKEN: tuple[tuple[str, str, Break, str, str], ...] = (
         "the input hosts.bastion.privateKey",
         "certificates",
     ),
+    ("no-secret-on-clients", TRUST, sets("passwords", {"ci": "s3cret"}), "the password of ci", "Set login"),
+    ("no-secret-on-clients", TRUST, sets("passwordDigests", {"ci": "s3cret"}), "keyed digests", "Seed.fingerprint"),
+    ("no-secret-on-clients", TRUST, says_of_client(loginAs=KEY), "a private key", "only certificates"),
+    ("no-secret-on-clients", TRUST, sets("passwords", {"ci": HASH}), "a password hash", "the password of its login"),
     ("no-secret-on-clients", TRUST, says_of_client(hostsEntry=f"10.0.0.2/{HASH}"), "password hash", "certificates"),
     ("no-secret-on-clients", TRUST, sets("runtimes", {"docker": packs(HASH)}), "password hash", "only certificates"),
     ("no-secret-on-clients", VERIFICATION, sets("user", "ci"), "a user's", "generated password"),

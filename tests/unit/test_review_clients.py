@@ -405,3 +405,32 @@ def test_what_an_earlier_update_left_is_said_to_go() -> None:
         ("gone.test", "removed: its hosts entry", effect, False),
         (HOST, "removed: its files (docker)", effect, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "row"),
+    [
+        (("", ""), ("ci", "d1"), ("login: ci", "logs in as ci from now on", False)),
+        (("", ""), ("ci", None), ("login: ci", "logs in as ci from now on", False)),
+        (("ci", "d1"), ("dev", "d2"), ("login: ci → dev", "logs in as dev from now on", False)),
+        (("ci", "d1"), ("ci", "d2"), ("login: another password of ci", "logs in with it from now on", False)),
+        (("ci", "d1"), ("", ""), ("login removed: ci", "does not log in any more", True)),
+    ],
+)
+def test_another_login_is_told(old: tuple[str, str], new: tuple[str, str | None], row: tuple[str, str, bool]) -> None:
+    def state(user: str, digest: str | None) -> dict[str, Any]:
+        login = {"loginAs": user} if user else {}
+        digests: dict[str, Any] = {"passwordDigests": {user: digest}} if digest else {}
+        return trusting(**hosts(**login), **digests)
+
+    assert of_host(trust("update", state(*old), state(*new), ["hosts"])) == [row]
+
+
+def test_a_login_that_failed_is_told_again() -> None:
+    wanted = trusting(**hosts(loginAs="ci"), passwordDigests={"ci": "d1"})
+    placed = {"placed": {HOST: {"docker": record()}}}
+    [row] = of_host(trust("update", wanted, wanted, ["missing"], outputs=placed))
+    assert row[0] == "login: ci"
+    login = {"place": {"reference": "r.test", "user": "ci", "passwordDigest": "d1"}, "authorities": ""}
+    placed = {"placed": {HOST: {"docker": record(), "docker-login": login}}}
+    assert [row[0] for row in said(trust("update", wanted, wanted, ["missing"], outputs=placed))] == ["the stack"]

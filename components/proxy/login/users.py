@@ -121,6 +121,25 @@ class Users(Component):
         return htpasswd(logins, self._anonymous_pull), _sealed(seal, hashes)
 
 
+def clear_password(user: User, seed: Seed) -> pulumi.Output[str]:
+    """Return a user's password itself, secret.
+
+    The Output fails with a ``pulumi.RunError`` where another resource gives a hash of it.
+    """
+    return pulumi.Output.secret(
+        pulumi.Output.all(user.known(), seed.derivation).apply(lambda both: _clear_password(*both))
+    )
+
+
+def _clear_password(user: User, derive: Derive) -> str:
+    if user.has_hash:
+        raise pulumi.RunError(
+            f"password of the user {user.name}, which another resource gives, is a hash: clients that log in need the "
+            "password itself"
+        )
+    return user.secret.get_secret_value() if user.secret else _made_password(user, derive)
+
+
 def verification_password(derive: Derive) -> str:
     """Return the password of the user with which the stack proves itself."""
     return derive("verification.password").hex()
