@@ -37,8 +37,8 @@ class ClientsTrust(Awaited):
     It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
     ``hostsEntry``, the user of its login, ``loginAs``, and whether it is ``required``); ``passwords`` of these users,
     secret, and their ``passwordDigests``, keyed, by which another one shows; ``runtimes`` (name -> ``files``, by path
-    their mode and digest, and ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage
-    that must trust; and ``atOnce``.
+    their mode and digest, and ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the
+    percentage that must trust; and ``atOnce``.
     """
 
     placed: pulumi.Output[Mapping[str, Any]]

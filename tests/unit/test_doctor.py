@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,7 @@ from operations.doctor.registry import Registry
 from operations.doctor.report import Examined, Report
 from operations.doctor.stack import Asked, asked, hosts_of, registry_of, served_somewhere, settings_of
 from operations.doctor.trust import DUMP, State, trusts
-from operations.doctor.visit import Host, Seen, Unanswered, visit_all
+from operations.doctor.visit import Host, Seen, visit_all
 from operations.progress import counted
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE
@@ -669,7 +668,7 @@ class Server(asyncssh.SSHServer):
 @pytest.fixture
 def visited(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Seen]]:
     """Return a function that visits hosts, each a change of how the same SSH server is reached."""
-    monkeypatch.setattr(sys.modules[Unanswered.__module__], "_ATTEMPTS", 1)
+    monkeypatch.setattr("components.hosts.remote._ATTEMPTS", 1)
     monkeypatch.setattr(visit, "_LOGIN_SECONDS", 0.5)
 
     async def answer(process: asyncssh.SSHServerProcess[str]) -> None:
