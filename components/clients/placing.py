@@ -15,7 +15,7 @@ from ..hosts.place import arguments
 from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
 from . import RUNTIMES
-from .host_changes import changes_to, changes_without, own_files, read, write
+from .host_changes import changes_to, changes_without, made_files, own_files, read, write
 from .host_file import Facts, HostFile, Own, Refused
 from .runtime import ANY, AUTHORITIES, KEEP_TRUST, MODE, FilesRuntime, Known, Placement, ScriptRuntime, entry_alone
 
@@ -115,7 +115,9 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Ma
     sudo = sudo and not runtime.is_of_user
     try:
         facts, wants = await _wants(run, sudo, runtime, record, texts)
-        await write(run, sudo, changes_without(wants, facts, record.get("files") or {}), facts)
+        await write(
+            run, sudo, changes_without(wants, facts, record.get("files") or {}, record.get("made") or ()), facts
+        )
     except Refused as error:
         raise Failed(str(error)) from None
     return []
@@ -175,7 +177,8 @@ async def _put(
             await _keep_trust(run, sudo, runtime, record, path, texts)
     gone = {path: one for path, one in ((before or {}).get("files") or {}).items() if path not in written}
     await write(run, sudo, [*changes_to(wants, facts), *changes_without([], facts, gone)], facts)
-    return {**record, "files": written}
+    made = sorted({*made_files(wants, facts, is_first=before is None), *((before or {}).get("made") or ())})
+    return {**record, "files": written, **({"made": made} if made else {})}
 
 
 def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str, str]) -> None:
@@ -185,10 +188,10 @@ def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str
         Refused: It names the file.
     """
     for one in wants:
-        there = facts.text(one.path)
-        if not isinstance(one, Own) or one.path in ours or there in ("", one.content):
+        if not isinstance(one, Own) or one.path in ours or one.path not in facts.files:
             continue
-        if "private-registry" not in there.partition("\n")[0]:
+        there = facts.text(one.path)
+        if there != one.content and "private-registry" not in there.partition("\n")[0]:
             raise Refused(f"{one.path} exists with other content and was not written by this stack; it was not changed")
 
 

@@ -22,16 +22,16 @@ Way = tuple[asyncio.AbstractEventLoop, Run]
 """What runs commands on a host, and the loop that it needs."""
 KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", has_authorities=True)
 _LISTED = "/etc /root /home /usr/local/share /var/snap"
-_LISTING = f"""find {_LISTED} -xdev -printf '%p %y %m %U:%G %l\\n' 2> /dev/null | sort
-find {_LISTED} -xdev -type f -exec sha256sum {{}} + 2> /dev/null | sort"""
+_LISTING = """find {0} -xdev -printf '%p %y %m %U:%G %l\\n' 2> /dev/null | sort
+find {0} -xdev -type f -exec sha256sum {{}} + 2> /dev/null | sort"""
 
 
 class Placed:
     """What a registry's stack has placed on one host."""
 
-    def __init__(self, host: ClientHost, runtime: str, way: Way) -> None:
+    def __init__(self, host: ClientHost, runtime: str, way: Way, has_entry: bool = True) -> None:
         self._host, self._runtime = host, runtime
-        self._entry = f"{host.entries[KNOWN.reference]}/{KNOWN.reference}"
+        self._entry = f"{host.entries[KNOWN.reference]}/{KNOWN.reference}" if has_entry else ""
         self._loop, self._reach = way
         self._have: Records = {}
         self._texts: dict[str, str] = {}
@@ -65,9 +65,14 @@ class Placed:
             del self._have[bundle]
         return said
 
-    def listing(self) -> set[str]:
-        """Return all files that a host's administrator has, with their modes, owners and digests."""
-        return set(self._host.run(_LISTING).stdout.splitlines())
+    def listing(self, folders: str = _LISTED, first: str = "true") -> set[str]:
+        """Return all files that a host's administrator has, with their modes, owners and digests.
+
+        Args:
+            folders: Where to look.
+            first: A script that runs before.
+        """
+        return set(self._host.done(f"{{ {first}\n}} > /dev/null\n{_LISTING.format(folders)}").splitlines())
 
     def _look(self, bundle: str, record: Record) -> list[str]:
         return self._done(findings(self._reach, True, bundle, record, self._texts))

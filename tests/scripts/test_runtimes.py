@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import bcrypt
 import pytest
 
+from components.hosts.connections import Failed
 from components.proxy.login.htpasswd import Login
 from components.settings.model import VERIFICATION_USER
 from lab import client_programs
@@ -15,6 +16,7 @@ from tests.client import PASSWORD
 from tests.scripts import client_commands as commands
 from tests.scripts.client_commands import UNKNOWN, Client, digest_of, script
 from tests.scripts.client_hosts import ClientHost
+from tests.scripts.grounds import ELSEWHERE, OWN, SHARED, STORE, OwnGround, SharedGround, State
 from tests.scripts.placed import Placed, Way, reached
 from tests.scripts.served import Served
 from tests.unit.authority import issue
@@ -168,6 +170,43 @@ def test_a_host_trusts_moves_on_and_is_as_it_was_before(
     assert placed.listing() == before
     refuse(case, client_host)
     client_host.done(case.after)
+
+
+@pytest.mark.parametrize("client_host", ["trixie"], indirect=True)
+@pytest.mark.parametrize("ground", [*SHARED, *OWN], ids=lambda ground: ground.name)
+def test_what_others_have_stays_to_the_byte(
+    client_host: ClientHost, served: Served, way: Way, ground: SharedGround | OwnGround
+) -> None:
+    client_host.bring(client_programs.K3S)
+    client_host.done(ground.keep())
+    states = ground.states() if isinstance(ground, SharedGround) else ground.states(served.authority)
+    for state in states:
+        keeps(Placed(client_host, ground.runtime, way, has_entry=False), client_host, served, ground, state)
+    client_host.done(ground.fresh())
+
+
+def keeps(placed: Placed, host: ClientHost, served: Served, ground: SharedGround | OwnGround, state: State) -> None:
+    """See that nothing of others changes in a state, whatever is placed and taken away."""
+    where = f"{ground.folder} {ELSEWHERE} {STORE}"
+    before = placed.listing(where, f"{ground.fresh()}\n{state.script}\n{ground.end}")
+    if state.refused:
+        assert re.search(state.refused, placed.refused(served.authority)), state.name
+    else:
+        placed.place(served.authority)
+        assert placed.findings() == [], state.name
+        now = placed.listing(where, ground.check)
+        assert {line for line in before if line.startswith(f"{ground.file} ")} <= now, state.name
+        placed.place(served.authority + NEW.pem)
+    if state.stays:
+        with pytest.raises(Failed, match=state.stays):
+            placed.take_away()
+        host.done(state.undone)
+        placed.take_away()
+        return
+    placed.take_away()
+    after = placed.listing(where)
+    gone = {line for line in before if state.adopted and state.adopted in line}
+    assert after == before - gone, f"{state.name}: {sorted(after ^ before)}"
 
 
 def refuse(case: Case, host: ClientHost) -> None:
