@@ -212,7 +212,7 @@ SHARED = (
         foreign_refused="/opt/other.pem",
         hand=f'{_BUILDKIT}[registry."registry.test"]\nca = ["/etc/buildkit/private-registry/registry.test/ca.crt"]\n',
         stays="by hand",
-        undone="sed -i '$d' /etc/buildkit/buildkitd.toml",
+        undone=r"""sed -i '/private-registry.*"\]$/d' /etc/buildkit/buildkitd.toml""",
     ),
     SharedGround(
         "k3s",

@@ -104,13 +104,6 @@ systemctl restart docker""",
         before="mkdir /home/ops/.local && mount -t tmpfs -o uid=1000,gid=1000,mode=700 tmpfs /home/ops/.local",
     ),
     Case(
-        "docker-rootless",
-        (),
-        "/home/ops/.config/docker/certs.d/registry.test/ca.crt",
-        before=_ROOTLESS,
-        after="systemctl stop docker-rootless",
-    ),
-    Case(
         "buildkit",
         (commands.BUILDCTL,),
         "/etc/buildkit/buildkitd.toml",
@@ -127,6 +120,13 @@ systemctl restart docker""",
         before=_K3S,
     ),
 )
+ROOTLESS = Case(
+    "docker-rootless",
+    (),
+    "/home/ops/.config/docker/certs.d/registry.test/ca.crt",
+    before=_ROOTLESS,
+    after="systemctl stop docker-rootless",
+)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,17 @@ def way(client_host: ClientHost) -> Iterator[Way]:
 def test_a_host_trusts_moves_on_and_is_as_it_was_before(
     client_host: ClientHost, served: Served, way: Way, case: Case
 ) -> None:
+    moves_on(client_host, served, way, case)
+
+
+# A newer Docker wants to talk to RootlessKit.
+@pytest.mark.parametrize("client_host", ["trixie"], indirect=True)
+def test_docker_of_a_user_trusts_as_that_of_root(client_host: ClientHost, served: Served, way: Way) -> None:
+    moves_on(client_host, served, way, ROOTLESS)
+
+
+def moves_on(client_host: ClientHost, served: Served, way: Way, case: Case) -> None:
+    """Place, prove, rotate and take away."""
     for programs in [*case.programs, *(one for client in case.clients for one in client.programs)]:
         client_host.bring(programs)
     client_host.done(case.before)
