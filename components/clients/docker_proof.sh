@@ -131,12 +131,14 @@ check_alias() {
 main() {
 	umask 077
 	unset DOCKER_AUTH_CONFIG
+	# shellcheck disable=SC2034 # proof.sh says the step
 	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	# What a user's own Docker reads is below the user's home, and it listens elsewhere.
-	case $authority in '~/'*)
-		authority=$HOME/${authority#??}
-		export DOCKER_HOST="unix:///run/user/$(id -u)/docker.sock"
+	case $authority in '~'/*)
+		authority=$HOME${authority#'~'}
+		DOCKER_HOST=unix:///run/user/$(id -u)/docker.sock
+		export DOCKER_HOST
 		;;
 	esac
 	# Of each registry its own: two may be proven at the same time.

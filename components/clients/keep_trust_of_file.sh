@@ -4,6 +4,7 @@
 
 main() {
 	umask 077
+	# shellcheck disable=SC2034 # keep_trust asks it
 	files='' registry='' scratch=''
 	read_words "$@"
 	trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
