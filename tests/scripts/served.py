@@ -103,7 +103,13 @@ class Served:
         """Serve a certificate of another authority from now on; return the one before."""
         before, self._authority = self._authority, authority
         self._issue()
+        old = self._workers()
         run(["docker", "kill", "--signal", "HUP", self.container("proxy")])
+        deadline = time.monotonic() + 30
+        # For a moment those before them answer too.
+        while not (new := self._workers()) or new & old:
+            assert time.monotonic() < deadline, self.logged("proxy")
+            time.sleep(0.05)
         self._wait()
         return before
 
@@ -125,6 +131,11 @@ class Served:
         """Return what a container has printed since its start."""
         started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", self.container(part)])
         return run(["sh", "-c", 'docker logs --since "$1" "$0" 2>&1', self.container(part), started])
+
+    def _workers(self) -> set[str]:
+        """Return the processes of nginx that take new connections."""
+        lines = run(["docker", "top", self.container("proxy"), "-eo", "pid,args"]).splitlines()
+        return {line.split()[0] for line in lines if line.endswith("nginx: worker process")}
 
     def _issue(self) -> None:
         """Write the certificate as a release does: nginx takes a file of the same second for the one before."""
