@@ -10,7 +10,7 @@ from ..hosts.connections import Failed
 from ..hosts.host import shell
 from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
-from .host_file import Facts, HostFile, Own, Shared, There
+from .host_file import Facts, HostFile, Own, Refused, Shared, There
 
 _SCRIPTS = Path(__file__).parents[1] / "hosts"
 _ROUNDS = 5
@@ -64,7 +64,11 @@ def changes_to(wants: Sequence[HostFile], facts: Facts) -> list[Change]:
 
 
 def changes_without(
-    wants: Sequence[HostFile], facts: Facts, placed: Mapping[str, str], hide: Callable[[str], str] = str
+    wants: Sequence[HostFile],
+    facts: Facts,
+    placed: Mapping[str, str],
+    hide: Callable[[str], str] = str,
+    made: Sequence[str] = (),
 ) -> list[Change]:
     """Return what has to be written so that nothing of ours is left: keys in files of others first.
 
@@ -73,8 +77,9 @@ def changes_without(
         facts: What is there.
         placed: Path -> digest of each file of our own, as it was written: one with other content is left.
         hide: Returns a content without what is secret, as of ``own_files``.
+        made: The files of others that were not there before: they go where nothing is left in them.
     """
-    shared = [_unwanted(one, facts) for one in wants if isinstance(one, Shared)]
+    shared = [_unwanted(one, facts, made) for one in wants if isinstance(one, Shared)]
     own = [
         Change(path, None)
         for path, written in placed.items()
@@ -114,6 +119,19 @@ def own_files(wants: Sequence[HostFile], hide: Callable[[str], str] = str) -> di
     return {one.path: digest_of(hide(one.content)) for one in wants if isinstance(one, Own)}
 
 
+def made_files(wants: Sequence[HostFile], facts: Facts, is_first: bool) -> list[str]:
+    """Return the files of others that are not there; at first also those in which an update that broke off began."""
+    return [one.path for one in wants if isinstance(one, Shared) and _is_made(one, facts, is_first)]
+
+
+def _is_made(one: Shared, facts: Facts, is_first: bool) -> bool:
+    text = facts.text(one.path)
+    try:
+        return one.path not in facts.files or bool(is_first and text and not one.take(text))
+    except Refused:
+        return False
+
+
 def _wanted(one: HostFile, facts: Facts) -> Change | None:
     there = facts.files.get(one.path)
     text = one.content if isinstance(one, Own) else one.put(there.text if there else "")
@@ -124,12 +142,12 @@ def _wanted(one: HostFile, facts: Facts) -> Change | None:
     return Change(one.path, text, "" if keeps_mode else one.mode, restart)
 
 
-def _unwanted(one: Shared, facts: Facts) -> Change | None:
+def _unwanted(one: Shared, facts: Facts, made: Sequence[str]) -> Change | None:
     there = facts.files.get(one.path)
     text = one.take(there.text) if there else ""
     if there is None or there.text == text:
         return None
-    return Change(one.path, text or None, "", one.restart)
+    return Change(one.path, None if not text and one.path in made else text, "", one.restart)
 
 
 def _line(change: Change, number: int, facts: Facts) -> str:

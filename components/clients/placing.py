@@ -17,7 +17,7 @@ from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
 from . import LOGIN_FILES, RUNTIMES, paths
 from .access import Access, Login
-from .host_changes import changes_to, changes_without, own_files, read, write
+from .host_changes import changes_to, changes_without, made_files, own_files, read, write
 from .host_file import Facts, HostFile, Own, Refused
 from .runtime import (
     ANY,
@@ -153,7 +153,8 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Te
     sudo = sudo and not runtime.is_of_user
     try:
         facts, wants = await _planned(run, sudo, runtime, runtime.placed, record, texts)
-        gone = changes_without(wants, facts, record.get("files") or {}, _hiding(record, texts))
+        files, made = record.get("files") or {}, record.get("made") or ()
+        gone = changes_without(wants, facts, files, _hiding(record, texts), made)
         await write(run, sudo, gone, facts)
     except Refused as error:
         raise Failed(str(error)) from None
@@ -225,6 +226,7 @@ async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: R
     """Write the files of a bundle, remove those that it wants no more; return the record with what was written."""
     sudo = sudo and not runtime.is_of_user
     ours: Mapping[str, str] = (before or {}).get("files") or {}
+    made_before: Sequence[str] = (before or {}).get("made") or ()
     facts, wants = await _wants(run, sudo, runtime, {**record, "files": ours}, texts, before)
     former: Sequence[HostFile] = []
     if before and before["place"] != record["place"]:
@@ -240,9 +242,11 @@ async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: R
         facts,
         {path: one for path, one in ours.items() if path not in written},
         _hiding(before or record, texts),
+        made_before,
     )
     await write(run, sudo, [*changes_to(wants, facts), *gone], facts)
-    return {**record, "files": written}
+    made = sorted({*made_files(wants, facts, is_first=before is None), *made_before})
+    return {**record, "files": written, **({"made": made} if made else {})}
 
 
 def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str, str]) -> None:
@@ -252,10 +256,10 @@ def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str
         Refused: It names the file.
     """
     for one in wants:
-        there = facts.text(one.path)
-        if not isinstance(one, Own) or one.path in ours or there in ("", one.content):
+        if not isinstance(one, Own) or one.path in ours or one.path not in facts.files:
             continue
-        if "private-registry" not in there.partition("\n")[0]:
+        there = facts.text(one.path)
+        if there != one.content and "private-registry" not in there.partition("\n")[0]:
             raise Refused(f"{one.path} exists with other content and was not written by this stack; it was not changed")
 
 

@@ -3,6 +3,8 @@
 # shellcheck shell=sh disable=SC2154
 
 called=''
+# What no package brings is there, and sudo may not look there.
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/snap/bin
 
 fail() {
 	printf '%s: verification failed at "%s": %s%s\n' "$(uname -n)" "$step" "$*" "$called" >&2

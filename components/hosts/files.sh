@@ -92,7 +92,7 @@ is_taken_over() {
 refuse_strangers() {
 	for file in $files; do
 		name=${file%%:*}
-		[ -e "$directory/$name" ] || continue
+		[ -e "$directory/$name" ] || [ -L "$directory/$name" ] || continue
 		same "$name" && continue
 		is_the_same_bare "$name" || fail "$directory/$name exists with other content and was not written by this stack;" \
 			"it was not changed"

@@ -26,6 +26,8 @@ print_file() {
 }
 
 main() {
+	# What no package brings is there, and sudo may not look there.
+	PATH=$PATH:/usr/local/sbin:/usr/local/bin
 	printf 'home\t%s\n' "$HOME"
 	printf 'said\t%s\n' "$(sh -c "$(payload question)" 2> /dev/null | in_base64)"
 	IFS='

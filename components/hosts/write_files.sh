@@ -31,7 +31,16 @@ check() {
 # Through a link, to what it leads to.
 resolve() {
 	target=$path
-	[ ! -L "$path" ] || target=$(readlink -f "$path")
+	[ ! -L "$path" ] || target=$(readlink -f "$path") || fail "$path is a link to $(readlink "$path"), which is not there"
+}
+
+# Another registry may be placed at the same time. A host without flock has no lock.
+take_turn() {
+	lock=/etc
+	[ -w "$lock" ] || lock=$HOME
+	exec 9< "$lock"
+	! command -v flock > /dev/null || timeout 120 flock 9 ||
+		fail "another update is still changing files of this client: wait until it ends, or stop it"
 }
 
 keep() {
@@ -64,6 +73,8 @@ write() {
 		return
 	fi
 	make_folder "${target%/*}"
+	# Of an update that was killed.
+	rm -f "$target".private-registry.*
 	draft=$target.private-registry.$$
 	if [ "$digest" = - ]; then
 		payload "$name" | base64 -d > "$draft"
@@ -95,7 +106,7 @@ clean_up() {
 	[ -z "$draft" ] || rm -f "$draft"
 	if [ "$status" -ne 0 ] && [ "$changed" -gt 0 ]; then
 		for_each_change put_back
-		[ -z "$restarted" ] || restart_all > /dev/null 2>&1 || true
+		for service in $restarted; do restart "$service" > /dev/null 2>&1 9<&- || true; done
 	fi
 	rm -rf "$scratch"
 	exit "$status"
@@ -105,6 +116,15 @@ system_control() {
 	if [ -n "$user" ]; then systemctl --user "$@"; else systemctl "$@"; fi
 }
 
+# One that does not run reads the files when it starts.
+is_running() {
+	[ ! -d /run/systemd/system ] || case $(system_control is-active "$1" 2> /dev/null) in
+	active | activating | reloading) ;;
+	*) return 1 ;;
+	esac
+}
+
+# What it starts must not keep the lock.
 restart() {
 	if [ -d /run/systemd/system ]; then
 		system_control restart "$1"
@@ -120,8 +140,9 @@ restart() {
 
 restart_all() {
 	for service in $(payload services); do
-		restarted=yes
-		refused=$(restart "$service" 2>&1) || fail "$service could not be restarted: $(printf '%s' "$refused" | tail -n 3)"
+		is_running "$service" || continue
+		restarted="$restarted $service"
+		refused=$(restart "$service" 2>&1 9<&-) || fail "$service could not be restarted: $(printf '%s' "$refused" | tail -n 3)"
 	done
 }
 
@@ -132,6 +153,7 @@ main() {
 	scratch=$(mktemp -d)
 	trap clean_up EXIT
 	trap 'exit 1' HUP INT TERM
+	take_turn
 	for_each_change check
 	for_each_change keep
 	for_each_change write

@@ -43,6 +43,12 @@ class ClientHost:
         """Remove it."""
         run(["docker", "rm", "--force", "--volumes", self.container])
 
+    @property
+    def address(self) -> str:
+        """Its address on the bridge."""
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return run(["docker", "inspect", "--format", form, self.container]).strip()
+
     def bring(self, *programs: GoPrograms) -> None:
         """Give it programs that no package brings."""
         client_programs.bring(self.container, *programs)

@@ -16,7 +16,7 @@ from components.scripts.script import with_payload, words
 from lab import docker
 from lab.run import run
 from tests.client import Client
-from tests.unit.authority import issue
+from tests.unit.authority import Pair, issue
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 ADDRESS_HEADER = "X-Test-Address"
@@ -46,9 +46,7 @@ class Served:
     def start(self, users: Mapping[str, Login], anonymous: Sequence[str] = ()) -> None:
         """Start the three containers."""
         self.stop()
-        server = issue("registry.test", self._authority, ["registry.test"])
-        self._write("tls", "server.crt", server.pem)
-        self._write("tls", "server.key", server.key_pem())
+        self._issue()
         # Clients that name no port find it as they do where Docker publishes it.
         listen = (
             f"listen 443 ssl;\n{nginx.tls_listener()}real_ip_header {ADDRESS_HEADER};\nset_real_ip_from 0.0.0.0/0;\n"
@@ -108,6 +106,20 @@ class Served:
         run(["docker", "restart", "--time", "0", self.container("login"), self.container("proxy")])
         self._wait()
 
+    def renew(self, authority: Pair) -> Pair:
+        """Serve a certificate of another authority from now on; return the one before."""
+        before, self._authority = self._authority, authority
+        self._issue()
+        old = self._workers()
+        run(["docker", "kill", "--signal", "HUP", self.container("proxy")])
+        deadline = time.monotonic() + 30
+        # For a moment those before them answer too.
+        while not (new := self._workers()) or new & old:
+            assert time.monotonic() < deadline, self.logged("proxy")
+            time.sleep(0.05)
+        self._wait()
+        return before
+
     def client(self, address: str = "192.0.2.1") -> Client:
         """Return a client with an address of its own."""
         return Client(self._authority.pem, self.address("proxy"), nginx.HTTPS_PORT, {ADDRESS_HEADER: address})
@@ -121,6 +133,19 @@ class Served:
         """Return what a container has printed since its start."""
         started = run(["docker", "inspect", "--format", "{{.State.StartedAt}}", self.container(part)])
         return run(["sh", "-c", 'docker logs --since "$1" "$0" 2>&1', self.container(part), started])
+
+    def _workers(self) -> set[str]:
+        """Return the processes of nginx that take new connections."""
+        lines = run(["docker", "top", self.container("proxy"), "-eo", "pid,args"]).splitlines()
+        return {line.split()[0] for line in lines if line.endswith("nginx: worker process")}
+
+    def _issue(self) -> None:
+        """Write the certificate as a release does: nginx takes a file of the same second for the one before."""
+        server = issue("registry.test", self._authority, ["registry.test"])
+        for name, text in {"server.crt": server.pem, "server.key": server.key_pem()}.items():
+            self._write("tls", f"{name}.new", text)
+            folder = self._folder / "tls/current"
+            (folder / f"{name}.new").rename(folder / name)
 
     def _write_site(self, edits: Edits) -> None:
         name = "registry.test"

@@ -57,7 +57,7 @@ UNWANTED: dict[str, tuple[HostFile, There | None, Change | None]] = {
 def test_what_is_ours_goes_and_nothing_else(case: tuple[HostFile, There | None, Change | None]) -> None:
     former, there, change = case
     facts = Facts({former.path: there} if there else {})
-    assert changes_without([former], facts, own_files([OWN])) == ([change] if change else [])
+    assert changes_without([former], facts, own_files([OWN]), made=["/s"]) == ([change] if change else [])
 
 
 def test_no_moment_has_a_key_that_names_a_file_which_is_not_there() -> None:
@@ -154,3 +154,10 @@ def test_a_client_that_could_not_be_read_says_why() -> None:
 
     with pytest.raises(Failed, match="a password is required"):
         asyncio.run(read(run, True, "", lambda _: [], lambda _: []))
+
+
+def test_a_file_of_others_that_was_empty_before_stays() -> None:
+    shared = Shared("/s", put=lambda text: text or "ours\n", take=lambda _: "")
+    facts = Facts({"/s": There("ours\n")})
+    assert changes_without([shared], facts, {}) == [Change("/s", "")]
+    assert changes_without([shared], facts, {}, made=["/s"]) == [Change("/s", None)]
