@@ -53,10 +53,6 @@ def plan_of(steps: Sequence[Step]) -> set[tuple[str, str]]:
     return {(ops.get(step.op, step.op), step.name) for step in steps}
 
 
-def clients(op: str, *prefixes: str) -> set[tuple[str, str]]:
-    return {(op, f"registry-{prefix}-{address}") for prefix in prefixes for address in CLIENTS}
-
-
 def digests(client_hosts: Hosts) -> dict[tuple[str, str], str]:
     """Return host and file -> digest, of the clients and of the server."""
     found = {}
@@ -79,13 +75,15 @@ def registry(running: Mapping[str, str]) -> set[str]:
     return {name for name in running if name.startswith(f"private-registry-{NAME}-registry")}
 
 
-PROVED = clients("update", "verification")
-TRUSTED = clients("update", "trust")
+PROVED = {("update", "registry-verification")}
+TRUSTED = {("update", "registry-trust")}
 USERS = {("update", "registry-proxy-users")}
 SITE = {("update", "registry-proxy-site")}
 TLS = {("update", "registry-proxy-tls")}
 SERVER = ("replace", "registry-certificate-server")
-CA_FILES: Files = {(host, CA) for host in CLIENTS.values()}
+CLAIM = f"{CA.removesuffix('/ca.crt')}/.private-registry-names"
+"""Says whose the folder is, and by its digest what was placed there."""
+CA_FILES: Files = {(host, file) for host in CLIENTS.values() for file in (CA, CLAIM)}
 
 CI = {"name": "ci", "password": PASSWORD}
 
