@@ -1,6 +1,7 @@
 """The program that the engine starts: it prints the port on which it answers."""
 
 import asyncio
+import os
 import resource
 import signal
 import sys
@@ -15,6 +16,7 @@ from .servicer import Servicer
 from .trust import Trust
 from .verification import Verification
 
+_LOOK_SECONDS = 1
 _MAX_BYTES = 400 * 1024 * 1024
 """What the engine itself takes of one message."""
 
@@ -39,7 +41,14 @@ async def _serve(engine: str) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
-    await server.wait_for_termination()
+    await _engine_gone(os.getppid())
+    await server.stop(grace=None)
+
+
+async def _engine_gone(engine: int) -> None:
+    """Wait for the end of the process that started this one: one that is killed tells nobody."""
+    while os.getppid() == engine:
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _version() -> str:
