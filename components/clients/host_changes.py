@@ -57,9 +57,15 @@ async def read(
     return facts
 
 
-def changes_to(wants: Sequence[HostFile], facts: Facts) -> list[Change]:
-    """Return what has to be written so that a client has what is wanted: files of our own first."""
-    found = [_wanted(one, facts) for one in sorted(wants, key=lambda one: isinstance(one, Shared))]
+def changes_to(wants: Sequence[HostFile], facts: Facts, restart: bool = False) -> list[Change]:
+    """Return what has to be written so that a client has what is wanted: files of our own first.
+
+    Args:
+        wants: What is wanted.
+        facts: What is there.
+        restart: Whether a service restarts though its file is right: it may have been written just before a kill.
+    """
+    found = [_wanted(one, facts, restart) for one in sorted(wants, key=lambda one: isinstance(one, Shared))]
     return [change for change in found if change is not None]
 
 
@@ -132,12 +138,13 @@ def _is_made(one: Shared, facts: Facts, is_first: bool) -> bool:
         return False
 
 
-def _wanted(one: HostFile, facts: Facts) -> Change | None:
+def _wanted(one: HostFile, facts: Facts, again: bool) -> Change | None:
     there = facts.files.get(one.path)
     text = one.content if isinstance(one, Own) else one.put(there.text if there else "")
-    if there and there.text == text and (isinstance(one, Shared) or int(there.mode, 8) == int(one.mode, 8)):
-        return None
     restart = one.restart if isinstance(one, Shared) else ""
+    is_right = there and there.text == text and (isinstance(one, Shared) or int(there.mode, 8) == int(one.mode, 8))
+    if is_right and not (again and restart):
+        return None
     keeps_mode = there is not None and isinstance(one, Shared)
     return Change(one.path, text, "" if keeps_mode else one.mode, restart)
 

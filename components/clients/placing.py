@@ -244,7 +244,8 @@ async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: R
         _hiding(before or record, texts),
         made_before,
     )
-    await write(run, sudo, [*changes_to(wants, facts), *gone], facts)
+    is_new = before is None or before["place"] != record["place"]
+    await write(run, sudo, [*changes_to(wants, facts, restart=is_new), *gone], facts)
     made = sorted({*made_files(wants, facts, is_first=before is None), *made_before})
     return {**record, "files": written, **({"made": made} if made else {})}
 

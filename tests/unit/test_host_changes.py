@@ -161,3 +161,11 @@ def test_a_file_of_others_that_was_empty_before_stays() -> None:
     facts = Facts({"/s": There("ours\n")})
     assert changes_without([shared], facts, {}) == [Change("/s", "")]
     assert changes_without([shared], facts, {}, made=["/s"]) == [Change("/s", None)]
+
+
+def test_a_service_that_may_not_have_read_its_file_is_restarted() -> None:
+    """An update may be killed between the file and the restart."""
+    shared = Shared("/s", put=lambda _: "ours\n", take=lambda _: "", restart="daemon")
+    facts = Facts({"/s": There("ours\n"), "/o": There("mine\n")})
+    assert changes_to([shared, Own("/o", "mine\n")], facts) == []
+    assert changes_to([shared, Own("/o", "mine\n")], facts, restart=True) == [Change("/s", "ours\n", "", "daemon")]
