@@ -89,8 +89,8 @@ def test_what_is_placed_is_in_the_record_and_not_placed_again(client: Client) ->
     before, records = dict(client.host.files), dict(client.have)
     client.have.clear()
     client.place()
-    assert client.host.files == before, "a state that was lost finds what is there, and a service may restart once"
-    assert (client.host.files, client.have) == (before, records)
+    # A service may restart once more.
+    assert (client.host.files, client.have) == (before, records), "a state that was lost finds what is there"
 
 
 def test_only_a_runtime_of_the_user_does_without_root(client: Client) -> None:
