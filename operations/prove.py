@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.clients.proving import prove
-from components.hosts.connections import Connections
+from components.hosts.connections import Connections, allow_many_files
 from components.provider.fleet import known_of, reach_of
 from components.provider.values import revealed
 from operations.command_line import CommandLine, OperationError, add_stack, status_of
@@ -44,9 +44,9 @@ def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) ->
         OperationError: The state knows no such client.
     """
     known = [revealed(one) for one in resources if one["type"] in (TRUST, VERIFICATION) and not one.get("delete")]
-    trusts = {_mark(one): one["inputs"] for one in known if one["type"] == TRUST}
+    trusts = {_mark(one): one for one in known if one["type"] == TRUST}
     wanted = [(one["inputs"], trusts[_mark(one)]) for one in known if one["type"] == VERIFICATION]
-    clients = sorted({host for _, trust in wanted for host in trust["hosts"]})
+    clients = sorted({host for _, trust in wanted for host in trust["inputs"]["hosts"]})
     if unknown := sorted(set(hosts) - set(clients)):
         raise OperationError(f"the stack has no client {', '.join(unknown)}; it has {', '.join(clients) or 'none'}")
     return asyncio.run(_all(wanted, hosts))
@@ -55,7 +55,7 @@ def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) ->
 async def _all(wanted: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], hosts: Sequence[str]) -> list[Proof]:
     connections, found = Connections(), []
     for verification, trust in wanted:
-        asked = [host for host in trust["hosts"] if not hosts or host in hosts]
+        asked = [host for host in trust["inputs"]["hosts"] if not hosts or host in hosts]
         found += await _registry(connections, verification, trust, asked)
     await connections.close()
     return found
@@ -65,14 +65,21 @@ async def _registry(
     connections: Connections, verification: Mapping[str, Any], trust: Mapping[str, Any], hosts: Sequence[str]
 ) -> list[Proof]:
     known, proven = known_of(verification), dict[str, str]()
+    inputs, placed = trust["inputs"], (trust.get("outputs") or {}).get("placed") or {}
     with counted("clients that have proven themselves", len(hosts)) as done:
 
         async def work(host: str) -> None:
-            reach = reach_of(trust, host)
+            reach = reach_of(inputs, host)
             run = await connections.run(reach["connection"])
-            runtimes = trust["hosts"][host]["runtimes"]
+            runtimes = inputs["hosts"][host]["runtimes"]
             proven[host] = await prove(
-                run, reach["sudo"], known, runtimes, verification["user"], verification["password"]
+                run,
+                reach["sudo"],
+                known,
+                runtimes,
+                verification["user"],
+                verification["password"],
+                placed.get(host),
             )
             done()
 
@@ -111,6 +118,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="a client of the stack; default: all")
     options = parser.parse_args()
+    allow_many_files()
     return status_of(lambda: report(CommandLine(options.stack), options.hosts, as_json=options.json))
 
 

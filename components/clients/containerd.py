@@ -130,7 +130,9 @@ class _Host:
     def is_own(self, facts: Facts) -> bool:
         """Tell whether the file is ours, or there is none."""
         text = facts.text(self.path)
-        return not text or text.startswith(f"# {self.mark}: ")
+        # Another name of the registry is marked otherwise.
+        stack = self.mark.partition("@")[0]
+        return not text or text.startswith((f"# {stack}: ", f"# {stack}@"))
 
     def put(self, text: str) -> str:
         """Return a file of others with our tables."""

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..hosts.connections import Failed
@@ -92,6 +92,13 @@ def changes_without(
         if path in facts.files and digest_of(hide(facts.files[path].text)) == written
     ]
     return [*(change for change in shared if change is not None), *own]
+
+
+def beside(gone: Sequence[Change], stays: Sequence[HostFile], facts: Facts) -> list[Change]:
+    """Return changes by which something goes, so that what stays in the same files of others is there afterwards."""
+    shared = {one.path: one for one in stays if isinstance(one, Shared)}
+    kept = [replace(one, text=shared[one.path].put(one.text or "")) if one.path in shared else one for one in gone]
+    return [one for one in kept if one.text is None or one.text != facts.text(one.path)]
 
 
 async def write(run: Run, sudo: bool, changes: Sequence[Change], facts: Facts) -> None:

@@ -7,6 +7,7 @@ digest of the password.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
 from . import LOGIN_FILES, RUNTIMES, paths
 from .access import Access, Login
-from .host_changes import changes_to, changes_without, made_files, own_files, read, write
-from .host_file import Facts, HostFile, Own, Refused
+from .host_changes import beside, changes_to, changes_without, made_files, own_files, read, write
+from .host_file import Facts, HostFile, Own, Refused, Shared
 from .runtime import (
     ANY,
     AUTHORITIES,
@@ -75,7 +76,7 @@ def wanted(
     found: Records = {}
     # First the name, so that a check of what is served finds it.
     if entry:
-        found[ENTRY] = {"place": {**entry_alone(known.mark).place, "entry": entry}, "authorities": ""}
+        found[ENTRY] = {"place": {**entry_alone(known.mark, known.reference).place, "entry": entry}, "authorities": ""}
     carried = digest(authorities) if known.has_authorities else ""
     for runtime in runtimes:
         own = login if login and RUNTIMES[runtime].login == runtime else {}
@@ -127,8 +128,7 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
         is_there = bundle in have and target(have[bundle]) == target(record)
         try:
             if bundle in _PLANNED:
-                before = have[bundle] if is_there else None
-                have[bundle] = await _put(run, sudo, _PLANNED[bundle], record, before, texts)
+                have[bundle] = await _put(run, sudo, _PLANNED[bundle], record, have.get(bundle), is_there, texts)
             else:
                 said += await _run(run, *command(sudo, "update" if is_there else "create", bundle, record, texts))
                 have[bundle] = record
@@ -141,8 +141,18 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
     return said
 
 
-async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Texts) -> list[str]:
+async def take_away(
+    run: Run, sudo: bool, bundle: str, record: Record, texts: Texts, current: Record | None = None
+) -> list[str]:
     """Take away what a record says; return what the script said.
+
+    Args:
+        run: Runs commands on the client.
+        sudo: Whether they become root.
+        bundle: The bundle.
+        record: What goes of it.
+        texts: What the records name.
+        current: What stays of it, of another name of the registry.
 
     Raises:
         Failed: The script failed.
@@ -151,10 +161,20 @@ async def take_away(run: Run, sudo: bool, bundle: str, record: Record, texts: Te
     if runtime is None:
         return await _run(run, *command(sudo, "delete", bundle, record, texts))
     sudo = sudo and not runtime.is_of_user
+    stays = (current or {}).get("files") or {}
+    files = {path: one for path, one in (record.get("files") or {}).items() if path not in stays}
     try:
         facts, wants = await _planned(run, sudo, runtime, runtime.placed, record, texts)
-        files, made = record.get("files") or {}, record.get("made") or ()
-        gone = changes_without(wants, facts, files, _hiding(record, texts), made)
+    except Refused as error:
+        if current is None:
+            raise Failed(str(error)) from None
+        # Its lines are those of what stays, where names have changed places.
+        facts, wants = await read(run, sudo, "", lambda _: list(files), lambda _: []), []
+    try:
+        gone = changes_without(wants, facts, files, _hiding(record, texts), record.get("made") or ())
+        if current and wants:
+            there, now = await _wants(run, sudo, runtime, current, texts)
+            gone, facts = beside(gone, now, facts), Facts({**there.files, **facts.files}, facts.said, facts.home)
         await write(run, sudo, gone, facts)
     except Refused as error:
         raise Failed(str(error)) from None
@@ -219,12 +239,30 @@ def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Texts) ->
 
 def target(record: Record) -> Sequence[Any]:
     """Return where a bundle is: in another place it is another one."""
-    return [record["place"].get(key) for key in ("directory", "store", "reference", "fullReference")]
+    keys = ("directory", "store", "reference", "fullReference", "hasAuthorities", "marker")
+    return [record["place"].get(key) for key in keys]
 
 
-async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: Record | None, texts: Texts) -> Record:
-    """Write the files of a bundle, remove those that it wants no more; return the record with what was written."""
-    sudo = sudo and not runtime.is_of_user
+async def _put(
+    run: Run, sudo: bool, runtime: Planned, record: Record, known: Record | None, is_there: bool, texts: Texts
+) -> Record:
+    """Write the files of a bundle, remove those that it wants no more; return the record with what was written.
+
+    Args:
+        run: Runs commands on the client.
+        sudo: Whether they become root.
+        runtime: What it is for.
+        record: What is wanted.
+        known: What is there of it, if anything.
+        is_there: Whether that is in the same place; else it stays until somebody takes it away.
+        texts: What the records name.
+    """
+    sudo, before = sudo and not runtime.is_of_user, known if is_there else None
+    if known and not is_there:
+        try:
+            return await _put(run, sudo, runtime, record, None, False, texts)
+        except Refused:
+            return await _put_over(run, sudo, runtime, record, known, texts)
     ours: Mapping[str, str] = (before or {}).get("files") or {}
     made_before: Sequence[str] = (before or {}).get("made") or ()
     facts, wants = await _wants(run, sudo, runtime, {**record, "files": ours}, texts, before)
@@ -248,6 +286,27 @@ async def _put(run: Run, sudo: bool, runtime: Planned, record: Record, before: R
     await write(run, sudo, [*changes_to(wants, facts, restart=is_new), *gone], facts)
     made = sorted({*made_files(wants, facts, is_first=before is None), *made_before})
     return {**record, "files": written, **({"made": made} if made else {})}
+
+
+async def _put_over(run: Run, sudo: bool, runtime: Planned, record: Record, known: Record, texts: Texts) -> Record:
+    """Write the files of a bundle where names of the registry change places: the lines of both are the same ones."""
+    facts, former = await _planned(run, sudo, runtime, runtime.placed, known, texts)
+    takes = {one.path: one.take for one in former if isinstance(one, Shared) and one.path in facts.files}
+    freed = {path: replace(facts.files[path], text=take(facts.text(path))) for path, take in takes.items()}
+    wants = runtime.wants(
+        _known_of(record),
+        texts.get(record["authorities"], ""),
+        Facts({**facts.files, **freed}, facts.said, facts.home),
+        _access_of(record, known, texts),
+    )
+    over = [_after(one, takes[one.path]) if one.path in takes and isinstance(one, Shared) else one for one in wants]
+    await write(run, sudo, changes_to(over, facts, restart=True), facts)
+    made = known.get("made") or ()
+    return {**record, "files": own_files(wants, _hiding(record, texts)), **({"made": made} if made else {})}
+
+
+def _after(one: Shared, take: Callable[[str], str]) -> Shared:
+    return replace(one, put=lambda text: one.put(take(text)))
 
 
 def _refuse_strangers(wants: Sequence[HostFile], facts: Facts, ours: Mapping[str, str]) -> None:
@@ -330,7 +389,9 @@ def _known_of(record: Record) -> Known:
     place = record["place"]
     aliases = tuple(place.get("aliases") or ())
     has_authorities = place.get("hasAuthorities", True)
-    return Known(place["reference"], place["fullReference"], place["mark"], has_authorities, aliases=aliases)
+    # Each reference has lines of its own in files of others, so that one can come before another goes.
+    mark = f"{place['mark']}@{place['reference']}{'' if has_authorities else '+public'}"
+    return Known(place["reference"], place["fullReference"], mark, has_authorities, aliases=aliases)
 
 
 def _access_of(record: Record, before: Record | None, texts: Texts) -> Access:

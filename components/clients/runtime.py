@@ -94,18 +94,20 @@ class Proof:
     """What it carries, by the password of the stack's own user, if anything."""
 
 
-def entry_alone(mark: str) -> Placement:
+def entry_alone(mark: str, reference: str = "") -> Placement:
     """Return how the hosts entry is placed.
 
-    Versions before 0.3 marked it otherwise: so both lines are there until theirs goes.
+    Another reference has a line of its own, and versions before 0.3 marked theirs otherwise: both lines are there until
+    the old one goes.
     """
-    place = {"marker": f"{mark} (client)"}
+    place = {"marker": f"{mark} (client) {reference}".rstrip()}
     return Placement("/etc/hosts", place, {}, _HOSTS / "hosts_entry.sh", (HOSTS_FILE,))
 
 
-def entry_marks(mark: str) -> tuple[str, ...]:
-    """Return how our line in the hosts file ends, now and in versions before 0.3."""
-    return (entry_alone(mark).place["marker"], mark, f"{mark} (hosts)")
+def is_entry_mark(comment: str, mark: str) -> bool:
+    """Tell whether a line in the hosts file is ours, of now or of a version before 0.3."""
+    now = entry_alone(mark).place["marker"]
+    return comment in (now, mark, f"{mark} (hosts)") or comment.startswith(f"{now} ")
 
 
 def by_alias(step: str, registry: Known) -> tuple[str, ...]:

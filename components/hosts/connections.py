@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import resource
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 from .session import Connection, Run, Tunnels, Unanswered, session
 
 AT_ONCE = 50
 """So many hosts are worked on side by side, where nobody says otherwise."""
+_OPEN_FILES = 16_384
 _STOPPED = "not tried, since the update was stopped"
 
 
@@ -56,6 +60,11 @@ class Connections:
                     failed[host] = [str(error)]
                 except Failed as error:
                     failed[host] = error.reasons
+                except Exception as error:
+                    # Its text may have a secret in it, so no more than its place is said.
+                    frame = traceback.extract_tb(error.__traceback__)[-1]
+                    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+                    failed[host] = [f"unexpected {type(error).__name__} in {place}: a fault of private-registry itself"]
 
         await asyncio.gather(*map(guarded, hosts))
         return {host: failed[host] for host in sorted(failed)}
@@ -63,6 +72,16 @@ class Connections:
     async def close(self) -> None:
         """Close all connections."""
         await self._opened.aclose()
+
+
+def allow_many_files() -> None:
+    """Let this process have as many open files as connections to a thousand hosts take, if the system does."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    if now < wanted:
+        # Some systems have a limit below the one that they tell.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class Failed(Exception):

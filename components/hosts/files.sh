@@ -162,6 +162,10 @@ leave_directory() {
 	done
 }
 
+refuse_unclaimed_strangers() {
+	is_claimed || refuse_strangers
+}
+
 refuse_new_strangers() {
 	[ -n "$is_first" ] || is_claimed || refuse_strangers
 }
@@ -234,7 +238,8 @@ main() {
 			keep_trust "$directory/ca.crt"
 			for_each_name refuse_new_strangers
 		else
-			for_each_name refuse_strangers
+			! is_claimed || keep_trust "$directory/ca.crt"
+			for_each_name refuse_unclaimed_strangers
 		fi
 		for_each_name place
 		for_each_name write_claim

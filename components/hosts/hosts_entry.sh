@@ -15,7 +15,7 @@ clean_up() {
 # Versions before 0.3 marked the line otherwise, and leave it where another placement has their folder.
 take_former_away() {
 	own=$marker
-	for marker in "${own% (client)}" "${own% (client)} (hosts)"; do
+	for marker in "${own%% (client)*}" "${own%% (client)*} (hosts)"; do
 		[ "$marker" = "$own" ] || write_hosts ''
 	done
 	marker=$own

@@ -14,7 +14,7 @@ from .session import Answer, Connection, Run, Tunnels, Unanswered
 _ATTEMPTS = 3
 _LOGIN_SECONDS = 10
 _LIMIT_SECONDS = 20
-"""What a host costs at most that does not answer, with the one that it is reached through."""
+"""What a host costs at most that does not answer, and as much the one that it is reached through."""
 _CIPHERS = "^aes256-gcm@openssh.com"
 """The one that costs least here, before all others that are as good."""
 _KEEPALIVE_SECONDS = 30
@@ -53,9 +53,11 @@ async def _within_limit(
     connection: Connection, opened: AsyncExitStack, tunnels: Tunnels | None
 ) -> asyncssh.SSHClientConnection:
     try:
+        bastion = connection.get("proxy")
+        # Hosts share it, and its login may be slow: that costs none of them its own time.
         async with asyncio.timeout(_LIMIT_SECONDS):
-            bastion = connection.get("proxy")
             tunnel = await _tunnel(bastion, opened, tunnels) if bastion else None
+        async with asyncio.timeout(_LIMIT_SECONDS):
             return await _connect(connection, opened, tunnel)
     except TimeoutError as error:
         raise Unanswered(_reason(error, _LIMIT_SECONDS)) from None

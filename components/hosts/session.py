@@ -10,8 +10,8 @@ Connection = Mapping[str, Any]
 """How to reach a host: ``host``, ``port``, ``user``, ``hostKey``, and one of ``privateKey`` (with
 ``privateKeyPassword``), ``password`` and neither, for an agent; ``proxy`` is the same of a bastion."""
 
-_COMMAND_SECONDS = 180
-"""A registry that is tried in its image may take a while to start."""
+_COMMAND_SECONDS = 600
+"""A registry that is tried in its image may take a while to start, and some services take minutes to restart."""
 
 
 class Unanswered(Exception):

@@ -77,13 +77,14 @@ write() {
 	rm -f "$target".private-registry.*
 	draft=$target.private-registry.$$
 	if [ "$digest" = - ]; then
-		payload "$name" | base64 -d > "$draft"
+		: > "$draft"
 		chmod "$mode" "$draft"
 	else
 		cp -p "$target" "$draft"
-		payload "$name" | base64 -d > "$draft"
 		[ "$mode" = - ] || chmod "$mode" "$draft"
 	fi
+	# It may be a password: never is it where the mode lets others read it.
+	payload "$name" | base64 -d > "$draft"
 	mv -f "$draft" "$target"
 	draft=''
 }

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import grpc.aio
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from ..hosts.connections import allow_many_files
 from .fleet import Fleets
 from .kind import Kind
 from .servicer import Servicer
@@ -25,9 +25,7 @@ def main() -> None:
     """Serve until the engine ends."""
     # The engine tells it by itself when to stop: a Ctrl-C in the terminal reaches both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Each client is a connection, and each connection an open file.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allow_many_files()
     asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else ""))
 
 

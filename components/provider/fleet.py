@@ -25,6 +25,10 @@ class Fleet:
         self.removed: Sequence[str] = ()
         """What of it is away, by its name."""
         self.texts: Mapping[str, str] = {}
+        self.placed: Mapping[str, Mapping[str, Any]] = {}
+        """Client -> what their trust says of it: bundle -> record."""
+        self.is_updated = False
+        """Whether their trust was made or changed in this update."""
         self.failed: Failures = {}
         """Client -> why this update could not make it trust."""
 

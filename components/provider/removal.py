@@ -10,8 +10,8 @@ from .fleet import Fleet
 from .kind import Failures, Tell, Values
 
 Entry = Mapping[str, Any]
-"""What is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and whether it was
-said ``again``."""
+"""What is on a client and is wanted no more: ``name``, ``host``, ``bundle``, ``record``, ``reach``, and how
+often it was said ``again``."""
 
 
 def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> list[Entry]:
@@ -24,14 +24,20 @@ def entries(host: str, records: Iterable[tuple[str, Record]], reach: Values) -> 
             "bundle": bundle,
             "record": record,
             "reach": reach,
-            "again": False,
+            "again": 0,
         }
         for bundle, record in records
     ]
 
 
-async def remove(fleet: Fleet, dropped: Sequence[Entry], texts: Mapping[str, str], tell: Tell) -> Failures:
-    """Take away what entries say, client by client; return client -> why it failed."""
+async def remove(
+    fleet: Fleet,
+    dropped: Sequence[Entry],
+    texts: Mapping[str, str],
+    tell: Tell,
+    stays: Mapping[str, Mapping[str, Record]],
+) -> Failures:
+    """Take away what entries say, client by client, and leave what stays; return client -> why it failed."""
     of: dict[str, list[Entry]] = defaultdict(list)
     for entry in dropped:
         of[entry["host"]].append(entry)
@@ -39,6 +45,7 @@ async def remove(fleet: Fleet, dropped: Sequence[Entry], texts: Mapping[str, str
     async def work(host: str) -> None:
         for entry in of[host]:
             run = await fleet.run(entry["reach"])
-            await take_away(run, entry["reach"]["sudo"], entry["bundle"], entry["record"], texts)
+            current = stays.get(host, {}).get(entry["bundle"])
+            await take_away(run, entry["reach"]["sudo"], entry["bundle"], entry["record"], texts, current)
 
     return await fleet.each("removal", list(of), work, tell)

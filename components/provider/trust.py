@@ -10,6 +10,8 @@ from .removal import Entry, entries, remove
 from .values import Secret
 
 _ALL = 100
+TIMES = 5
+"""So many updates may fail before what was to be taken away is forgotten."""
 
 
 class Trust(Kind):
@@ -38,7 +40,7 @@ class Trust(Kind):
     def changed(self, last: Last, inputs: Values) -> list[str]:
         """Return what differs, ``missing`` where a client lacks something, and ``placed`` where it has more."""
         want = _wanted(inputs)
-        self._know(inputs, _dropped(last, _placed(last), want), _kept(last))
+        self._know(inputs, _dropped(last, _placed(last), want), _kept(last), _placed(last))
         is_lacking = any(_lacks(_placed(last).get(host, {}), want[host]) for host in want)
         has_more = any(any(superseded(records, want.get(host, {}))) for host, records in _placed(last).items())
         more = {"missing": is_lacking, "placed": has_more}
@@ -63,7 +65,8 @@ class Trust(Kind):
         for host, records in placed.items():
             for bundle in records.keys() - want.get(host, {}).keys():
                 del records[bundle]
-        self._know(inputs, dropped, _named(texts, placed, dropped))
+        self._know(inputs, dropped, _named(texts, placed, dropped), placed)
+        fleet.is_updated = True
         secret = {name: text for name, text in fleet.texts.items() if name in passwords}
         excused = _excused(inputs, fleet.failed)
         outputs: dict[str, Any] = {
@@ -86,11 +89,11 @@ class Trust(Kind):
         everything: list[Entry] = []
         for host, records in _placed(last).items():
             everything += entries(host, records.items(), reach_before(last.inputs, last.outputs, host))
-        return await remove(fleet, [*everything, *left], _kept(last), tell)
+        return await remove(fleet, [*everything, *left], _kept(last), tell, {})
 
-    def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Texts) -> None:
+    def _know(self, inputs: Values, dropped: Sequence[Entry], texts: Texts, placed: Mapping[str, Records]) -> None:
         fleet = self._fleets.of(inputs)
-        fleet.inputs, fleet.dropped, fleet.texts = inputs, dropped, texts
+        fleet.inputs, fleet.dropped, fleet.texts, fleet.placed = inputs, dropped, texts, placed
 
 
 def _authorities(inputs: Values) -> str:
@@ -134,10 +137,13 @@ def _dropped(
 ) -> list[Entry]:
     """Return what is there and not wanted: of this update, and of the one before, which may not have come so far.
 
-    What that one has handed on is handed on once more, and then forgotten: who takes it away remembers what is away.
+    What that one has handed on is handed on a few times more, and then forgotten: who takes it away remembers what is
+    away.
     """
     found: list[Entry] = [one for one in last.outputs.get("dropped") or [] if not _is_wanted(one, want)]
-    kept: list[Entry] = [{**one, "again": True} for one in found if not one["again"]] if repeated else found
+    kept: list[Entry] = found
+    if repeated:
+        kept = [{**one, "again": int(one["again"]) + 1} for one in found if int(one["again"]) < TIMES]
     for host, records in _placed(last).items():
         gone = [
             (bundle, record)

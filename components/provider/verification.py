@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..clients.placing import place
 from ..clients.proving import prove
 from .fleet import Fleets, known_of, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, remove
+
+_ALONE = "their trust is not part of this update; leave out --target and --exclude"
 
 
 class Verification(Kind):
@@ -35,18 +38,23 @@ class Verification(Kind):
     async def update(self, last: Last, inputs: Values, tell: Tell) -> Result:
         """Remove, and then prove."""
         fleet = self._fleets.of(inputs)
+        if not fleet.inputs:
+            return Result(last.outputs, {"all clients": [_ALONE]})
         left = self._left(last, inputs)
-        failed = await remove(fleet, left, fleet.texts, tell)
+        failed = await remove(fleet, left, fleet.texts, tell, fleet.placed)
         away = {entry["name"] for entry in left if entry["host"] not in failed} | {*(last.outputs.get("removed") or [])}
         fleet.removed = sorted(entry["name"] for entry in fleet.dropped if entry["name"] in away)
         hosts = self._unproven(last, inputs)
         proven = {host: one for host, one in _proven(last).items() if host in inputs["hosts"] and host not in hosts}
-        known = known_of(inputs)
+        known, is_lost = known_of(inputs), not last.outputs and not fleet.is_updated
 
         async def work(host: str) -> None:
             reach, runtimes = reach_of(fleet.inputs, host), inputs["hosts"][host]
-            run = await fleet.run(reach)
-            said = await prove(run, reach["sudo"], known, runtimes, inputs["user"], inputs["password"])
+            run, placed = await fleet.run(reach), fleet.placed.get(host, {})
+            if is_lost:
+                # A removal of everything that failed halfway has left a state that says more than is there.
+                await place(run, reach["sudo"], {}, placed, fleet.texts)
+            said = await prove(run, reach["sudo"], known, runtimes, inputs["user"], inputs["password"], placed)
             proven[host] = {"by": _by(inputs, host), "said": said}
 
         asked = [host for host in hosts if host not in fleet.failed]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from components.clients.runtime import entry_marks
+from components.clients.runtime import is_entry_mark
 from operations.doctor.facts import Facts
 from operations.doctor.finding import Finding, Kind, note
 from operations.doctor.registry import Registry, anchors_in
@@ -121,4 +121,4 @@ def _is_of_this(facts: Facts, registry: Registry, folder: str) -> bool:
 
 
 def _mark(entry: Entry, registry: Registry) -> bool:
-    return bool(registry.mark) and entry.comment in entry_marks(registry.mark)
+    return bool(registry.mark) and is_entry_mark(entry.comment, registry.mark)

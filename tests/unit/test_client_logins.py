@@ -19,7 +19,7 @@ from components.clients.placing import findings, repair
 from components.hosts.session import Answer, Run
 from components.provider.fleet import Fleets
 from components.provider.kind import Last, Result
-from components.provider.trust import Trust
+from components.provider.trust import TIMES, Trust
 from components.provider.values import Secret, received, sent
 from components.provider.verification import Verification
 from components.scripts.script import read_payload
@@ -168,7 +168,7 @@ def test_a_login_is_written_rotated_given_to_another_user_and_removed(client: Cl
     assert json.loads(client.host.files[path])["auths"]["registry.test"] == {"auth": auth("other", MARKER)}
     client.update(runtime, user="")
     assert client.host.files[path] == before
-    for _ in range(2):
+    for _ in range(TIMES + 1):
         client.update(runtime, user="")
     assert "passwords" not in client.last.outputs, "once nothing is left to take away"
 

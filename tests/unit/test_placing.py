@@ -254,3 +254,22 @@ def said(*hosts: str) -> Mapping[str, Any]:
         "hosts": {host: {"hostKey": "key", "runtimes": ["k3s"]} for host in hosts},
         "authorities": ONE,
     }
+
+
+MOVED = replace(KNOWN, reference="hub.test", full_reference="hub.test:443", aliases=())
+SWAPPED = replace(KNOWN, reference="hub.test:8443", full_reference="hub.test:8443", aliases=("registry.test",))
+
+
+@pytest.mark.parametrize("after", [MOVED, SWAPPED], ids=["another name", "names change places"])
+def test_a_name_stays_until_the_other_one_is_served_and_goes_alone(client: Client, after: Known) -> None:
+    """Nginx moves between the two; a client that loses either name meanwhile, or then the new one, pulls no more."""
+    client.place()
+    old = client.record
+    named = [path for path, there in client.host.files.items() if KNOWN.reference in f"{path} {there.text}"]
+    client.place(after)
+    assert all(KNOWN.reference in f"{path} {client.host.text(path)}" for path in named)
+    assert client.host.files.keys() >= old["files"].keys()
+    run(take_away(client.host.run, True, client.runtime, old, TEXTS, client.record))
+    assert client.findings() == []
+    client.take_away()
+    assert client.host.files == others()

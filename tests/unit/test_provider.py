@@ -362,3 +362,41 @@ def test_an_update_that_is_stopped_begins_on_no_client_more(clients: Clients) ->
     result = clients.update(Last(), said)
     assert result.failures == {"a": ["not tried, since the update was stopped"]}
     assert clients.asked == []
+
+
+def test_an_unexpected_fault_at_one_client_stops_no_other(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entered = clients._run
+
+    async def run(reach: Values) -> Run:
+        if reach["connection"]["host"] == "b":
+            raise ValueError("marker of a secret")
+        return await entered(reach)
+
+    monkeypatch.setattr(clients, "_run", run)
+    result = clients.update(Last(), inputs("a", "b", "c"))
+    assert result.failures.keys() == {"b"}
+    assert result.failures["b"][0].startswith("unexpected ValueError in test_provider.py, line ")
+    assert "marker" not in str(result.failures)
+    assert result.outputs["placed"].keys() == {"a", "c"}
+    assert "marker" not in "".join(capsys.readouterr())
+
+
+def test_without_its_trust_nobody_proves_anything(clients: Clients) -> None:
+    last = Last(proof("a"), {"proven": {}, "removed": ["known"]})
+    result = clients.prove(last, proof("a"))
+    assert "leave out --target" in str(result.failures)
+    assert result.outputs == last.outputs
+
+
+def test_what_a_removal_that_failed_halfway_has_taken_is_placed_again(clients: Clients) -> None:
+    """A removal of all clients that fails leaves a state in which everything is placed, and takes the proof away."""
+    said = inputs("a")
+    last = kept(said, clients.update(Last(), said))
+    clients.restart()
+    Trust(clients._fleets).changed(last, said)
+    verification = Verification(clients._fleets)
+    clients.asked.clear()
+    assert not asyncio.run(verification.update(Last(), proof("a"), lambda _: None)).failures
+    assert clients.asked[0][:2] == ("a", "create")
