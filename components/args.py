@@ -312,11 +312,11 @@ class ClientDefaultsArgs(TypedDict, total=False):
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
-    for this registry, which Kubernetes, crictl and nerdctl use; `podman`, the folder of Podman, Buildah,
-    Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo of the
-    user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of
-    `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
-    registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
+    for this registry, which Kubernetes, crictl and, as root, nerdctl use; `podman`, the folder of Podman,
+    Buildah, Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo
+    of the user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not
+    builders of `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s'
+    list of registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
     login: str
     """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of
@@ -377,11 +377,11 @@ class ClientArgs(TypedDict, total=False):
     """Where the CA certificate is installed: `docker`, Docker's folder for this registry; `docker-rootless`, Docker
     of the user who logs in, without root; `docker-snap`, the folder of Docker from the snap; `system`, the
     trust store of the machine, which curl, Go programs and most others use; `containerd`, containerd's folder
-    for this registry, which Kubernetes, crictl and nerdctl use; `podman`, the folder of Podman, Buildah,
-    Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo of the
-    user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of
-    `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s' list of
-    registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
+    for this registry, which Kubernetes, crictl and, as root, nerdctl use; `podman`, the folder of Podman,
+    Buildah, Skopeo and CRI-O for this registry; `podman-rootless`, the folder of Podman, Buildah and Skopeo
+    of the user who logs in; `buildkit`, BuildKit's own daemon, buildkitd; not the one in Docker, and not
+    builders of `docker buildx create`; `buildkit-rootless`, buildkitd of the user who logs in; `k3s`, K3s'
+    list of registries; K3s restarts when it changes; `rke2`, RKE2's list of registries; RKE2 restarts when it
     changes."""
     login: str
     """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of

@@ -37,7 +37,7 @@ class Containerd(FilesRuntime):
     """
 
     name = "containerd"
-    meaning = "containerd's folder for this registry, which Kubernetes, crictl and nerdctl use"
+    meaning = "containerd's folder for this registry, which Kubernetes, crictl and, as root, nerdctl use"
     question = "containerd --version"
     login = name
 

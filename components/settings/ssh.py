@@ -1,6 +1,6 @@
 """How hosts are reached over SSH."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import Field, ModelWrapValidatorHandler, PlainValidator, PrivateAttr, SecretStr, model_validator
 
-from ..clients import DEFAULT, RUNTIMES
+from ..clients import DEFAULT, LOGIN_FILES, RUNTIMES
 from .fields import (
     Host,
     HostKey,
@@ -321,6 +321,8 @@ class Client(ClientKeys, SshAccess):
     Rules:
         - With `local: true` no key for SSH is needed.
         - Each host must be listed only once.
+        - If `user` is root, a runtime of the user who logs in must not be listed beside `docker`, `docker-snap`,
+          `podman` or `buildkit`: both would have files in the home of root.
 
     Example:
         private-registry:clients:
@@ -340,6 +342,16 @@ class Client(ClientKeys, SshAccess):
     Change: nothing.
     """
 
+    @model_validator(mode="after")
+    def _root_has_files_once(self) -> Self:
+        if both := in_the_home_of_root(self.runtimes) if self.is_remote and self.user == "root" else None:
+            of_user, of_root = both
+            raise ValueError(
+                f"{of_user} belongs to the user who logs in, who is root here, so it would share files with {of_root}. "
+                f"Set user to the user who runs it, or remove {of_user} from runtimes"
+            )
+        return self
+
     @property
     def is_remote(self) -> bool:
         """Whether there is anything to log in to."""
@@ -349,6 +361,13 @@ class Client(ClientKeys, SshAccess):
     def instead(self) -> str:
         """What to say of a way to do without a login."""
         return ", or local: true for this machine"
+
+
+def in_the_home_of_root(runtimes: Sequence[str]) -> tuple[str, str] | None:
+    """Return two runtimes that would both have files in the home of root, if root logs in."""
+    of_user = [name for name in runtimes if RUNTIMES[name].is_of_user]
+    of_root = [name for name in runtimes if name not in of_user and RUNTIMES[name].login in LOGIN_FILES]
+    return (of_user[0], of_root[0]) if of_user and of_root else None
 
 
 class DockerHostAccess(SshLogin):

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 
-from components.clients import RUNTIMES
 from operations.doctor.facts import Facts, Proxy
 from operations.doctor.finding import Finding, Kind, note
 from operations.doctor.names import leftovers, name_findings
 from operations.doctor.proxies import is_between
 from operations.doctor.registry import Registry
-from operations.doctor.trust import State, Trust, has_docker, installed, trusts
+from operations.doctor.trust import State, Trust, has_docker, installed, trusts, used
 from operations.expiry.certificates import Certificate, Thresholds
 from operations.expiry.certificates import Kind as OfCertificate
 from operations.expiry.certificates import State as Lasting
@@ -23,10 +22,6 @@ _CLOCK_SECONDS = 60
 """A login with a token lasts five minutes, and a certificate begins when it is made."""
 _DAEMON = ("/etc/docker/daemon.json", "/var/snap/docker/current/config/daemon.json")
 _TOOLS = ("crane", "oras", "helm", "cosign", "regctl")
-_INSTEAD = {"podman": ("docker", "system"), "containerd": ("system",), "buildkit": ("system",), "k3s": ("system",)}
-"""Where a runtime is not in the settings yet, what its programs trust by as well."""
-_OWNERS = {"docker (rootless)": "docker", "rke2": "k3s"}
-"""Other names of the same, where the settings have no own one."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,8 @@ def judge(facts: Facts, registry: Registry, wanted: Wanted, asked: tuple[datetim
     if wanted.is_server:
         found = [*_clock(offset, facts, registry), *_login(facts), *_server(facts)]
         return Verdict(offset, versions(facts), (), tuple(found))
-    trust = trusts(facts, registry)
+    meant = {"system", *used(facts), *wanted.runtimes}
+    trust = [one for one in trusts(facts, registry) if one.runtime in meant]
     found = [
         *_login(facts),
         *_clock(offset, facts, registry),
@@ -129,13 +125,9 @@ def _is_silent(facts: Facts) -> bool:
 
 
 def proposal(facts: Facts) -> tuple[str, ...]:
-    """Return the runtimes that fit a host, of those that the settings know."""
-    wanted = [*installed(facts), *(["system"] if any(tool in facts.programs for tool in _TOOLS) else [])]
-    found = []
-    for name in wanted:
-        fitting = (name, _OWNERS.get(name, name), *_INSTEAD.get(_OWNERS.get(name, name), ()))
-        found += [one for one in fitting if one in RUNTIMES][:1]
-    return tuple(dict.fromkeys(found)) or ("system",)
+    """Return the runtimes that fit a host."""
+    found = [*used(facts), *(["system"] if any(tool in facts.programs for tool in _TOOLS) else [])]
+    return tuple(found) or ("system",)
 
 
 def _login(facts: Facts) -> Iterator[Finding]:
@@ -170,7 +162,7 @@ def _clock(offset: int, facts: Facts, registry: Registry) -> Iterator[Finding]:
 
 
 def _runtimes(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
-    there = {_OWNERS.get(name, name) for name in installed(facts)} | set(installed(facts))
+    there = set(installed(facts))
     # Podman and others trust by Docker's folder too.
     there |= {"docker"} if "podman" in there else set()
     for name in wanted.runtimes:
@@ -183,7 +175,7 @@ def _runtimes(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
 
 def _trust(trust: Sequence[Trust], registry: Registry, wanted: Wanted) -> Iterator[Finding]:
     for one in trust:
-        is_wanted = one.runtime in wanted.runtimes or (one.runtime == "rke2" and "k3s" in wanted.runtimes)
+        is_wanted = one.runtime in wanted.runtimes
         if one.state is State.WRONG:
             yield Finding(Kind.TRUST, f"{one.label} does not trust the registry: {one.why}")
         elif one.state is State.TRUSTED and one.why:

@@ -22,6 +22,9 @@ _CRI = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images")
 """The part of containerd that pulls for Kubernetes, of versions 1 and 2."""
 _PODMANS = ("podman", "buildah", "skopeo", "crio")
 """The programs that read the same folders."""
+_OF_USERS = {"podman-rootless": ".config/containers", "buildkit-rootless": ".config/buildkit"}
+"""What each user of a host could run -> the folder in the home of who does."""
+_ROOT_HOME = "/root"
 _UNTRUSTED = 60
 """The status of curl for a certificate that no known CA has signed."""
 _SYSTEM = "the trust store of the machine"
@@ -90,21 +93,39 @@ def trusts(facts: Facts, registry: Registry) -> list[Trust]:
 
 
 def installed(facts: Facts) -> list[str]:
-    """Return the kinds of programs that pull, as far as they are installed."""
-    return [name for name, _ in _places(facts) if name != "system"]
+    """Return the runtimes whose programs are installed, by the names that the settings have."""
+    return list(dict.fromkeys(name for name, _ in _places(facts) if name != "system"))
+
+
+def used(facts: Facts) -> list[str]:
+    """Return those that are used, as far as is seen: what each user could run counts once one has files for it."""
+    return [name for name in installed(facts) if name not in _OF_USERS or _is_used(facts, _OF_USERS[name])]
+
+
+def _is_used(facts: Facts, folder: str) -> bool:
+    own = tuple(f"{home}/{folder}/" for home in facts.homes if home != _ROOT_HOME)
+    return facts.uid != 0 or any(path.startswith(own) for path in (*facts.files, *facts.folders))
+
+
+def _users(facts: Facts) -> Sequence[str]:
+    """Return the homes of users; that of root where no other one logs in."""
+    return [home for home in facts.homes if home != _ROOT_HOME] or facts.homes
 
 
 def _places(facts: Facts) -> Iterator[tuple[str, Callable[[Facts, str], _Place]]]:
+    """Yield what is installed, by the names of ``RUNTIMES``, and what it reads."""
     if has_docker(facts):
-        yield "docker", _docker
+        yield from _dockers(facts)
     for home in facts.rootless:
-        yield "docker (rootless)", partial(_rootless, home)
+        yield "docker-rootless", partial(_docker, f"{home}/.config/docker")
     if any(name in facts.programs for name in _PODMANS):
-        yield "podman", _podman
+        yield "podman", partial(_podman, _ROOT_HOME)
+        yield from (("podman-rootless", partial(_podman, home)) for home in _users(facts))
     if has_cri(facts):
         yield "containerd", _containerd
     if "buildkitd" in facts.programs:
-        yield "buildkit", _buildkit
+        yield "buildkit", partial(_buildkit, "/etc/buildkit")
+        yield from (("buildkit-rootless", partial(_buildkit, f"{home}/.config/buildkit")) for home in _users(facts))
     for name in ("k3s", "rke2"):
         if name in facts.programs:
             yield name, partial(_rancher, name)
@@ -187,20 +208,26 @@ def _lone(facts: Facts, folder: str) -> str:
     return ""
 
 
-def _docker(facts: Facts, reference: str) -> _Place:
-    """https://docs.docker.com/engine/security/certificates/, and the docs of the snap."""
-    return _folder(facts, ["/var/snap/docker/current/etc/docker" if facts.is_snap else "/etc/docker"], reference)
+def _dockers(facts: Facts) -> Iterator[tuple[str, Callable[[Facts, str], _Place]]]:
+    """Yield Docker of a package, of the snap, or both."""
+    if facts.is_snap:
+        yield "docker-snap", partial(_docker, "/var/snap/docker/current/etc/docker")
+    if not facts.is_snap or "dockerd" in facts.programs:
+        yield "docker", partial(_docker, "/etc/docker")
 
 
-def _rootless(home: str, facts: Facts, reference: str) -> _Place:
-    """https://docs.docker.com/engine/security/rootless/: the same, in the home of whoever runs it."""
-    return _folder(facts, [f"{home}/.config/docker"], reference)
+def _docker(folder: str, facts: Facts, reference: str) -> _Place:
+    """The same of a package, a snap and a user.
+
+    https://docs.docker.com/engine/security/certificates/, https://docs.docker.com/engine/security/rootless/, and the
+    docs of the snap.
+    """
+    return _folder(facts, [folder], reference)
 
 
-def _podman(facts: Facts, reference: str) -> _Place:
+def _podman(home: str, facts: Facts, reference: str) -> _Place:
     """https://github.com/containers/image/blob/main/docs/containers-certs.d.5.md: the first folder that exists wins."""
-    homes = [f"{home}/.config/containers" for home in facts.homes]
-    return _folder(facts, [*homes, "/etc/containers", "/etc/docker"], reference)
+    return _folder(facts, [f"{home}/.config/containers", "/etc/containers", "/etc/docker"], reference)
 
 
 def _containerd(facts: Facts, reference: str) -> _Place:
@@ -237,10 +264,9 @@ def _is_at(url: str, reference: str) -> bool:
     return re.sub(r"^https?://", "", url).partition("/")[0] in (reference, reference.removesuffix(":443"))
 
 
-def _buildkit(facts: Facts, reference: str) -> _Place:
+def _buildkit(folder: str, facts: Facts, reference: str) -> _Place:
     """https://docs.docker.com/build/buildkit/configure/: one file, a section for each registry."""
-    homes = [f"{home}/.config/buildkit/buildkitd.toml" for home in facts.homes]
-    path = next((path for path in ("/etc/buildkit/buildkitd.toml", *homes) if path in facts.files), "")
+    path = f"{folder}/buildkitd.toml"
     try:
         said = tomllib.loads(facts.files.get(path, ""))
     except tomllib.TOMLDecodeError as error:

@@ -14,6 +14,7 @@ import asyncssh
 import pytest
 from rich.console import Console
 
+from components.clients import RUNTIMES
 from components.settings import Settings
 from operations.command_line import CommandLine, OperationError
 from operations.doctor import __main__ as command
@@ -77,6 +78,7 @@ def of(kind: Kind, found: Facts, registry: Registry = REGISTRY, wanted: Wanted |
 
 DOCKERS = f"/etc/docker/certs.d/{REFERENCE}"
 PODMANS = f"/etc/containers/certs.d/{REFERENCE}"
+OF_USER = f"/home/ops/.config/containers/certs.d/{REFERENCE}"
 OWN = f"/root/.config/containers/certs.d/{REFERENCE}"
 UNDERSCORED, PLAIN, REST = (
     f"/etc/containerd/certs.d/{name}" for name in ("registry.test_5000_", REFERENCE, "_default")
@@ -94,6 +96,7 @@ CONTAINERD = {
 }
 BUILDKIT = {"buildkitd": "buildkitd github.com/moby/buildkit v0.34.2 abc"}
 K3S = {"k3s": "k3s version v1.31.2+k3s1 (abc)"}
+RKE2 = {"rke2": "rke2 version v1.31.2"}
 CERTS_D = dump("/etc/containerd/certs.d")
 
 
@@ -120,15 +123,15 @@ TRUST: dict[str, tuple[str, Facts, State, str]] = {
         State.TRUSTED,
         "",
     ),
-    "docker: a snap reads another folder": ("docker", holding({DOCKERS: CA.pem}, is_snap=True), State.MISSING, ""),
+    "docker: a snap reads another folder": ("docker-snap", holding({DOCKERS: CA.pem}, is_snap=True), State.MISSING, ""),
     "docker: a snap": (
-        "docker",
+        "docker-snap",
         holding({f"/var/snap/docker/current{DOCKERS}": CA.pem}, is_snap=True),
         State.TRUSTED,
         "",
     ),
     "docker: rootless": (
-        "docker (rootless)",
+        "docker-rootless",
         holding({f"/home/ops/.config/docker/certs.d/{REFERENCE}": CA.pem}, rootless=("/home/ops",)),
         State.TRUSTED,
         "",
@@ -145,6 +148,18 @@ TRUST: dict[str, tuple[str, Facts, State, str]] = {
         holding({OWN: OTHER.pem, PODMANS: CA.pem}, programs=PODMAN, homes=("/root",)),
         State.WRONG,
         f"{OWN} comes first, and hides {PODMANS}",
+    ),
+    "podman: a folder of a user": (
+        "podman",
+        holding({OF_USER: OTHER.pem, PODMANS: CA.pem}, programs=PODMAN, homes=("/home/ops", "/root")),
+        State.TRUSTED,
+        "",
+    ),
+    "podman: rootless": (
+        "podman-rootless",
+        holding({OF_USER: OTHER.pem, PODMANS: CA.pem}, programs=PODMAN, homes=("/home/ops", "/root")),
+        State.WRONG,
+        f"{OF_USER} comes first, and hides {PODMANS}",
     ),
     "containerd: no config_path": (
         "containerd",
@@ -232,6 +247,17 @@ TRUST: dict[str, tuple[str, Facts, State, str]] = {
         State.WRONG,
         "can't be read",
     ),
+    "buildkit: rootless": (
+        "buildkit-rootless",
+        facts(
+            programs=BUILDKIT,
+            homes=("/home/ops",),
+            files={"/home/ops/.config/buildkit/buildkitd.toml": f'[registry."{REFERENCE}"]\nca = ["/a.pem"]\n'},
+            certificates={"/a.pem": CA.pem},
+        ),
+        State.TRUSTED,
+        "",
+    ),
     "k3s: its file": (
         "k3s",
         facts(programs=K3S, files=rancher("ca_file: /a.crt"), certificates={"/a.crt": CA.pem}),
@@ -301,18 +327,52 @@ def test_a_program_that_is_not_in_the_settings_is_noted() -> None:
     ("found", "expected"),
     [
         (facts(), ("docker",)),
-        (facts(programs=PODMAN), ("docker",)),
+        (facts(is_snap=True), ("docker-snap",)),
+        (facts(is_snap=True, programs=DOCKER | {"dockerd": ""}), ("docker-snap", "docker")),
+        (facts(programs={}, rootless=("/home/a", "/home/b")), ("docker-rootless",)),
+        (facts(programs=PODMAN, homes=("/home/ops", "/root")), ("podman",)),
+        (holding({OF_USER: ""}, programs=PODMAN, homes=("/home/ops", "/root")), ("podman", "podman-rootless")),
+        (holding({OWN: ""}, programs=PODMAN, homes=("/root",)), ("podman",)),
+        (facts(programs=PODMAN, homes=("/home/ops",), uid=1000), ("podman", "podman-rootless")),
         (facts(programs=DOCKER | {"crane": ""}), ("docker", "system")),
         (facts(programs={}), ("system",)),
-        (facts(programs=BUILDKIT), ("system",)),
-        (facts(programs={"docker": "podman version 5.4.2", "podman": "podman version 5.4.2"}), ("docker",)),
+        (facts(programs=BUILDKIT), ("buildkit",)),
+        (facts(programs={"docker": "podman version 5.4.2", "podman": "podman version 5.4.2"}), ("podman",)),
+        (facts(programs={**DOCKER, **PODMAN, **CONTAINERD, **RKE2}), ("docker", "podman", "containerd", "rke2")),
     ],
 )
-def test_runtimes_are_proposed_that_the_settings_know(
-    monkeypatch: pytest.MonkeyPatch, found: Facts, expected: tuple[str, ...]
-) -> None:
-    monkeypatch.setattr("operations.doctor.judge.RUNTIMES", ("docker", "system"))
+def test_runtimes_are_proposed_that_fit(found: Facts, expected: tuple[str, ...]) -> None:
     assert proposal(found) == expected
+
+
+WITH_ALL = facts(
+    programs={**DOCKER, "dockerd": "", **PODMAN, **CONTAINERD, **BUILDKIT, **K3S, **RKE2, "crane": ""},
+    homes=("/home/ops", "/root"),
+    rootless=("/home/ops",),
+    is_snap=True,
+    files=CERTS_D | {"/home/ops/.config/buildkit/buildkitd.toml": ""},
+    folders=frozenset({OF_USER}),
+)
+"""A host with all that the doctor knows."""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_of_runtimes_is_judged(runtime: str) -> None:
+    assert runtime in {trust.runtime for trust in trusts(WITH_ALL, REGISTRY)}, "operations/doctor/trust.py: _places"
+    assert of(Kind.RUNTIME, WITH_ALL, wanted=Wanted((runtime,))) == []
+    assert runtime in proposal(WITH_ALL)
+
+
+def test_no_runtime_is_judged_that_the_settings_do_not_know() -> None:
+    assert {trust.runtime for trust in trusts(WITH_ALL, REGISTRY)} <= RUNTIMES.keys()
+
+
+def test_what_a_user_could_run_is_judged_where_it_is_wanted_or_used() -> None:
+    found = facts(programs=PODMAN | BUILDKIT, docker={}, homes=("/home/ops", "/root"))
+    assert not [what for *_, what in said(found, wanted=Wanted(("podman",))) if "rootless" in what]
+    assert of(Kind.TRUST, found, wanted=Wanted(("podman-rootless",))) == [
+        "podman-rootless does not trust the registry: it has no CA certificate for it; run an update"
+    ]
 
 
 def test_a_runtime_is_called_by_the_programs_that_are_there() -> None:
@@ -321,12 +381,6 @@ def test_a_runtime_is_called_by_the_programs_that_are_there() -> None:
     ]
     assert trust.label == "podman (buildah, skopeo)"
     assert trusts(facts(programs=PODMAN), REGISTRY)[0].label == "podman"
-
-
-def test_runtimes_are_proposed_by_their_own_names_once_there_are_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.doctor.judge.RUNTIMES", ("docker", "system", "podman", "containerd", "rke2", "k3s"))
-    found = facts(programs={**DOCKER, **PODMAN, **CONTAINERD, "rke2": "rke2 version v1.31.2"})
-    assert proposal(found) == ("docker", "podman", "containerd", "rke2")
 
 
 @pytest.mark.parametrize(
@@ -599,6 +653,17 @@ def test_whose_proxy_it_is_is_said(changes: dict[str, Any], service: str) -> Non
         (facts(docker={}), ("docker",), ["Docker is installed and does not answer: see 'docker info' there"]),
         (facts(docker={}, uid=1000), ("docker",), []),
         (facts(), ("system",), []),
+        (
+            facts(is_snap=True),
+            ("docker",),
+            ["runtimes has docker, which is not installed; what fits: [docker-snap]"],
+        ),
+        (
+            facts(programs=RKE2, docker={}),
+            ("k3s",),
+            ["runtimes has k3s, which is not installed; what fits: [rke2]"],
+        ),
+        (facts(programs=PODMAN, docker={}, homes=("/root",)), ("podman-rootless",), []),
     ],
 )
 def test_runtimes_that_do_not_fit_are_found(found: Facts, wanted: tuple[str, ...], expected: list[str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from components.hosts.connections import Failed
 from components.provider.fleet import Fleets
 from components.provider.kind import Last, Values
 from components.provider.trust import Trust
+from components.settings.ssh import in_the_home_of_root
 from tests.unit.answering_host import SAID, AnsweringHost
 
 KNOWN = Known(
@@ -51,6 +53,12 @@ class Client:
         """Do what an update does."""
         self.host.asked.clear()
         run(place(self.host.run, True, self.have, wanted(known, [self.runtime], "", text), TEXTS))
+
+    def place_beside(self) -> None:
+        """Do the same where the client has other runtimes too."""
+        have = {name: one for name, one in self.have.items() if name == self.runtime}
+        run(place(self.host.run, True, have, wanted(KNOWN, [self.runtime], "", ONE), TEXTS))
+        self.have.update(have)
 
     def take_away(self) -> None:
         run(take_away(self.host.run, True, self.runtime, self.have.pop(self.runtime), TEXTS))
@@ -206,6 +214,39 @@ def test_what_is_not_as_it_was_left_is_found(client: Client) -> None:
     assert client.findings() == [f"{path} has other content"]
     client.host.files[path] = replace(placed, mode="0600")
     assert len(client.findings()) == 1
+
+
+def listed(runtime: str, files: Mapping[str, There]) -> str:
+    """Return what a client answers to the question of a runtime: folders with a slash, and files."""
+    folders = dict.fromkeys(f"{path.rpartition('/')[0]}/" for path in files)
+    return SAID.get(runtime) or "".join(f"{one}\n" for one in (*folders, *files))
+
+
+@pytest.mark.parametrize("with_others", [False, True], ids=["empty", "others"])
+@pytest.mark.parametrize("pair", permutations(FILES, 2), ids="+".join)
+def test_a_runtime_leaves_what_another_one_of_the_client_has(pair: tuple[str, str], with_others: bool) -> None:
+    if in_the_home_of_root(pair) is None:
+        leave_each_other_alone(pair, with_others, "/root")
+    leave_each_other_alone(pair, with_others, "/home/ci")
+
+
+def leave_each_other_alone(pair: tuple[str, str], with_others: bool, home: str) -> None:
+    """Both are placed, then the first one goes, and the second one: neither has a file or a key of the other one."""
+    files = others() if with_others else {}
+    before = dict(files)
+    have: Records = {}
+    clients = [Client(runtime, AnsweringHost(files, "", home), have) for runtime in pair]
+    for client in clients:
+        client.host.said = listed(client.runtime, files)
+        client.place_beside()
+    assert [client.findings() for client in clients] == [[], []]
+    first, second = clients
+    own = [client.record["files"].keys() for client in clients]
+    assert own[0].isdisjoint(own[1])
+    first.take_away()
+    assert second.findings() == []
+    second.take_away()
+    assert files == before
 
 
 BROKEN = {

@@ -1,23 +1,36 @@
 """What each runtime of a client places and proves: names, words and files, as the components declare them."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from components.clients import RUNTIMES
+from components.clients import LOGIN_FILES, RUNTIMES
 from components.clients.host_file import Facts, Own, Shared
 from components.clients.placing import ENTRY, _known_of, wanted
 from components.clients.runtime import AUTHORITIES, KEEP_TRUST, FilesRuntime, Known, Placement, Proof, ScriptRuntime
 from components.scripts.script import script_text
 from lab.places import PROJECT
+from tests.scripts.test_runtimes import CASES, ROOTLESS
 from tests.unit.answering_host import SAID
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE, Declare, Recorder
 from tests.unit.fleet import placed, plain, proofs, trust
 
 HOST = "10.0.0.7"
+SHELL = shutil.which("dash") or "sh"
+WITHOUT_LOGIN = {"system": "it is a trust store, and each program has a file with logins of its own"}
+"""A runtime without a login -> why."""
+NOT_REAL = {
+    "docker-snap": "snaps need systemd with snapd and AppArmor, which no container has; it is Docker, elsewhere",
+    "buildkit-rootless": "RootlessKit needs user namespaces with mounts; it is BuildKit, elsewhere",
+    "rke2": "RKE2 reads the same file by the parser of K3s, in another folder",
+}
+"""A runtime that no real program proves -> why."""
 KNOWN = Known("registry.test", "registry.test:443", "private-registry project/stack", has_authorities=True)
 OTHER = replace(KNOWN, reference="registry.test:8443", full_reference="registry.test:8443", mark=f"{KNOWN.mark}/other")
 SCRIPTS = {name: one for name, one in RUNTIMES.items() if isinstance(one, ScriptRuntime)}
@@ -229,3 +242,51 @@ def test_a_file_that_no_script_gets_is_refused() -> None:
     placement = SCRIPTS["docker"].placement(KNOWN)
     with pytest.raises(ValueError, match=r"registry\.test:8443\.crt can't be placed in .*: a runtime's script gets"):
         replace(placement, paths={"registry.test:8443.crt": "/etc/toy/registry.test:8443.crt"})
+
+
+@pytest.mark.parametrize("pair", combinations(RUNTIMES, 2), ids="+".join)
+def test_two_runtimes_of_a_client_have_files_of_their_own(pair: tuple[str, str]) -> None:
+    """What they keep in one file of others, and what follows one another, is in test_placing.py."""
+    first, second = ({one for _, one in places(runtime)} for runtime in pair)
+    own = {one for runtime in pair for kind, one in places(runtime) if kind is Own}
+    assert not first & second & own, "one of them needs another name: a client may list both"
+
+
+def places(runtime: str) -> set[tuple[type, str]]:
+    """Return the kind and the path of each file, on a host where nothing is."""
+    known = replace(KNOWN, aliases=("hub.test:8443",))
+    if runtime in SCRIPTS:
+        placement = SCRIPTS[runtime].placement(known)
+        return {(Own, path) for path in (*placement.paths.values(), *placement.also)}
+    return {(type(one), one.path) for one in wants(runtime, known)}
+
+
+@pytest.mark.parametrize("runtime", FILES)
+def test_a_question_is_posix(runtime: str) -> None:
+    assert mistakes(FILES[runtime].question) == ""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_proof_is_posix(runtime: str) -> None:
+    """Shellcheck reads more of it, once git knows the file."""
+    proof = RUNTIMES[runtime].proof(KNOWN, "verification")
+    assert mistakes(script_text(proof.script, proof.parts)) == ""
+
+
+def mistakes(script: str) -> str:
+    """Return what a shell says of a script that it only reads."""
+    return subprocess.run([SHELL, "-n"], input=script, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_logs_in_or_says_why_not(runtime: str) -> None:
+    by = RUNTIMES[runtime].login
+    assert bool(by) is (runtime not in WITHOUT_LOGIN), f"{runtime}: set its login, or say in WITHOUT_LOGIN why not"
+    if by and by != runtime:
+        assert LOGIN_FILES[by].is_of_user is RUNTIMES[runtime].is_of_user
+
+
+def test_a_runtime_is_proven_by_a_real_program_or_says_why_not() -> None:
+    real = {case.runtime or case.name for case in (*CASES, ROOTLESS)}
+    assert real | NOT_REAL.keys() == RUNTIMES.keys(), "tests/scripts/test_runtimes.py: CASES, or NOT_REAL with a reason"
+    assert real.isdisjoint(NOT_REAL)

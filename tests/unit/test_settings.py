@@ -171,6 +171,10 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"clients": [{**CLIENT, "privateKey": "x"}]}, "clients[0].privateKey", "OpenSSH or PEM"),
     ({"clients": [{**CLIENT, "host": "a b"}]}, "clients[0].host", "DNS name"),
+    *(
+        ({"clients": [{**CLIENT, "runtimes": both}]}, "clients[0]", f"it would share files with {both[1]}. Set user")
+        for both in (["podman-rootless", "podman"], ["docker-rootless", "docker"], ["buildkit-rootless", "docker-snap"])
+    ),
     ({"clients": [{**CLIENT, "port": 0}]}, "clients[0].port", "greater than"),
     ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "that OpenSSH accepts"),
     ({"clients": [{**CLIENT, "hostsEntry": "h"}]}, "clients[0].hostsEntry", "IP address"),
