@@ -265,7 +265,8 @@ class Settings(Section):
     caches: Caches = Field(default={})
     """Pull-through caches of other registries: the name of the registry, and its settings (caches.md).
 
-    Change: interruption: nginx stops and starts again with another network. A removed cache is deleted.
+    Change: interruption, clients: nginx stops and starts again with another network. A removed cache is deleted. On
+    clients with `caches: true` the files change.
     """
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
     """Who can log in.
