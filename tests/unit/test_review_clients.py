@@ -450,7 +450,8 @@ def test_other_caches_are_told(old: list[str], new: list[str], rows: list[tuple[
     def state(caches: list[str]) -> dict[str, Any]:
         return trusting(**hosts(caches=True), caches=caches) if caches else trusting()
 
-    assert of_host(trust("update", state(old), state(new), ["hosts", "caches"])) == sorted(rows, key=lambda row: not row[2])
+    said = of_host(trust("update", state(old), state(new), ["hosts", "caches"]))
+    assert said == sorted(rows, key=lambda row: not row[2])
 
 
 def test_caches_that_a_client_did_not_take_are_told_again() -> None:
