@@ -321,6 +321,8 @@ class ClientDefaultsArgs(TypedDict, total=False):
     login: str
     """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of
     each runtime (clients.md), so the stack must know it: generated, or configured as text, not as a hash."""
+    caches: bool
+    """`true`: the runtimes pull images of the registries in `caches` of the stack from there, by their usual names."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""
@@ -386,6 +388,8 @@ class ClientArgs(TypedDict, total=False):
     login: str
     """A user of `users` as whom the client logs in to the registry. The password goes to the file with logins of
     each runtime (clients.md), so the stack must know it: generated, or configured as text, not as a hash."""
+    caches: bool
+    """`true`: the runtimes pull images of the registries in `caches` of the stack from there, by their usual names."""
     required: bool
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues
     without it, and the next one tries again. Without `required`, `clientsShare` decides."""

@@ -136,14 +136,14 @@ _INPUTS = {
     TRUST: frozenset(
         {
             *("registry", "hosts", "logins", "runtimes", "authorities", "trusted", "share", "atOnce"),
-            *("passwords", "passwordDigests"),
+            *("passwords", "passwordDigests", "caches"),
         }
     ),
     VERIFICATION: frozenset({"registry", "hosts", "verify", "user", "password", "generation"}),
 }
 """What the resources of the clients are known to say: what else they say may be a secret."""
 _REACH = frozenset({"user", "port", "hostKey", "login", "bastion", "local"})
-_OF_A_CLIENT = _REACH | {"runtimes", "hostsEntry", "required", "loginAs"}
+_OF_A_CLIENT = _REACH | {"runtimes", "hostsEntry", "required", "loginAs", "caches"}
 _OF_A_BASTION = _REACH | {"host"}
 _SECRET_INPUTS = ("logins", "password", "passwords")
 """Those of their inputs that may hold secrets. No login is sent to a client, the password is one of a kind, and of the

@@ -14,7 +14,7 @@ TRUST, VERIFICATION = ":ClientsTrust", ":ClientsVerification"
 IN_STATE_ALONE = Impact("the stack", "the clients' entry in the state", "nothing on them changes")
 ENTRY = "hosts"
 """What the hosts entry is called among what is placed on a client."""
-_OTHERS = ("runtimes", "hostsEntry", "required", "loginAs")
+_OTHERS = ("runtimes", "hostsEntry", "required", "loginAs", "caches")
 """What is said of a client besides how it is reached."""
 _PROOF = "login, push and pull"
 """What a client proves that does not say it."""
@@ -58,6 +58,8 @@ class Client:
     """As whom it logs in to the registry, or nothing."""
     password: Any = ""
     """What tells the password from another one; None where only the update will know it."""
+    caches: Sequence[str] = ()
+    """The other registries whose images come through this one."""
     required: bool | None = None
     """Whether an update fails without it; None where the share of the clients decides."""
 
@@ -77,6 +79,7 @@ def wanted_of(state: State) -> dict[str, Client]:
             {key: value for key, value in said.items() if key not in _OTHERS},
             str(said.get("loginAs") or ""),
             digests.get(said.get("loginAs")),
+            tuple(state.inputs.get("caches") or ()) if said.get("caches") else (),
             said.get("required"),
         )
         for host, said in mapping(state.inputs.get("hosts")).items()
@@ -127,8 +130,15 @@ def _as_placed(client: Client, records: Mapping[str, Any], texts: Mapping[str, s
         bundles={runtime: _bundle(client.bundles[runtime], record) for runtime, record in there.items()},
         entry=entry,
         trusted=described(texts.get(behind[0]["authorities"], "")) if behind else client.trusted,
+        caches=_caches_in(records),
         **_login_in(records),
     )
+
+
+def _caches_in(records: Mapping[str, Any]) -> Sequence[str]:
+    """Return the other registries whose images come through this one, by the first record that has some."""
+    places = (mapping(mapping(record).get("place")) for record in records.values())
+    return next((tuple(place["caches"]) for place in places if place.get("caches")), ())
 
 
 def _login_in(records: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,7 +133,22 @@ def _compared(step: Step, preview: Preview) -> Iterator[_Both]:
 
 def _placed(both: _Both) -> list[Impact]:
     """Say what is placed on a client and removed from it."""
-    return [*_files(both), *_entry(both), *_login(both)]
+    return [*_files(both), *_entry(both), *_login(both), *_caches(both)]
+
+
+def _caches(both: _Both) -> Iterator[Impact]:
+    """Say which other registries' images come through this one from now on, and which do not any more."""
+    old, new = both.old.caches, both.new.caches
+    come, go = ([one for one in a if one not in b] for a, b in ((new, old), (old, new)))
+    if come:
+        yield Impact(both.host, f"caches: {', '.join(come)}", f"{_comes(come)} through this registry")
+    if go:
+        change = f"caches removed: {', '.join(go)}"
+        yield Impact(both.host, change, f"{_comes(go)} from there again", disruptive=True)
+
+
+def _comes(upstreams: Sequence[str]) -> str:
+    return f"{', '.join(upstreams)} {'comes' if len(upstreams) == 1 else 'come'}"
 
 
 def _login(both: _Both) -> Iterator[Impact]:

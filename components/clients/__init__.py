@@ -6,6 +6,7 @@ from . import paths
 from .buildkit import BuildKit, BuildKitRootless
 from .containerd import Containerd
 from .docker import Docker, DockerRootless, DockerSnap
+from .docker_caches import DockerCaches
 from .k3s import RKE2, K3s
 from .login_files import LoginFile, PodmanLoginFile
 from .podman import Podman, PodmanRootless
@@ -30,5 +31,14 @@ LOGIN_FILES: Mapping[str, LoginFile] = {
     )
 }
 """The files with logins that are apart from what a runtime trusts by."""
+CACHES_FILES: Mapping[str, DockerCaches] = {
+    files.name: files
+    for files in (
+        DockerCaches("docker-caches"),
+        DockerCaches("docker-snap-caches", snap=True),
+        DockerCaches("docker-rootless-caches", rootless=True),
+    )
+}
+"""The files by which a runtime pulls from our caches, apart from what it trusts by."""
 
-__all__ = ["DEFAULT", "LOGIN_FILES", "RUNTIMES", "Runtime"]
+__all__ = ["CACHES_FILES", "DEFAULT", "LOGIN_FILES", "RUNTIMES", "Runtime"]

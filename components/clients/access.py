@@ -2,7 +2,7 @@
 
 import base64
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .host_file import Facts, Refused
@@ -29,8 +29,8 @@ class Access:
     """What the stack has written before, to be replaced, where that is known."""
     former_names: Sequence[str] = ()
     """What the registry was called then."""
-    caches: Mapping[str, str] = field(default_factory=dict)
-    """Registry, as names of images start with it -> the address of our cache of it, with a path where it has one."""
+    caches: Sequence[str] = ()
+    """The other registries, as names of images start with them, whose images come from our caches."""
 
 
 TRUST = Access()

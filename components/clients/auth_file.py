@@ -6,18 +6,16 @@ files have one form: https://docs.docker.com/reference/cli/docker/login/ and con
 
 import base64
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import json_text
 from .host_file import Facts, Refused, Shared
 
 MODE = "0600"
 
 _AUTHS = "auths"
-_SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class AuthFile:
                 f"{self._path} has a login to {name} as {_user(there) or 'another user'}: log out there first, "
                 "or leave `login` out for this client"
             )
-        [start, end] = _span(text, (_AUTHS, name, "auth"))
+        start, end = json_text.span(text, (_AUTHS, name, "auth"))
         return f"{text[:start]}{json.dumps(login.auth())}{text[end:]}"
 
     def _refuse_helpers(self, found: dict[str, Any], name: str) -> None:
@@ -127,20 +125,10 @@ class AuthFile:
             )
 
     def _parse(self, text: str) -> dict[str, Any]:
-        try:
-            found = json.loads(text or "{}", object_pairs_hook=_once)
-        except ValueError as error:
-            raise Refused(f"{self._path} is not valid JSON: {error}. Fix it by hand; it was not changed") from None
+        found = json_text.parse(self._path, text)
         if not isinstance(found, dict) or not isinstance(found.get(_AUTHS, {}), dict):
             raise Refused(f"{self._path} is not a file of logins; it was not changed")
         return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
 
 
 def _entry(found: dict[str, Any], name: str) -> Any:
@@ -159,90 +147,20 @@ def _added(text: str, name: str, auth: str) -> str:
     """Return a text with one more login, as the rest of the file is written."""
     if not text:
         return json.dumps({_AUTHS: {name: {"auth": auth}}}, indent="\t") + "\n"
-    indent, end = _indent(text), "\r\n" if "\r\n" in text else "\n"
-    above, below = (f"{end}{indent * depth}" if indent else " " for depth in (1, 2))
+    indent, above, below = json_text.breaks(text)
     if _AUTHS not in json.loads(text):
         # The white space in it tells it from an empty one of others, when nothing else is left.
-        text = _with_member(text, (), f'"{_AUTHS}": {{{above}}}', above)
-    is_short = _is_bare(text, _object(text, (_AUTHS,)))
+        text = json_text.with_member(text, (), f'"{_AUTHS}": {{{above}}}', above)
+    is_short = json_text.is_bare(text, (_AUTHS,))
     entry = json.dumps({"auth": auth}, indent=None if is_short else indent).replace("\n", below)
-    return _with_member(text, (_AUTHS,), f"{json.dumps(name)}: {entry}", below)
-
-
-def _with_member(text: str, path: Sequence[str], member: str, gap: str) -> str:
-    """Return a text with a member at the end of an object, in a way that can be undone to the byte."""
-    start = _object(text, path)
-    members = list(_members(text, start))
-    if not members:
-        between = "" if _is_bare(text, start) else gap
-        return f"{text[: start + 1]}{between}{member}{text[start + 1 :]}"
-    _, last, _, end = members[-1]
-    before = text[:last]
-    return f"{text[:end]},{before[len(before.rstrip()) :]}{member}{text[end:]}"
+    return json_text.with_member(text, (_AUTHS,), f"{json.dumps(name)}: {entry}", below)
 
 
 def _without(text: str, name: str) -> str:
     """Return a text without a login, and without what was made for it."""
-    text = _without_member(text, (_AUTHS,), name)
+    text = json_text.without_member(text, (_AUTHS,), name)
     for path in ((_AUTHS,), ()):
-        start = _object(text, path)
-        if list(_members(text, start)) or _is_bare(text, start):
+        if not json_text.is_empty(text, path) or json_text.is_bare(text, path):
             return text
-        text = _without_member(text, (), _AUTHS) if path else ""
+        text = json_text.without_member(text, (), _AUTHS) if path else ""
     return text
-
-
-def _without_member(text: str, path: Sequence[str], name: str) -> str:
-    start = _object(text, path)
-    members = list(_members(text, start))
-    number = [key for key, *_ in members].index(name)
-    _, begin, _, end = members[number]
-    if number:
-        begin = members[number - 1][3]
-    elif len(members) > 1:
-        end = members[1][1]
-    else:
-        begin = start + 1
-    return f"{text[:begin]}{text[end:]}"
-
-
-def _members(text: str, start: int) -> Iterator[tuple[str, int, int, int]]:
-    """Return each member of an object: its name, and where that begins, where its value does, and where both end."""
-    at = _past_space(text, start + 1)
-    while text[at] != "}":
-        key, end = _DECODER.raw_decode(text, at)
-        begin = _past_space(text, _past_space(text, end) + 1)
-        _, end = _DECODER.raw_decode(text, begin)
-        yield key, at, begin, end
-        at = _past_space(text, end)
-        if text[at] == ",":
-            at = _past_space(text, at + 1)
-
-
-def _object(text: str, path: Sequence[str]) -> int:
-    """Return where an object begins."""
-    return _span(text, path)[0]
-
-
-def _span(text: str, path: Sequence[str]) -> tuple[int, int]:
-    """Return where a value begins and ends."""
-    start, end = _past_space(text, 0), len(text)
-    for name in path:
-        [(start, end)] = [(begin, stop) for key, _, begin, stop in _members(text, start) if key == name]
-    return start, end
-
-
-def _is_bare(text: str, start: int) -> bool:
-    """Return whether an object is written with nothing in it, not even white space."""
-    return text[start + 1] == "}"
-
-
-def _past_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-def _indent(text: str) -> str:
-    """Return the white space before the first member, if that has a line of its own."""
-    found = re.match(r"\s*\{[ \t]*\r?\n([ \t]+)", text)
-    return found[1] if found else ""

@@ -47,6 +47,7 @@ class BuildKit(FilesRuntime):
     meaning = "BuildKit's own daemon, buildkitd; not the one in Docker, and not builders of `docker buildx create`"
     # buildctl sends the logins of the user who calls it, and reads Docker's file.
     login = "docker-login"
+    caches = name
 
     _rootless: ClassVar[bool] = False
 
@@ -74,24 +75,19 @@ class BuildKit(FilesRuntime):
         return [self._config(facts), *builders]
 
     def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
-        """Return the file with the authorities, and the keys that name it.
-
-        Raises:
-            Refused: The configuration is not valid, is managed by another tool, or names other authorities.
-        """
-        own = self._own(registry, facts)
-        shared = self._shared(registry, facts, _tables("ca", dict.fromkeys(paths.names(registry), own)), own)
-        return [Own(own, authorities), shared]
-
-    def mirrors(self, registry: Known, caches: Mapping[str, str], facts: Facts) -> Shared:
-        """Return the keys that let images of other registries come from caches: upstream -> HOST[:PORT][/PATH].
+        """Return the file with the authorities, the keys that name it, and those of caches.
 
         A cache that is down is left out: the upstream itself is asked next.
 
         Raises:
-            Refused: As with ``wants``.
+            Refused: The configuration is not valid, is managed by another tool, or names other authorities.
         """
-        return self._shared(registry, facts, _tables("mirrors", caches), "", "+caches")
+        own = self._own(registry, facts) if registry.has_authorities else ""
+        names = paths.names(registry) if own else []
+        mirrors = {upstream: f"{registry.reference}/{upstream}" for upstream in access.caches}
+        tables = {**_tables("ca", dict.fromkeys(names, own)), **_tables("mirrors", mirrors)}
+        shared = self._shared(registry, facts, tables, own)
+        return [Own(own, authorities), shared] if own else [shared]
 
     def pitfalls(self, registry: Known, facts: Facts) -> list[str]:
         """Return what makes trust useless, though nothing is wrong with it."""
@@ -143,8 +139,8 @@ class BuildKit(FilesRuntime):
         named = _CONFIG_FLAG.search(facts.said)
         return named[1] if named else f"{paths.buildkit_folder(facts.home, self._rootless)}/buildkitd.toml"
 
-    def _shared(self, registry: Known, facts: Facts, tables: Tables, own: str, part: str = "") -> Shared:
-        path, mark = self._config(facts), f"{registry.mark}{part}"
+    def _shared(self, registry: Known, facts: Facts, tables: Tables, own: str) -> Shared:
+        path, mark = self._config(facts), registry.mark
 
         def put(text: str) -> str:
             after = toml_keys.put(path, text, tables, mark)
@@ -170,11 +166,12 @@ class BuildKitRootless(BuildKit):
     name = "buildkit-rootless"
     meaning = "buildkitd of the user who logs in"
     login = "docker-rootless-login"
+    caches = name
     is_of_user = True
     _rootless = True
 
 
-def _tables(key: str, values: Mapping[str, str]) -> Tables:
+def _tables(key: str, values: Mapping[str, str]) -> dict[tuple[str, ...], dict[str, list[str]]]:
     return {("registry", name): {key: [one]} for name, one in values.items()}
 
 

@@ -57,6 +57,7 @@ class Clients:
                 self._settings.clients_share,
                 self._settings.clients_at_once,
                 self._logins,
+                list(self._settings.caches),
                 awaited,
                 self._opts,
             )

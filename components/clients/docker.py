@@ -28,6 +28,7 @@ class Docker(ScriptRuntime):
     name = "docker"
     meaning = "Docker's folder for this registry"
     login = "docker-login"
+    caches = "docker-caches"
     _certs_d: ClassVar[str] = CERTS_D
 
     def placement(self, registry: Known) -> Placement:
@@ -75,6 +76,7 @@ class DockerSnap(Docker):
     name = "docker-snap"
     meaning = "the folder of Docker from the snap"
     login = "docker-snap-login"
+    caches = "docker-snap-caches"
     _certs_d = paths.docker_certificates("", snap=True)
 
 
@@ -84,6 +86,7 @@ class DockerRootless(FilesRuntime):
     name = "docker-rootless"
     meaning = "Docker of the user who logs in, without root"
     login = "docker-rootless-login"
+    caches = "docker-rootless-caches"
     is_of_user = True
     question = ""
 

@@ -13,6 +13,7 @@ from ..scripts.script import with_payload, words
 from .host_file import Facts, HostFile, Own, Refused, Shared, There
 
 _SCRIPTS = Path(__file__).parents[1] / "hosts"
+RELOAD = "reload="
 _ROUNDS = 5
 """So often a file may name another one to be read."""
 
@@ -27,6 +28,7 @@ class Change:
     mode: str = ""
     """Nothing where it stays."""
     restart: str = ""
+    """The service that is restarted, or behind ``RELOAD`` the one that is told to read the file again."""
 
 
 async def read(
@@ -148,7 +150,7 @@ def _is_made(one: Shared, facts: Facts, is_first: bool) -> bool:
 def _wanted(one: HostFile, facts: Facts, again: bool) -> Change | None:
     there = facts.files.get(one.path)
     text = one.content if isinstance(one, Own) else one.put(there.text if there else "")
-    restart = one.restart if isinstance(one, Shared) else ""
+    restart = _restart(one) if isinstance(one, Shared) else ""
     is_right = there and there.text == text and (isinstance(one, Shared) or int(there.mode, 8) == int(one.mode, 8))
     if is_right and not (again and restart):
         return None
@@ -161,7 +163,11 @@ def _unwanted(one: Shared, facts: Facts, made: Sequence[str]) -> Change | None:
     text = one.take(there.text) if there else ""
     if there is None or there.text == text:
         return None
-    return Change(one.path, None if not text and one.path in made else text, "", one.restart)
+    return Change(one.path, None if not text and one.path in made else text, "", _restart(one))
+
+
+def _restart(one: Shared) -> str:
+    return one.restart or (f"{RELOAD}{one.reload}" if one.reload else "")
 
 
 def _line(change: Change, number: int, facts: Facts) -> str:

@@ -63,6 +63,8 @@ class Shared:
     """Of a file that was not there before."""
     restart: str = ""
     """The service that reads the file only when it starts; it is restarted when the text changes."""
+    reload: str = ""
+    """The service that reads the file again when it is told to, as it is when the text changes."""
 
 
 HostFile = Own | Shared

@@ -84,7 +84,8 @@ class _Rancher(FilesRuntime):
         names = dict.fromkeys((registry.reference, registry.full_reference, *registry.aliases))
         tree: dict[str, Any] = {"configs": dict.fromkeys(names, config)} if config else {}
         if access.caches:
-            tree["mirrors"] = {upstream: {"endpoint": [address]} for upstream, address in access.caches.items()}
+            root = f"https://{registry.reference}/v2"
+            tree["mirrors"] = {upstream: {"endpoint": [f"{root}/{upstream}"]} for upstream in access.caches}
         return tree
 
     def _unit(self, facts: Facts) -> str:
@@ -111,6 +112,7 @@ class K3s(_Rancher):
     name = "k3s"
     meaning = "K3s' list of registries; K3s restarts when it changes"
     login = name
+    caches = name
     question = "systemctl list-units --state=active --plain --no-legend 'k3s*.service'"
     _units = r"k3s(?:-[\w-]+)?"
 
@@ -121,5 +123,6 @@ class RKE2(_Rancher):
     name = "rke2"
     meaning = "RKE2's list of registries; RKE2 restarts when it changes"
     login = name
+    caches = name
     question = "systemctl list-units --state=active --plain --no-legend 'rke2-*.service'"
     _units = "rke2-(?:server|agent)"

@@ -16,7 +16,7 @@ from ..hosts.host import shell
 from ..hosts.place import arguments
 from ..hosts.session import Run, reason
 from ..scripts.script import with_payload, words
-from . import LOGIN_FILES, RUNTIMES, paths
+from . import CACHES_FILES, LOGIN_FILES, RUNTIMES, paths
 from .access import Access, Login
 from .host_changes import beside, changes_to, changes_without, made_files, own_files, read, write
 from .host_file import Facts, HostFile, Own, Refused, Shared
@@ -36,7 +36,7 @@ from .runtime import (
 Record = Mapping[str, Any]
 """``place`` and ``authorities`` of one bundle."""
 Records = dict[str, Record]
-"""Bundle -> record: a runtime's name, a login file's, or that of the hosts entry."""
+"""Bundle -> record: a runtime's name, that of a login file or of files for caches, or that of the hosts entry."""
 Texts = Mapping[str, str]
 """Digest, as records have it -> authorities, or a password."""
 
@@ -45,6 +45,7 @@ ENTRY = "hosts"
 _PLANNED: Mapping[str, Planned] = {
     **{name: runtime for name, runtime in RUNTIMES.items() if isinstance(runtime, FilesRuntime)},
     **LOGIN_FILES,
+    **CACHES_FILES,
 }
 _KEEP = Path(__file__).parent / "keep_trust_of_file.sh"
 _FOR_WRITING = ("entry", "registry")
@@ -62,7 +63,12 @@ def login_place(user: str, password_digest: str) -> Mapping[str, str]:
 
 
 def wanted(
-    known: Known, runtimes: Sequence[str], entry: str, authorities: str, login: Mapping[str, str] | None = None
+    known: Known,
+    runtimes: Sequence[str],
+    entry: str,
+    authorities: str,
+    login: Mapping[str, str] | None = None,
+    caches: Sequence[str] = (),
 ) -> Records:
     """Return what is to be on a client.
 
@@ -72,6 +78,7 @@ def wanted(
         entry: ADDRESS/NAMES for the hosts file, or nothing.
         authorities: What it is to trust, PEM.
         login: As whom it logs in, if it does: ``login_place``.
+        caches: The other registries whose images come from our caches.
     """
     found: Records = {}
     # First the name, so that a check of what is served finds it.
@@ -79,12 +86,18 @@ def wanted(
         found[ENTRY] = {"place": {**entry_alone(known.mark, known.reference).place, "entry": entry}, "authorities": ""}
     carried = digest(authorities) if known.has_authorities else ""
     for runtime in runtimes:
-        own = login if login and RUNTIMES[runtime].login == runtime else {}
+        own: Record = login if login and RUNTIMES[runtime].login == runtime else {}
+        if caches and RUNTIMES[runtime].caches == runtime:
+            own = {**own, "caches": list(caches)}
         if known.has_authorities or own:
             found[runtime] = {"place": {**_place_of(runtime, known), **own}, "authorities": carried}
     for file in dict.fromkeys(RUNTIMES[runtime].login for runtime in runtimes):
         if login and file in LOGIN_FILES:
             found[file] = {"place": {**_reference(known), **login}, "authorities": ""}
+    for files in dict.fromkeys(RUNTIMES[runtime].caches for runtime in runtimes):
+        if caches and files in CACHES_FILES:
+            place = {**_reference_without(known), **(login or {}), "caches": list(caches)}
+            found[files] = {"place": place, "authorities": ""}
     return found
 
 
@@ -373,6 +386,11 @@ def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:
     found = RUNTIMES[runtime]
     if isinstance(found, ScriptRuntime):
         return {key: value for key, value in found.placement(known).place.items() if value}
+    return _reference_without(known)
+
+
+def _reference_without(known: Known) -> Mapping[str, Any]:
+    """Return the registry, and whether clients are given no authorities for it."""
     return {**_reference(known), **({} if known.has_authorities else {"hasAuthorities": False})}
 
 
@@ -397,7 +415,8 @@ def _known_of(record: Record) -> Known:
 def _access_of(record: Record, before: Record | None, texts: Texts) -> Access:
     """Return what comes with trust, and the login that was written before."""
     names = paths.names(_known_of(before)) if before else []
-    return Access(_login_of(record, texts), _login_of(before, texts) if before else None, names)
+    former = _login_of(before, texts) if before else None
+    return Access(_login_of(record, texts), former, names, record["place"].get("caches") or ())
 
 
 def _login_of(record: Record, texts: Texts) -> Login | None:

@@ -47,6 +47,7 @@ class Podman(FilesRuntime):
     name = "podman"
     meaning = "the folder of Podman, Buildah, Skopeo and CRI-O for this registry"
     login = "podman-login"
+    caches = name
 
     _rootless: ClassVar[bool] = False
 
@@ -75,22 +76,25 @@ class Podman(FilesRuntime):
         return [path for path in _found(facts) if path.endswith((".conf", *ours))]
 
     def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
-        """Return the files with the authorities.
+        """Return the files with the authorities, and one by which images of other registries come from our caches.
 
         Raises:
-            Refused: The folder that wins cannot be written, or a client certificate would be hidden.
+            Refused: The folder that wins cannot be written, or a client certificate would be hidden; or as of
+                ``mirrors``.
         """
         found = _found(facts)
-        folders = [folder for name in paths.names(registry) for folder in self._folders(name, found, facts.home)]
+        names = paths.names(registry) if registry.has_authorities else []
+        folders = [folder for name in names for folder in self._folders(name, found, facts.home)]
         files = [Own(f"{folder}/{FILE}", authorities) for folder in dict.fromkeys(folders)]
         for file in files:
             _refuse_read_only(file, found, facts)
-        return list(files)
+        return [*files, *self.mirrors(registry, access.caches, facts)]
 
-    def mirrors(self, registry: Known, caches: Mapping[str, str], facts: Facts) -> list[HostFile]:
-        """Return a file by which images of other registries come from caches: upstream -> HOST[:PORT][/PATH].
+    def mirrors(self, registry: Known, caches: Sequence[str], facts: Facts) -> list[HostFile]:
+        """Return a file by which images of other registries come from our caches.
 
-        A cache that is down is left out: the upstream itself is asked next (containers-registries.conf(5)).
+        A cache that is down is left out: the upstream itself is asked next (containers-registries.conf(5)). Logins and
+        authorities are those of the registry whose name the mirror's begins with.
 
         Raises:
             Refused: Another file has the upstream already, which ours would replace as a whole.
@@ -98,15 +102,17 @@ class Podman(FilesRuntime):
         base = paths.podman_registries(facts.home, self._rootless)[0]
         path = f"{base}.d/private-registry_{registry.reference}.conf"
         others = self._registries(facts, without=path)
-        for upstream, cache in caches.items():
+        for upstream in caches:
+            cache = f"{registry.reference}/{upstream}"
             file, table = others.get(upstream, ("", {}))
             if file and cache not in [one.get("location") for one in table.get("mirror") or []]:
                 raise Refused(
                     f"{file} has a [[registry]] for {upstream}, and a file for caches would replace it. "
                     f'Add below it by hand:\n[[registry.mirror]]\nlocation = "{cache}"'
                 )
-        ours = [_mirrored(upstream, cache) for upstream, cache in caches.items() if upstream not in others]
-        return [Own(path, "\n".join(ours))] if ours else []
+        begin = f"# {registry.mark}: this file is written as a whole, changes of it are lost\n"
+        ours = [_mirrored(one, f"{registry.reference}/{one}") for one in caches if one not in others]
+        return [Own(path, "\n".join([begin, *ours]))] if ours else []
 
     def pitfalls(self, registry: Known, facts: Facts) -> list[str]:
         """Return what makes trust useless, though nothing is wrong with it."""
@@ -171,6 +177,7 @@ class PodmanRootless(Podman):
     name = "podman-rootless"
     meaning = "the folder of Podman, Buildah and Skopeo of the user who logs in"
     login = "podman-rootless-login"
+    caches = name
     is_of_user = True
     _rootless = True
 

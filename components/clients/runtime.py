@@ -126,6 +126,9 @@ class Runtime(ABC):
     """Whether it belongs to the user who logs in, so that nobody becomes root for it."""
     login: ClassVar[str] = ""
     """By what it logs in: its own name where its own files say it, a login file's (``login_files.py``), or nothing."""
+    caches: ClassVar[str] = ""
+    """By what it pulls from our caches: its own name where its own files say it, that of files apart
+    (``docker_caches.py``), or nothing."""
 
     @abstractmethod
     def places(self, registry: Known) -> Sequence[str]:

@@ -36,9 +36,10 @@ class ClientsTrust(Awaited):
 
     It says of itself: ``registry``, as clients know it; ``hosts`` (client -> how it is reached, its ``runtimes``, its
     ``hostsEntry``, the user of its login, ``loginAs``, and whether it is ``required``); ``passwords`` of these users,
-    secret, and their ``passwordDigests``, keyed, by which another one shows; ``runtimes`` (name -> ``files``, by path
-    their mode and digest, and ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the
-    percentage that must trust; and ``atOnce``.
+    secret, and their ``passwordDigests``, keyed, by which another one shows; ``caches``, the other registries whose
+    images come through this one on the clients that say ``caches``; ``runtimes`` (name -> ``files``, by path their mode
+    and digest, and ``link``); ``trusted`` (digest -> name and end of each authority); ``share``, the percentage that
+    must trust; and ``atOnce``.
     """
 
     placed: pulumi.Output[Mapping[str, Any]]
@@ -53,6 +54,7 @@ class ClientsTrust(Awaited):
         share: int,
         at_once: int,
         logins: Mapping[str, Password],
+        caches: Sequence[str],
         depends_on: pulumi.Output[list[Step]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -78,6 +80,9 @@ class ClientsTrust(Awaited):
                 said["hostsEntry"] = f"{client.hosts_entry}/{host_names}"
             if client.login:
                 said["loginAs"] = client.login
+            if client.caches:
+                said["caches"] = True
+                props["caches"] = sorted(caches)
             if client.required is not None:
                 said["required"] = client.required
         super().__init__(

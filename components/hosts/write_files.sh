@@ -4,7 +4,7 @@
 # each file, with tabs between:
 #   PATH MODE DIGEST NAME    DIGEST is that of what was read there, or - where there was none; NAME is the payload with the
 #                            new content in base64, or - to remove it
-# `payload services` prints a service a line.
+# `payload services` prints a service a line; reload=NAME for one that reads them again when it is told to.
 
 fail_changed() {
 	fail "$1 was changed while this update looked at it: run the update again"
@@ -127,12 +127,21 @@ is_running() {
 
 # What it starts must not keep the lock.
 restart() {
+	case $1 in
+	reload=*) set -- "${1#*=}" reload ;;
+	*) set -- "$1" restart ;;
+	esac
 	if [ -d /run/systemd/system ]; then
-		system_control restart "$1"
+		# A snap's unit has no command that reloads it.
+		if [ "$2" = reload ] && [ "$(system_control show -p CanReload "$1")" = CanReload=no ]; then
+			system_control kill --signal HUP --kill-who main "$1"
+		else
+			system_control "$2" "$1"
+		fi
 	elif command -v rc-service > /dev/null; then
-		rc-service "$1" restart
+		rc-service "$1" "$2"
 	elif command -v service > /dev/null; then
-		service "$1" restart
+		service "$1" "$2"
 	else
 		echo "there is neither systemd nor another program that restarts services" >&2
 		return 1
@@ -141,9 +150,10 @@ restart() {
 
 restart_all() {
 	for service in $(payload services); do
-		is_running "$service" || continue
+		name=${service#reload=}
+		is_running "$name" || continue
 		restarted="$restarted $service"
-		refused=$(restart "$service" 2>&1 9<&-) || fail "$service could not be restarted: $(printf '%s' "$refused" | tail -n 3)"
+		refused=$(restart "$service" 2>&1 9<&-) || fail "$name could not be restarted: $(printf '%s' "$refused" | tail -n 3)"
 	done
 }
 

@@ -113,6 +113,11 @@ def login_of(inputs: Values, host: str) -> Mapping[str, str]:
     return login_place(user, (inputs.get("passwordDigests") or {}).get(user) or "") if user else {}
 
 
+def caches_of(inputs: Values, host: str) -> Sequence[str]:
+    """Return the other registries whose images a client pulls from our caches."""
+    return inputs.get("caches") or () if inputs["hosts"][host].get("caches") else ()
+
+
 def _connection(host: str, said: Values, logins: Values) -> dict[str, Any]:
     login = logins.get(said.get("login", "")) or {}
     return {

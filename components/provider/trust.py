@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..clients.placing import Record, Records, Texts, digest, is_placed, named, place, superseded, wanted
-from .fleet import Fleets, known_of, login_of, reach_before, reach_of
+from .fleet import Fleets, caches_of, known_of, login_of, reach_before, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
 from .values import Secret
@@ -104,7 +104,9 @@ def _authorities(inputs: Values) -> str:
 def _wanted(inputs: Values) -> dict[str, Records]:
     known, text = known_of(inputs), _authorities(inputs)
     return {
-        host: wanted(known, said["runtimes"], said.get("hostsEntry") or "", text, login_of(inputs, host))
+        host: wanted(
+            known, said["runtimes"], said.get("hostsEntry") or "", text, login_of(inputs, host), caches_of(inputs, host)
+        )
         for host, said in inputs["hosts"].items()
     }
 

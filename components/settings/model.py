@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, WrapValidator, field_validator, model_validator
 
+from ..clients import CACHES_FILES, RUNTIMES
+from ..clients.docker_caches import HUB
 from ..proxy.login.htpasswd import bcrypt_cost
 from ..registry_reference import DEFAULT_HTTPS_PORT, is_ip_address, registry_reference
 from .caches import Caches
@@ -263,7 +265,8 @@ class Settings(Section):
     caches: Caches = Field(default={})
     """Pull-through caches of other registries: the name of the registry, and its settings (caches.md).
 
-    Change: interruption: nginx stops and starts again with another network. A removed cache is deleted.
+    Change: interruption, clients: nginx stops and starts again with another network. A removed cache is deleted. On
+    clients with `caches: true` the files change.
     """
     users: Annotated[tuple[User, ...], Field(strict=False)] = ()
     """Who can log in.
@@ -383,6 +386,22 @@ class Settings(Section):
                 raise ValueError(
                     f"{place}: the password of {name} is a hash, and a login needs the password itself: set password "
                     "(with --secret) or passwordFile of this user to it, or remove it, so that the stack generates one"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _clients_can_use_caches(self) -> Self:
+        using = [(client, place) for client, place in self._places_of_clients() if client.caches]
+        if using and not self.caches:
+            raise ValueError(f"{using[0][1]}.caches: the stack has no caches; set caches of the stack, or remove it")
+        if HUB not in self.caches or {"*", HUB} & set(self.anonymous_pull):
+            return self
+        for client, place in using:
+            # Docker sends its mirrors no login but that of Docker Hub.
+            if mirrored := [runtime for runtime in client.runtimes if RUNTIMES[runtime].caches in CACHES_FILES]:
+                raise ValueError(
+                    f"{place}.caches: the runtime {mirrored[0]} pulls from the cache of {HUB} without a login: "
+                    f"add {HUB} to anonymousPull, or remove caches of this client"
                 )
         return self
 

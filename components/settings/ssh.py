@@ -246,6 +246,12 @@ class ClientKeys(SshPlace):
 
     Change: clients: the login is written, replaced or removed. K3s and RKE2 restart.
     """
+    caches: bool = False
+    """`true`: the runtimes pull images of the registries in `caches` of the stack from there, by their usual names.
+
+    Change: clients: the files are written, replaced or removed (caches.md). Docker reads its file again, BuildKit, K3s
+    and RKE2 restart.
+    """
     required: bool | None = None
     """`true`: an update fails if this client can't be made to trust the registry. `false`: the update continues without
     it, and the next one tries again. Without `required`, `clientsShare` decides.
@@ -264,6 +270,15 @@ class ClientKeys(SshPlace):
             raise ValueError(
                 f"login needs a runtime that has a file with logins, and {', '.join(self.runtimes)} has none: add one "
                 "to runtimes, such as docker, or remove login"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _caches_are_of_use(self) -> Self:
+        if self.caches and not any(RUNTIMES[runtime].caches for runtime in self.runtimes):
+            raise ValueError(
+                f"caches needs a runtime that can pull from a cache, and {', '.join(self.runtimes)} cannot: add one to "
+                "runtimes, such as docker, or remove caches"
             )
         return self
 

@@ -12,7 +12,7 @@ from components.clients.runtime import AUTHORITIES, MODE
 from components.containers.orphans import OWNER
 from components.hosts import arguments, shell
 from components.hosts.session import Connection
-from components.provider.fleet import known_of, login_of, reach_of
+from components.provider.fleet import caches_of, known_of, login_of, reach_of
 from components.provider.values import revealed
 from components.scripts.script import with_payload
 from operations.command_line import CommandLine
@@ -168,7 +168,8 @@ def _client(inputs: Mapping[str, Any], outputs: Mapping[str, Any], host: str) ->
     """Find a client that has something, or should have."""
     said, reach = inputs["hosts"][host], reach_of(inputs, host)
     entry, authorities = said.get("hostsEntry") or "", inputs.get("authorities") or ""
-    want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities, login_of(inputs, host))
+    login, caches = login_of(inputs, host), caches_of(inputs, host)
+    want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities, login, caches)
     have = (outputs.get("placed") or {}).get(host, {})
     as_wanted = {
         bundle: record for bundle, record in have.items() if bundle in want and placing.is_placed(record, want[bundle])

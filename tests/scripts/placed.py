@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import asyncssh
 import pytest
 
-from components.clients.placing import Record, Records, digest, findings, place, take_away, wanted
+from components.clients.placing import Record, Records, digest, findings, login_place, place, take_away, wanted
 from components.clients.proving import prove
 from components.clients.runtime import Known
 from components.hosts.connections import Failed
@@ -29,18 +29,32 @@ find {0} -xdev -type f -exec sha256sum {{}} + 2> /dev/null | sort"""
 class Placed:
     """What a registry's stack has placed on one host."""
 
-    def __init__(self, host: ClientHost, runtime: str, way: Way, has_entry: bool = True) -> None:
+    def __init__(
+        self, host: ClientHost, runtime: str, way: Way, has_entry: bool = True, password: str = "", cached: str = ""
+    ) -> None:
+        """Know what is to be placed.
+
+        Args:
+            host: The host.
+            runtime: What it trusts by.
+            way: How it is reached.
+            has_entry: Whether its hosts file gets an entry.
+            password: That of the user ``ci``, as whom it logs in; nothing where it does not.
+            cached: Another registry, whose images come from our cache, if there is one.
+        """
         self._host, self._runtime = host, runtime
         self._entry = f"{host.entries[KNOWN.reference]}/{KNOWN.reference}" if has_entry else ""
         self._loop, self._reach = way
         self._have: Records = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, str] = {"digest of password": password}
+        self._login = login_place("ci", "digest of password") if password else None
+        self._caches = [cached] if cached else []
 
     def place(self, authorities: str) -> list[str]:
         """Let the host trust authorities, PEM."""
         text = f"# Installed by private-registry: an update or a removal overwrites this file.\n{authorities}"
         self._texts[digest(text)] = text
-        want = wanted(KNOWN, [self._runtime], self._entry, text)
+        want = wanted(KNOWN, [self._runtime], self._entry, text, self._login, self._caches)
         return self._done(place(self._reach, True, self._have, want, self._texts))
 
     def refused(self, authorities: str) -> str:

@@ -2,27 +2,19 @@
 
 import http.client
 import json
-import os
-import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import bcrypt
 import pytest
 
-from components.caches.config import CONFIG, LOGIN, PRINT_LOGIN, SCRIPT, cache_config, login_text, print_login
 from components.proxy.login.htpasswd import Login
 from components.registry.config import DATA
-from components.scripts.script import script_text, with_payload, words
-from components.settings.caches import Cache
-from lab import docker
 from lab.run import run
-from tests.client import PASSWORD, Client, basic, digest_of
-from tests.scripts.served import Edits, Served
+from tests.client import PASSWORD, basic, digest_of
+from tests.scripts.cached import HASTY, Cached, served_with_a_cache
 from tests.scripts.upstream import PASSWORD as UPSTREAM_PASSWORD
-from tests.scripts.upstream import USER, Upstream, upstream
+from tests.scripts.upstream import Upstream
 
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 USERS = {
@@ -32,90 +24,13 @@ USERS = {
 }
 APP, OTHER = b"a layer of the app", b"a layer that the cache does not have"
 MOST_KIB = 3000
-HASTY: Edits = {"nginx.conf": [("read_timeout 15s", "read_timeout 1s")]}
-"""The upstream is waited for a second."""
 NOTHING = f"sha256:{'0' * 64}"
-
-
-@dataclass
-class Cached:
-    """A stack with a cache of docker.io."""
-
-    served: Served
-    upstream: Upstream
-    client: Client
-
-    @property
-    def container(self) -> str:
-        return self.served.container("cache")
-
-    def shell(self, script: str) -> str:
-        return run(["docker", "exec", self.container, "sh", "-c", script])
-
-    def restart(self) -> None:
-        run(["docker", "restart", "--time", "5", self.container])
-        self.wait()
-
-    def wait(self) -> None:
-        """Wait until both registries of the cache answer, as its health check does."""
-        asked = "wget -q -O /dev/null http://127.0.0.1:5000/ http://127.0.0.1:5001/"
-        self.shell(f"for _ in $(seq 100); do {asked} 2> /dev/null && exit; sleep 0.1; done; exit 1")
-
-
-def started_cache(served: Served, image: str, folder: Path, url: str) -> None:
-    """Start the container as the component does."""
-    name = served.container("cache")
-    cache = Cache.model_validate({"url": url, "username": USER, "password": UPSTREAM_PASSWORD})
-    release = folder / "current"
-    release.mkdir()
-    files = {
-        CONFIG: cache_config(cache.url_of("docker.io"), 5),
-        SCRIPT: script_text(Path("components/caches/cache.sh")),
-        PRINT_LOGIN: print_login(),
-        LOGIN: login_text(cache),
-    }
-    for file, text in files.items():
-        (release / file).write_text(text)
-        (release / file).chmod(0o600)
-        os.chown(release / file, 10001, 10001)
-    given = words(volume=name, image=image, owner="10001:10001", path=DATA, folder="docker")
-    run(["docker", "volume", "create", name])
-    run(["sh", "-s", "--", *shlex.split(given)], stdin=with_payload(Path("components/storage/volume_owner.sh"), {}))
-    limits = ["--user", "10001:10001", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp", "--memory", "256m"]  # noqa: S108
-    mounts = ["--volume", f"{name}:{DATA}", "--volume", f"{folder}:/etc/private-registry:ro"]
-    command = [image, f"/etc/private-registry/current/{SCRIPT}", str(MOST_KIB), "1"]
-    options = ["--network", served.network, "--env", "OTEL_TRACES_EXPORTER=none", "--entrypoint", "sh"]
-    run(["docker", "run", "--detach", "--name", name, *limits, *mounts, *options, *command])
-
-
-def stopped(served: Served) -> None:
-    run(["docker", "rm", "--force", "--volumes", served.container("upstream"), served.container("cache")])
-    run(["docker", "volume", "rm", "--force", served.container("cache")])
 
 
 @pytest.fixture(scope="module")
 def started(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
-    site, folder = (tmp_path_factory.mktemp(name) for name in ("caches", "cache"))
-    for one in (site, folder):
-        one.chmod(0o755)
-    served = Served("caches", found_images, site)
-    served.caches = {"docker.io": served.container("cache")}
-    stopped(served)
-    served.start(USERS)
-    served.configure(HASTY)
-    name = served.container("upstream")
-    run(
-        [*("docker", "run", "--detach", "--name", name, "--network", served.network),
-         *("--volume", f"{site}/config.yml:/etc/config.yml:ro", "--env", "OTEL_TRACES_EXPORTER=none"),
-         *(found_images["registry"], "serve", "/etc/config.yml")]
-    )  # fmt: skip
-    with upstream(docker.gateway(served.network), (served.address("upstream"), 5000)) as door:
-        started_cache(served, found_images["registry"], folder, door.url)
-        cached = Cached(served, door, served.client())
-        cached.wait()
+    with served_with_a_cache("caches", found_images, tmp_path_factory, USERS, limit=MOST_KIB) as cached:
         yield cached
-    stopped(served)
-    served.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """A registry that others cache: a real one, behind a door that a test closes in different ways."""
 
 import http.client
+import io
 import json
+import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,10 +56,31 @@ class Upstream:
     def push(self, repository: str, tag: str, *layers: bytes) -> str:
         """Give the real registry an image; return its digest."""
         described = [self._upload(repository, layer) for layer in layers]
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described}
+        return self._tag(repository, tag, described[0], described)
+
+    def _tag(self, repository: str, tag: str, config: object, layers: Sequence[object]) -> str:
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": list(layers)}
         text = json.dumps(manifest).encode()
         self._send("PUT", f"/v2/{repository}/manifests/{tag}", text, {"Content-Type": MANIFEST})
         return digest_of(text)
+
+    def push_runnable(self, repository: str, tag: str) -> str:
+        """Give it an image that every client unpacks; return its digest."""
+        name = f"{repository}:{tag}".encode()
+        with io.BytesIO() as buffer:
+            with tarfile.open(fileobj=buffer, mode="w") as archive:
+                entry = tarfile.TarInfo("name")
+                entry.size = len(name)
+                archive.addfile(entry, io.BytesIO(name))
+            layer = buffer.getvalue()
+        rootfs = {"type": "layers", "diff_ids": [digest_of(layer)]}
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
+        kinds = ("application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar")
+        described = [
+            {**self._upload(repository, one), "mediaType": kind}
+            for one, kind in zip((config, layer), kinds, strict=True)
+        ]
+        return self._tag(repository, tag, described[0], described[1:])
 
     def _upload(self, repository: str, layer: bytes) -> dict[str, object]:
         location = self._send("POST", f"/v2/{repository}/blobs/uploads/")["Location"]

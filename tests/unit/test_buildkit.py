@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from components.clients import toml_keys
+from components.clients.access import Access
 from components.clients.buildkit import BuildKit, BuildKitRootless
 from components.clients.host_file import Facts, Own, Refused, Shared, There
 from components.clients.runtime import Known
@@ -110,7 +111,7 @@ def test_a_blank_line_of_ours_may_be_gone() -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_who_leaves_a_table_last_removes_it(first: int) -> None:
-    marks = (KNOWN.mark, f"{KNOWN.mark}+caches")
+    marks = (KNOWN.mark, f"{KNOWN.mark}-other")
     both = "# one\n"
     for key, mark in zip(("ca", "mirrors"), marks, strict=True):
         both = toml_keys.put(CONFIG, both, {("registry", "registry.test"): {key: ["x"]}}, mark)
@@ -222,18 +223,23 @@ def test_what_makes_trust_useless_is_reported() -> None:
     assert BuildKit().pitfalls(KNOWN, facts(shared().put(""))) == []
 
 
-def test_caches_have_keys_of_their_own() -> None:
-    before = shared().put("")
-    caches = {"docker.io": "registry.test:5001", "ghcr.io": "registry.test:5002/ghcr"}
-    mirrors = BuildKit().mirrors(KNOWN, caches, facts(before))
-    placed = mirrors.put(before)
-    assert tomllib.loads(placed)["registry"]["docker.io"] == {"mirrors": ["registry.test:5001"]}
-    changed = BuildKit().mirrors(KNOWN, {**caches, "docker.io": "registry.test:6001"}, facts(placed)).put(placed)
-    assert tomllib.loads(changed)["registry"]["docker.io"] == {"mirrors": ["registry.test:6001"]}
-    assert shared(changed).put(changed) == changed, "neither sees the other's"
-    assert mirrors.take(changed) == before
+def test_caches_come_with_trust_and_go_alone() -> None:
+    def cached(text: str, *caches: str, known: Known = KNOWN) -> Shared:
+        *_, found = BuildKit().wants(known, OLD, facts(text), Access(caches=caches))
+        assert isinstance(found, Shared)
+        return found
+
+    trusted = shared().put("# theirs\n")
+    placed = cached(trusted, "docker.io", "ghcr.io").put(trusted)
+    registries = tomllib.loads(placed)["registry"]
+    assert registries["docker.io"] == {"mirrors": ["registry.test/docker.io"]}
+    assert registries["registry.test"] == {"ca": [CA]}
+    assert cached(placed, "ghcr.io").put(placed) == cached(trusted, "ghcr.io").put(trusted)
+    assert shared(placed).put(placed) == trusted
+    unknown = replace(KNOWN, has_authorities=False)
+    assert tomllib.loads(cached("", "docker.io", known=unknown).put(""))["registry"].keys() == {"docker.io"}
     with pytest.raises(Refused, match=r'mirrors = \["a.test"\]'):
-        BuildKit().mirrors(KNOWN, caches, facts('[registry."docker.io"]\nmirrors = ["a.test"]\n'))
+        cached('[registry."docker.io"]\nmirrors = ["a.test"]\n', "docker.io")
 
 
 def builder(files: dict[str, str] | None, driver: str = "docker-container") -> str:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -16,13 +15,8 @@ from components.clients.access import Access, Login
 from components.clients.host_file import Facts, Refused, There
 from components.clients.login_files import docker_config
 from components.clients.placing import findings, repair
-from components.hosts.session import Answer, Run
-from components.provider.fleet import Fleets
-from components.provider.kind import Last, Result
-from components.provider.trust import TIMES, Trust
-from components.provider.values import Secret, received, sent
-from components.provider.verification import Verification
-from components.scripts.script import read_payload
+from components.provider.trust import TIMES
+from components.provider.values import Secret
 from components.settings import InvalidSettings, Settings
 from components.settings.load import given
 from operations.drift import state as drift
@@ -31,116 +25,20 @@ from operations.drift.report import Remedy
 from tests.unit.client_host import REGISTRY as KNOWN
 from tests.unit.conftest import BASE, SECRET_MARK, Declare, Recorder
 from tests.unit.fleet import plain, trust
+from tests.unit.one_client import MARKER, NEXT, REGISTRY, Client
 
-MARKER, NEXT = "marker-of-a-password", "marker-of-the-next"
 DOCKER, PODMAN = "/root/.docker/config.json", "/root/.config/containers/auth.json"
 HOSTS_TOML = "/etc/containerd/certs.d/registry.test/hosts.toml"
 K3S = "/etc/rancher/k3s/registries.yaml"
-REGISTRY = {
-    "reference": "registry.test",
-    "fullReference": "registry.test:443",
-    "mark": "private-registry project/test",
-    "hasAuthorities": True,
-    "isPublic": False,
-}
 
 
-class Host:
-    """Files of a host, read and written as the scripts do it; all other scripts succeed."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, str] = {}
-        self.modes: dict[str, str] = {}
-        self.lines: list[str] = []
-
-    async def run(self, line: str, stdin: str) -> Answer:
-        self.lines.append(line)
-        payload = read_payload(stdin)
-        if "paths" in payload:
-            said = "containerd containerd.io v2.1.4 abc" if "containerd" in payload["question"] else ""
-            return Answer(0, self._read(payload["paths"].split(), said), "")
-        if "changes" in payload:
-            self._write(payload)
-        return Answer(0, "", "")
-
-    def _read(self, paths: list[str], said: str) -> str:
-        lines = ["home\t/root", f"said\t{base64.b64encode(said.encode()).decode()}"]
-        for path in sorted(self.files):
-            if any(fnmatchcase(path, one) for one in paths):
-                content = base64.b64encode(self.files[path].encode()).decode()
-                lines.append(f"file\t{path}\t{self.modes.get(path, '0600')}\t-\tw\t{content}")
-        return "\n".join(lines)
-
-    def _write(self, payload: Mapping[str, str]) -> None:
-        for change in payload["changes"].splitlines():
-            path, mode, _, name = change.split("\t")
-            if name == "-":
-                del self.files[path]
-            else:
-                self.files[path] = base64.b64decode(payload[name]).decode()
-                self.modes[path] = self.modes.get(path, "0600") if mode == "-" else mode
-
-
-class Client:
-    """A client of which each step is an update of the whole program."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.host = Host()
-        self.last = Last()
-        self._proven = Last()
-
-        async def run(*_: object) -> Run:
-            return self.host.run
-
-        monkeypatch.setattr("components.provider.fleet.Fleet.run", run)
-
-    def update(self, *runtimes: str, user: str = "ci", password: str = MARKER, **changes: Any) -> Result:
-        """Place, and take away what is wanted no more."""
-        said = inputs(*runtimes, user=user, password=password, **changes)
-        fleets = Fleets()
-        kind, verification = Trust(fleets), Verification(fleets)
-        kind.changed(self.last, said)
-        result = asyncio.run(kind.update(self.last, said, lambda _: None))
-        self.last = Last(received(sent(said)), received(sent(result.outputs)))
-        proof = {"registry": REGISTRY, "hosts": {}, "user": "verification", "password": "", "generation": "1"}
-        verification.changed(self._proven, proof)
-        proven = asyncio.run(verification.update(self._proven, proof, lambda _: None))
-        assert proven.failures == {}
-        self._proven = Last(received(sent(proof)), received(sent(proven.outputs)))
-        return result
-
-    def destroy(self) -> None:
-        """Take all away."""
-        assert asyncio.run(Trust(Fleets()).delete(self.last, lambda _: None)) == {}
+def auth(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     return Client(monkeypatch)
-
-
-def inputs(*runtimes: str, user: str, password: str, **changes: Any) -> dict[str, Any]:
-    """Return what a program says of one client."""
-    host = {"local": True, "runtimes": list(runtimes)}
-    logins = {"passwords": {user: password}, "passwordDigests": {user: keyed(password)}} if user else {}
-    return {
-        "registry": REGISTRY,
-        "hosts": {"a": {**host, "loginAs": user} if user else host},
-        "logins": {},
-        "authorities": "one\n",
-        "share": 100.0,
-        **logins,
-        **changes,
-    }
-
-
-def keyed(password: str) -> str:
-    """Return a digest for which one needs a key."""
-    return hashlib.sha256(f"key {password}".encode()).hexdigest()[:12]
-
-
-def auth(user: str, password: str) -> str:
-    return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def shown(value: Any) -> Any:

@@ -368,22 +368,35 @@ def test_a_login_of_ours_in_a_file_of_others_is_rotated_and_removed() -> None:
 
 
 def test_a_cache_of_another_registry() -> None:
-    access = Access(
-        caches={"docker.io": "https://registry.test:8443", "ghcr.io": "https://registry.test:8443/v2/ghcr.io"}
-    )
+    access = Access(caches=["docker.io", "ghcr.io"])
+    cache = "https://registry.test:8443/v2"
     theirs = f"{CERTS_D}/ghcr.io/hosts.toml"
     host = ClientHost(Containerd(), files_of({theirs: "[host.'https://mirror.test']\n"}), OLD)
     before = dict(host.files)
     host.up(REGISTRY, access=access)
     assert tomllib.loads(host.text(f"{CERTS_D}/docker.io/hosts.toml")) == {
         "server": "https://registry-1.docker.io",
-        "host": {"https://registry.test:8443": {"capabilities": ["pull", "resolve"], "ca": f"{OURS}/ca.crt"}},
+        "host": {
+            f"{cache}/docker.io": {
+                "capabilities": ["pull", "resolve"],
+                "override_path": True,
+                "ca": f"{OURS}/ca.crt",
+            }
+        },
     }
     hosts = tomllib.loads(host.text(theirs))["host"]
-    assert list(hosts) == ["https://mirror.test", "https://registry.test:8443/v2/ghcr.io"], "theirs is asked first"
-    assert hosts["https://registry.test:8443/v2/ghcr.io"]["override_path"] is True
+    assert list(hosts) == ["https://mirror.test", f"{cache}/ghcr.io"], "theirs is asked first"
+    assert hosts[f"{cache}/ghcr.io"]["override_path"] is True
     host.destroy(REGISTRY)
     assert host.files == before
+
+
+def test_authorities_of_another_registry_count_beside_the_file_of_a_cache() -> None:
+    files = {f"{CERTS_D}/hub.test/{name}": "theirs" for name in ("one.crt", "two.crt", "three.pem")}
+    host = ClientHost(Containerd(), files_of(files), OLD)
+    host.up(REGISTRY, access=Access(caches=["hub.test"]))
+    said = tomllib.loads(host.text(f"{CERTS_D}/hub.test/hosts.toml"))
+    assert (said["server"], said["ca"]) == ("https://hub.test", ["one.crt", "two.crt"])
 
 
 def test_the_proof_knows_the_file_that_is_trusted_by() -> None:

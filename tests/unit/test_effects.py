@@ -112,6 +112,10 @@ def cache(**changes: Any) -> dict[str, Any]:
     return {"caches": {"docker.io": {"username": "us", "password": "one", **changes}}}
 
 
+def using_caches(*upstreams: str) -> dict[str, Any]:
+    return {"caches": {upstream: {} for upstream in upstreams}, **client(caches=True)}
+
+
 SIGNED: dict[str, tuple[dict[str, Any], ...]] = {
     "validityDays": ({"validityDays": 200},),
     "renewalDays": ({"renewalDays": 20},),
@@ -182,7 +186,7 @@ CHANGES: dict[str, list[Change]] = {
     "storage.s3.authority": [(bucket(), bucket(authority=ROOT.pem))],
     "storage.s3.cacheSize": [(bucket(), bucket(cacheSize=20))],
     "storage.s3.keepVolume": [(bucket(), bucket(keepVolume=True))],
-    "caches": [({}, cache())],
+    "caches": [({}, cache()), (using_caches("ghcr.io"), using_caches("ghcr.io", "quay.io"))],
     "caches.url": [(cache(), cache(url="https://hub.test"))],
     "caches.username": [(cache(), cache(username="other"))],
     "caches.password": [(cache(), cache(password="other"))],
@@ -201,6 +205,7 @@ CHANGES: dict[str, list[Change]] = {
     "clientsAtOnce": [({}, {"clientsAtOnce": 10})],
     "clients.local": [({}, client(local=True))],
     "clients.bastion": [({}, client(bastion=BASTION))],
+    "clients.caches": [({"caches": {"ghcr.io": {}}}, using_caches("ghcr.io"))],
     "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3"))],
     "clients.login": [({}, client(login="ci"))],
     "clients.required": [({}, client(required=False))],
@@ -322,6 +327,7 @@ def on_clients(trust: Mapping[str, Any]) -> dict[str, Any]:
             [trust["runtimes"][runtime] for runtime in said["runtimes"]],
             said.get("hostsEntry"),
             said.get("loginAs"),
+            said.get("caches") and trust["caches"],
             trust["registry"]["reference"],
             trust["authorities"],
         )

@@ -203,7 +203,7 @@ def test_a_login_of_others_stays_and_is_not_said() -> None:
 
 
 def test_a_cache_of_another_registry() -> None:
-    access = Access(caches={"docker.io": "https://registry.test:8443/v2/docker.io"})
+    access = Access(caches=["docker.io"])
     host = ClientHost(K3s(), files_of({LIST: "mirrors:\n  ghcr.io:\n    endpoint: [https://m.test]\n"}), RUNS)
     before = dict(host.files)
     host.up(REGISTRY, access=access)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.clients.access import Access
 from components.clients.host_file import Facts, Own, Refused, There
 from components.clients.podman import Podman, PodmanRootless
 from components.clients.runtime import Known
@@ -219,30 +220,34 @@ def test_a_users_own_file_replaces_that_of_the_machine() -> None:
 
 
 def test_caches_have_a_file_of_their_own() -> None:
-    caches = {"docker.io": "registry.test:5001", "ghcr.io": "registry.test:8443/ghcr"}
-    [file] = Podman().mirrors(KNOWN, caches, configured({CONF: SECURE}))
+    caches = {one: f"registry.test:8443/{one}" for one in ("docker.io", "ghcr.io")}
+    access = Access(caches=list(caches))
+    *_, file = Podman().wants(KNOWN, OLD, configured({CONF: SECURE}), access)
     assert isinstance(file, Own)
     assert file.path == f"{CONF}.d/private-registry_registry.test:8443.conf"
     assert tomllib.loads(file.content) == {
         "registry": [{"prefix": one, "location": one, "mirror": [{"location": cache}]} for one, cache in caches.items()]
     }
     again = configured({file.path: file.content})
-    assert Podman().mirrors(KNOWN, caches, again) == [file], "its own file is no other's"
-    assert Podman().mirrors(KNOWN, {}, again) == []
-    [of_user] = PodmanRootless().mirrors(KNOWN, caches, configured({}))
+    unknown = replace(KNOWN, has_authorities=False)
+    assert Podman().wants(unknown, "", again, access) == [file], "its own file is no other's"
+    assert Podman().wants(unknown, "", again) == []
+    [of_user] = PodmanRootless().wants(unknown, "", configured({}), access)
     assert of_user.path.startswith(f"{OWN_CONF}.d/")
 
 
 def test_a_cache_replaces_nothing_of_others() -> None:
     others = configured({f"{CONF}.d/team.conf": '[[registry]]\nprefix = "docker.io"\nlocation = "a.test"\n'})
-    with pytest.raises(Refused, match=r'team\.conf has a \[\[registry\]\] for docker\.io.*\n.*\nlocation = "c\.test"'):
-        Podman().mirrors(KNOWN, {"docker.io": "c.test"}, others)
+    with pytest.raises(
+        Refused, match=r"team\.conf has a \[\[registry\]\] for docker\.io.*\n.*\nlocation = .*8443/docker"
+    ):
+        Podman().mirrors(KNOWN, ["docker.io"], others)
     path = f"{CONF}.d/team.conf"
-    added = others.files[path].text + '[[registry.mirror]]\nlocation = "c.test"\n'
-    [file] = Podman().mirrors(KNOWN, {"docker.io": "c.test", "ghcr.io": "c.test"}, configured({path: added}))
+    added = others.files[path].text + '[[registry.mirror]]\nlocation = "registry.test:8443/docker.io"\n'
+    [file] = Podman().mirrors(KNOWN, ["docker.io", "ghcr.io"], configured({path: added}))
     assert 'prefix = "ghcr.io"' in file.content  # type: ignore[union-attr]
     assert "docker.io" not in file.content, "it was added by hand"  # type: ignore[union-attr]
-    assert Podman().mirrors(KNOWN, {"docker.io": "c.test"}, configured({path: added})) == []
+    assert Podman().mirrors(KNOWN, ["docker.io"], configured({path: added})) == []
 
 
 def test_the_proof_looks_where_the_programs_look() -> None:

@@ -426,6 +426,42 @@ def test_another_login_is_told(old: tuple[str, str], new: tuple[str, str | None]
     assert of_host(trust("update", state(*old), state(*new), ["hosts"])) == [row]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "rows"),
+    [
+        ([], ["docker.io"], [("caches: docker.io", "docker.io comes through this registry", False)]),
+        (
+            ["docker.io"],
+            ["docker.io", "ghcr.io", "quay.io"],
+            [("caches: ghcr.io, quay.io", "ghcr.io, quay.io come through this registry", False)],
+        ),
+        (["docker.io"], [], [("caches removed: docker.io", "docker.io comes from there again", True)]),
+        (
+            ["docker.io"],
+            ["ghcr.io"],
+            [
+                ("caches: ghcr.io", "ghcr.io comes through this registry", False),
+                ("caches removed: docker.io", "docker.io comes from there again", True),
+            ],
+        ),
+    ],
+)
+def test_other_caches_are_told(old: list[str], new: list[str], rows: list[tuple[str, str, bool]]) -> None:
+    def state(caches: list[str]) -> dict[str, Any]:
+        return trusting(**hosts(caches=True), caches=caches) if caches else trusting()
+
+    said = of_host(trust("update", state(old), state(new), ["hosts", "caches"]))
+    assert said == sorted(rows, key=lambda row: not row[2])
+
+
+def test_caches_that_a_client_did_not_take_are_told_again() -> None:
+    wanted = trusting(**hosts(caches=True), caches=["docker.io", "ghcr.io"])
+    there = {"place": {"reference": "r.test", "caches": ["docker.io"]}, "authorities": ""}
+    placed = {"placed": {HOST: {"docker": record(), "docker-caches": there}}}
+    [row] = of_host(trust("update", wanted, wanted, ["missing"], outputs=placed))
+    assert row[0] == "caches: ghcr.io"
+
+
 def test_a_login_that_failed_is_told_again() -> None:
     wanted = trusting(**hosts(loginAs="ci"), passwordDigests={"ci": "d1"})
     placed = {"placed": {HOST: {"docker": record()}}}
