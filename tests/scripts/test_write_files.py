@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -33,9 +35,10 @@ def test_what_is_killed_leaves_whole_files_and_the_next_one_ends_it(shell: Shell
         script.write_text(with_payload(SCRIPT, payload(files)))
         with script.open() as text:
             environment = {"PATH": shell.path, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-            killed = subprocess.Popen([*shell.command, "-s", "--"], stdin=text, env=environment)
+            killed = subprocess.Popen([*shell.command, "-s", "--"], stdin=text, env=environment, start_new_session=True)
             time.sleep(step * 0.01)
-            killed.kill()
+            # With what it has started, which would go on for a moment.
+            os.killpg(killed.pid, signal.SIGKILL)
             killed.wait()
         assert {file.read_text() for file in files} <= {OLD, NEW}
         done = shell.run(SCRIPT, payload=payload(files))

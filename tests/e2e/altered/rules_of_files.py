@@ -9,6 +9,7 @@ import pulumi_command as command
 
 from components import private_registry
 from components.certificates import certificate
+from components.clients import clients as on_clients
 from components.clients import trust
 from components.hosts import File, Host, ReleasedFiles, host_files, ssh
 from components.proxy import proxy
@@ -18,7 +19,7 @@ from . import old_protocols, open_to_all  # noqa: F401 - importing them is what 
 from .parts import part, put
 
 _login, _with_payload = part(ssh, "_login"), part(host_files, "with_payload")
-_reach, _Trust = part(trust, "reach"), part(private_registry, "ClientsTrust")
+_reach, _Trust = part(trust, "reach"), part(on_clients, "ClientsTrust")
 
 
 def _on_another_host(name: str, host: Host, folder: str, bundle: str, *rest: Any, **named: Any) -> ReleasedFiles:
@@ -43,7 +44,7 @@ def _for_everybody(name: str, users: Sequence[Any], _: Sequence[str], *rest: Any
 
 put(proxy, "ReleasedFiles", _on_another_host)
 put(certificate, "File", lambda content, **_: File(content))
-put(private_registry, "ClientsTrust", _with_a_key)
+put(on_clients, "ClientsTrust", _with_a_key)
 put(trust, "reach", _with_any_key)
 put(trust, "_described", lambda _: {})
 put(private_registry, "Users", _for_everybody)
