@@ -66,7 +66,7 @@ CLIENT_LOOP = f"""
 mkfifo /tmp/poll.never && exec 3<> /tmp/poll.never
 while [ ! -e /tmp/poll.stop ]; do
 	mapfile lines < {CA}
-	case ${{lines[*]}} in -----BEGIN*-----END\\ CERTIFICATE-----?) ;; *) echo "half-written: ${{lines[*]}}" ;; esac
+	case ${{lines[*]}} in "# "*-----BEGIN*-----END\\ CERTIFICATE-----?) ;; *) echo "half-written: ${{lines[*]}}" ;; esac
 	read -r -t 0.003 -u 3
 done
 rm /tmp/poll.stop /tmp/poll.never
