@@ -10,8 +10,8 @@ from .caches import CachesArgs, served_caches
 from .certificates import CertificateArgs, certificate_from, ends
 from .clients.access import Login
 from .clients.clients import Clients
-from .clients.docker import REPOSITORY
 from .clients.login_files import docker_config
+from .clients.probe_image import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import Password
 from .component import Component

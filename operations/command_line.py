@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
+
+from typing_extensions import override
 
 _ADVICE = {
     "no stack named": (
@@ -133,6 +136,15 @@ def interrupted_by_pulumi() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Parser(argparse.ArgumentParser):
+    """Options of a command that ends with 2 where it has found something: a mistake in them is a 1, not the usual 2."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
 
 
 def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:

@@ -13,11 +13,9 @@ from . import paths, toml_keys
 from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .managed import refuse_managed
+from .probe_image import REPOSITORY
 from .runtime import AUTHORITIES, FilesRuntime, Known, Proof, by_alias
 from .toml_keys import Tables, table_in
-
-REPOSITORY = "private-registry/verification"
-"""Where the probe image is pushed to: always the same one, so that nothing grows."""
 
 _PROOF = Path(__file__).parent / "buildkit_proof.sh"
 _UNITS = ("buildkit", "buildkitd")

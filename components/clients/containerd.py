@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from . import paths
 from .access import TRUST, Access, Login
 from .containerd_config import CERTS_D, CONFIG, config_file, state_of
 from .cri import proof
@@ -38,7 +39,7 @@ class Containerd(FilesRuntime):
 
     def places(self, registry: Known) -> list[str]:
         """Return the files for the registry's names, where nothing names another folder."""
-        return [f"{CERTS_D}/{name}/{HOSTS}" for name in _names(registry)]
+        return [f"{CERTS_D}/{name}/{HOSTS}" for name in paths.names(registry)]
 
     def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
         """Return the files by which is known what else to read."""
@@ -64,7 +65,7 @@ class Containerd(FilesRuntime):
         """
         state = state_of(facts, registry.mark)
         files: list[HostFile] = []
-        for name in _names(registry) if registry.has_authorities or access.login else []:
+        for name in paths.names(registry) if registry.has_authorities or access.login else []:
             files += _folder(registry, name, authorities, facts, state.root, access.login)
         trusted = files[0].path if registry.has_authorities else ""
         for upstream in access.caches:
@@ -76,11 +77,6 @@ class Containerd(FilesRuntime):
         """TLS with the distributed authority, 401 without a login, push, and a pull as Kubernetes does it."""
         trusted = f"{CERTS_D}/{registry.reference}/{AUTHORITIES}"
         return proof(self.name, registry, user, "" if registry.is_public else trusted)
-
-
-def _names(registry: Known) -> list[str]:
-    """Return all that names of images may start with."""
-    return list(dict.fromkeys((registry.reference, registry.full_reference, *registry.aliases)))
 
 
 def _places(root: str, name: str) -> list[str]:
@@ -96,7 +92,7 @@ def _folder_files(names: Iterable[str], root: str) -> list[str]:
 def _folders_files(registry: Known, access: Access, root: str) -> list[str]:
     """Return the files by which containerd knows the registry, and those whose images come from our caches."""
     theirs = [f"{place}/*.crt" for upstream in access.caches for place in _places(root, upstream)]
-    return [*_folder_files([*_names(registry), *access.caches], root), *theirs]
+    return [*_folder_files([*paths.names(registry), *access.caches], root), *theirs]
 
 
 def _place(facts: Facts, root: str, name: str) -> str:

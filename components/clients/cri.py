@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from .probe_image import payload
+from .probe_image import REPOSITORY, payload
 from .runtime import PROOF, Known, Proof, by_alias
 
-_REPOSITORY = "private-registry/verification"
 _PROOF = Path(__file__).parent / "cri_proof.sh"
 
 
@@ -16,7 +15,7 @@ def proof(runtime: str, registry: Known, user: str, authority: str) -> Proof:
         {
             "runtime": runtime,
             "registry": registry.reference,
-            "repository": _REPOSITORY,
+            "repository": REPOSITORY,
             "user": user,
             "authority": authority,
             "aliases": ",".join(registry.aliases),

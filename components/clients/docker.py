@@ -6,14 +6,12 @@ from typing import ClassVar
 from . import paths
 from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own
-from .probe_image import payload
+from .probe_image import REPOSITORY, payload
 from .runtime import AUTHORITIES, KEEP_TRUST, FilesRuntime, Known, Placement, Proof, ScriptRuntime, by_alias
 
 CERTS_D = "/etc/docker/certs.d"
 """Where Docker looks for authorities, in a folder named as images name the registry
 (https://docs.docker.com/engine/security/certificates/)."""
-REPOSITORY = "private-registry/verification"
-"""Where the probe image is pushed to: always the same one, so that nothing grows."""
 
 _FILES = Path(__file__).parents[1] / "hosts/files.sh"
 _PROOF = Path(__file__).parent / "docker_proof.sh"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..hosts.connections import Failed
+from ..hosts.connections import succeeding
 from ..hosts.host import shell
-from ..hosts.session import Run, reason
+from ..hosts.session import Run
 from ..scripts.script import with_payload, words
 from .host_file import Facts, HostFile, Own, Refused, Shared, There
 
@@ -54,7 +54,7 @@ async def read(
             break
         found = await _read(run, sudo, sorted(wanted - asked), "")
         asked |= wanted
-        facts = Facts({**facts.files, **found.files}, facts.said, facts.home)
+        facts = facts.beside(found.files)
         wanted = set(more(facts))
     return facts
 
@@ -121,7 +121,11 @@ async def write(run: Run, sudo: bool, changes: Sequence[Change], facts: Facts) -
 
 def digest_of(text: str) -> str:
     """Return what names a content in a record."""
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+    return _sha256(text)[:12]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def own_files(wants: Sequence[HostFile], hide: Callable[[str], str] = str) -> dict[str, str]:
@@ -172,7 +176,7 @@ def _restart(one: Shared) -> str:
 
 def _line(change: Change, number: int, facts: Facts) -> str:
     there = facts.files.get(change.path)
-    before = hashlib.sha256(there.text.encode(errors="surrogateescape")).hexdigest() if there else "-"
+    before = _sha256(there.text) if there else "-"
     return "\t".join([change.path, change.mode or "-", before, "-" if change.text is None else f"f{number}"])
 
 
@@ -193,10 +197,7 @@ async def _read(run: Run, sudo: bool, paths: Sequence[str], question: str) -> Fa
 
 
 async def _run(run: Run, sudo: bool, arguments: str, script: str, payload: Mapping[str, str]) -> str:
-    answer = await run(f"{shell(sudo)}{arguments}", with_payload(_SCRIPTS / script, payload))
-    if answer.status != 0:
-        raise Failed(reason(answer))
-    return answer.output
+    return await succeeding(run, f"{shell(sudo)}{arguments}", with_payload(_SCRIPTS / script, payload))
 
 
 def _lines(lines: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ Everything here is text in, text out. What reads and writes on hosts is elsewher
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 class Refused(Exception):
@@ -34,6 +34,10 @@ class Facts:
     """What the runtime's own question printed."""
     home: str = "/root"
     """The home of the user who logs in."""
+
+    def beside(self, files: Mapping[str, There]) -> "Facts":
+        """Return the same with files that were read besides."""
+        return replace(self, files={**files, **self.files})
 
     def text(self, path: str) -> str:
         """Return a file's content, or nothing where there is none."""

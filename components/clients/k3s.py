@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from . import yaml_keys
+from . import paths, yaml_keys
 from .access import TRUST, Access, refuse_readable
 from .cri import proof
 from .host_file import Facts, HostFile, Own, Refused, Shared
@@ -81,7 +81,7 @@ class _Rancher(FilesRuntime):
             config["tls"] = {"ca_file": self._authorities(registry)}
         if access.login:
             config["auth"] = {"username": access.login.user, yaml_keys.SECRET: access.login.password}
-        names = dict.fromkeys((registry.reference, registry.full_reference, *registry.aliases))
+        names = paths.names(registry)
         tree: dict[str, Any] = {"configs": dict.fromkeys(names, config)} if config else {}
         if access.caches:
             root = f"https://{registry.reference}/v2"

@@ -5,7 +5,7 @@ Parsers find the place, and judge the result.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _MARKS = re.compile(r"\s+# (private-registry \S+(?:, private-registry \S+)*)(\r?)$")
 _WAS = "# private-registry was: "
@@ -71,6 +71,15 @@ class Lines:
 
     def _ours(self, line: str, mark: str) -> str:
         return f"{line} # {mark}{self._return}" if line else self._return
+
+
+def without(text: str, mark: str, remove: Callable[[Lines, int], None]) -> str:
+    """Return a text without a mark; what has no other one then is removed, from the last line to the first."""
+    lines = Lines(text)
+    for index in reversed([index for index, line in enumerate(lines.all) if mark in marks_of(line)]):
+        if lines.unmark(index, mark):
+            remove(lines, index)
+    return lines.text()
 
 
 def marks_of(line: str) -> list[str]:

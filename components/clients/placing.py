@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..hosts.connections import Failed
+from ..hosts.connections import Failed, succeeding
 from ..hosts.host import shell
 from ..hosts.place import arguments
-from ..hosts.session import Run, reason
+from ..hosts.session import Run
 from ..scripts.script import with_payload, words
 from . import CACHES_FILES, LOGIN_FILES, RUNTIMES, paths
 from .access import Access, Login
@@ -187,7 +187,7 @@ async def take_away(
         gone = changes_without(wants, facts, files, _hiding(record, texts), record.get("made") or ())
         if current and wants:
             there, now = await _wants(run, sudo, runtime, current, texts)
-            gone, facts = beside(gone, now, facts), Facts({**there.files, **facts.files}, facts.said, facts.home)
+            gone, facts = beside(gone, now, facts), facts.beside(there.files)
         await write(run, sudo, gone, facts)
     except Refused as error:
         raise Failed(str(error)) from None
@@ -282,7 +282,7 @@ async def _put(
     former: Sequence[HostFile] = []
     if before and before["place"] != record["place"]:
         there, former = await _planned(run, sudo, runtime, runtime.placed, before, texts)
-        facts = Facts({**there.files, **facts.files}, facts.said, facts.home)
+        facts = facts.beside(there.files)
     written = own_files(wants, _hiding(record, texts))
     _refuse_strangers(wants, facts, ours)
     for path in ours.keys() & facts.files.keys() if before and before["authorities"] else ():
@@ -365,7 +365,7 @@ async def _planned(
     if missing:
         # What a runtime wants may be there, though it did not have to know that.
         more = await read(run, sudo, "", lambda _: missing, lambda _: [])
-        facts = Facts({**facts.files, **more.files}, facts.said, facts.home)
+        facts = facts.beside(more.files)
     return facts, wants
 
 
@@ -376,10 +376,7 @@ async def _keep_trust(run: Run, sudo: bool, record: Record, path: str, texts: Te
 
 
 async def _run(run: Run, line: str, stdin: str) -> list[str]:
-    answer = await run(line, stdin)
-    if answer.status != 0:
-        raise Failed(reason(answer))
-    return answer.output.splitlines()
+    return (await succeeding(run, line, stdin)).splitlines()
 
 
 def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:

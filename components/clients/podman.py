@@ -8,14 +8,12 @@ from typing import Any, ClassVar
 from . import paths
 from .access import TRUST, Access
 from .host_file import Facts, HostFile, Own, Refused
-from .probe_image import payload
+from .probe_image import REPOSITORY, payload
 from .runtime import FilesRuntime, Known, Proof, by_alias
 from .toml_keys import parsed
 
 FILE = "private-registry.crt"
 """All ``*.crt`` of a folder count, so somebody else's ``ca.crt`` stays what it is, and ours is known by its name."""
-REPOSITORY = "private-registry/verification"
-"""Where the probe image is pushed to: always the same one, so that nothing grows."""
 
 _PROOF = Path(__file__).parent / "podman_proof.sh"
 _READ_ONLY = "read-only "

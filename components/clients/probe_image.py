@@ -8,6 +8,8 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 
+REPOSITORY = "private-registry/verification"
+"""Where the probe image is pushed to: always the same one, so that nothing grows."""
 _LOCAL_IMAGE = "private-registry-verification"
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..hosts.connections import Failed
+from ..hosts.connections import Failed, succeeding
 from ..hosts.host import shell
-from ..hosts.session import Run, reason
+from ..hosts.session import Run
 from ..scripts.script import with_payload, words
 from . import RUNTIMES
 from .placing import Record
@@ -46,11 +46,10 @@ async def prove(
         payload = proof.payload(password) if proof.payload else {}
         said_there = _where(proof.words, known.reference, (placed or {}).get(runtime, {}))
         line = f"{shell(sudo and not by.is_of_user)}{words(**said_there)}"
-        answer = await run(line, with_payload(proof.script, payload, proof.parts))
-        if answer.status == 0:
-            said.append(answer.output.strip())
-        else:
-            failed.append(reason(answer))
+        try:
+            said.append((await succeeding(run, line, with_payload(proof.script, payload, proof.parts))).strip())
+        except Failed as error:
+            failed += error.reasons
     if failed:
         raise Failed(*failed)
     return "; ".join(said)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .host_file import Refused
-from .marked_lines import Lines, marks_of
+from .marked_lines import Lines, marks_of, without
 
 Tables = Mapping[tuple[str, ...], Mapping[str, Any]]
 """Path of a table, none for the top of the file -> its keys, with their values: text, booleans, and lists of text."""
@@ -92,12 +92,7 @@ def take(path: str, text: str, mark: str) -> str:
         Refused: What is left would not be valid.
     """
     parse(path, text)
-    lines = Lines(text)
-    ours = [index for index, line in enumerate(lines.all) if mark in marks_of(line)]
-    for index in reversed(ours):
-        if lines.unmark(index, mark):
-            _take_line(lines, index)
-    left = lines.text()
+    left = without(text, mark, _take_line)
     parse(path, left)
     return left
 

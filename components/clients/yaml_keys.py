@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from .host_file import Refused
-from .marked_lines import Lines, marks_of
+from .marked_lines import Lines, without
 
 Tree = Mapping[str, Any]
 """Key -> value: a tree below it, text, or a list of text."""
@@ -96,12 +96,7 @@ def take(path: str, text: str, mark: str) -> str:
         Refused: What is left would not be valid.
     """
     parse(path, text)
-    lines = Lines(text)
-    ours = [index for index, line in enumerate(lines.all) if mark in marks_of(line)]
-    for index in reversed(ours):
-        if lines.unmark(index, mark) and not _has_more(lines, index):
-            lines.remove(index)
-    left = lines.text()
+    left = without(text, mark, _take_line)
     parse(path, left)
     return left
 
@@ -172,6 +167,11 @@ def _other(path: str, keys: tuple[str, ...], there: Any, value: Any) -> Refused:
         f"{path} has {what} for {' / '.join(keys)}, which this stack did not write. Remove that line, or change it "
         f"to:\n{shown({keys[-1]: value})}"
     )
+
+
+def _take_line(lines: Lines, index: int) -> None:
+    if not _has_more(lines, index):
+        lines.remove(index)
 
 
 def _has_more(lines: Lines, index: int) -> bool:

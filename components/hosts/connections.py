@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from .session import Connection, Run, Tunnels, Unanswered, session
+from .session import Connection, Run, Tunnels, Unanswered, reason, session
 
 AT_ONCE = 50
 """So many hosts are worked on side by side, where nobody says otherwise."""
@@ -82,6 +82,18 @@ def allow_many_files() -> None:
         # Some systems have a limit below the one that they tell.
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+async def succeeding(run: Run, line: str, stdin: str) -> str:
+    """Run a command; return what it printed.
+
+    Raises:
+        Failed: It failed; the reason is all that it said of that.
+    """
+    answer = await run(line, stdin)
+    if answer.status != 0:
+        raise Failed(reason(answer))
+    return answer.output
 
 
 class Failed(Exception):

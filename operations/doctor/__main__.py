@@ -1,23 +1,14 @@
 """The command: what is in the way of pulls. Ends with 0 for nothing, 2 for something, 1 if no look was possible."""
 
-import argparse
 import sys
-from typing import NoReturn
 
-from operations.command_line import CommandLine, add_stack, status_of
+from operations.command_line import CommandLine, Parser, add_stack, status_of
 from operations.doctor import examine
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # The usual status for a mistake in the options is 2.
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = _Parser(prog="python -m operations.doctor", description=__doc__)
+    parser = Parser(prog="python -m operations.doctor", description=__doc__)
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="a host of the stack; default: all, and the server")

@@ -1,23 +1,14 @@
 """The command: what is not as the stack left it. Ends with 0 for nothing, 2 for something, 1 if nobody could look."""
 
-import argparse
 import sys
-from typing import NoReturn
 
-from operations.command_line import CommandLine, OperationError, add_stack
+from operations.command_line import CommandLine, OperationError, Parser, add_stack
 from operations.drift import examine
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # The usual status for a mistake in the options is 2.
-        self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = _Parser(prog="python -m operations.drift", description=__doc__)
+    parser = Parser(prog="python -m operations.drift", description=__doc__)
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and check again")
