@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable
 from importlib.metadata import PackageNotFoundError, version
 
 import grpc.aio
@@ -17,14 +18,14 @@ from .trust import Trust
 from .verification import Verification
 
 _LOOK_SECONDS = 1
+_GRACE_SECONDS = 3600
+"""How long what has begun may take to end: the engine kills who takes longer than it likes."""
 _MAX_BYTES = 400 * 1024 * 1024
 """What the engine itself takes of one message."""
 
 
 def main() -> None:
     """Serve until the engine ends."""
-    # The engine tells it by itself when to stop: a Ctrl-C in the terminal reaches both.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow_many_files()
     asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else ""))
 
@@ -38,9 +39,18 @@ async def _serve(engine: str) -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    # A Ctrl-C in the terminal reaches the engine alone: it sends this when it has nothing more to ask.
+    dismissed = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, dismissed.set)
     print(port, flush=True)
-    await _engine_gone(os.getppid())
+    gone = asyncio.ensure_future(_engine_gone(os.getppid()))
+    await _first(gone, dismissed.wait())
+    await _first(gone, server.stop(grace=_GRACE_SECONDS))
     await server.stop(grace=None)
+
+
+async def _first(*awaited: Awaitable[object]) -> None:
+    await asyncio.wait([asyncio.ensure_future(each) for each in awaited], return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _engine_gone(engine: int) -> None:

@@ -14,10 +14,6 @@ from lab.run import LabError, run
 from tests.e2e.hosts import PREFIX, PREFIX6, WORKER, Hosts, free_addresses
 from tests.e2e.stack import KINDS, RUNS, Stack
 
-# No reader's shell has these: a make within a make names its folder, and workers of xdist have 80 columns.
-for name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS", "COLUMNS"):
-    os.environ.pop(name, None)
-
 CA = "/etc/docker/certs.d/registry.test/ca.crt"
 """By which a client of the tests trusts their registry."""
 NETWORK = Network(

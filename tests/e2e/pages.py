@@ -17,7 +17,7 @@ _VARIABLE = [
     (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ms|[hms]))+\b|\b\d+ (?:day|hour|minute|second)s?\b"), "DURATION"),
     (re.compile(r"\b\d+(?:\.\d+)?[KMGT]\b"), "SIZE"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b[\w-]+\.example\.com\b"), "HOST"),
-    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,}\b"), "ID"),
+    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,}\b|(?<=-registry-)[0-9a-f]{7}\b"), "ID"),
 ]
 
 

@@ -1,6 +1,5 @@
 """The provider as the engine starts it: it tells its port, and ends with the engine, also where that is killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,10 +24,17 @@ def test_it_ends_with_an_engine_that_is_killed() -> None:
         assert engine.stdout
         assert int(engine.stdout.readline()) > 0, "the port on which it answers"
         [provider] = map(int, Path(f"/proc/{engine.pid}/task/{engine.pid}/children").read_text().split())
-        os.kill(provider, signal.SIGINT)
-        assert is_running(provider), "a Ctrl-C in the terminal is the engine's to handle"
         engine.kill()
     end = time.monotonic() + 20
     while is_running(provider) and time.monotonic() < end:
         time.sleep(0.1)
     assert not is_running(provider)
+
+
+def test_it_ends_at_once_when_the_engine_has_nothing_more_to_ask() -> None:
+    # The engine waits for its end, up to five seconds in each preview and update.
+    with subprocess.Popen([PLUGIN], stdout=subprocess.PIPE, text=True) as provider:
+        assert provider.stdout
+        assert int(provider.stdout.readline()) > 0
+        provider.send_signal(signal.SIGINT)
+        assert provider.wait(4) == 0
