@@ -47,6 +47,25 @@ def failed_in_this_update(
     return pulumi.Output(set(), asyncio.ensure_future(ended()), _known())
 
 
+def waiting(opts: pulumi.ResourceOptions, after: pulumi.Output[list[Step]] | None) -> pulumi.ResourceOptions:
+    """Return options with which all that is below a component waits, and is left as it is where something failed.
+
+    Args:
+        opts: Of the component.
+        after: What has failed, once that is known; None where there is nothing to wait for.
+    """
+    if after is None:
+        return opts
+
+    def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not isinstance(args.resource, pulumi.CustomResource) or isinstance(args.resource, pulumi.ProviderResource):
+            return None
+        more = pulumi.ResourceOptions(depends_on=after)
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, more))
+
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[add]))
+
+
 def keep_all_without(
     commands: Sequence[Step],
     others: Sequence[Step],

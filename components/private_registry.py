@@ -6,7 +6,6 @@ import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .caches import CachesArgs, served_caches
 from .certificates import CertificateArgs, certificate_from, ends
 from .clients.access import Login
 from .clients.clients import Clients
@@ -15,20 +14,14 @@ from .clients.probe_image import REPOSITORY
 from .clients.runtime import Known
 from .clients.trust import Password
 from .component import Component
-from .containers.container import ContainerArgs
-from .containers.images import pulling
-from .containers.orphans import removing_orphans
-from .containers.running import answering, started
 from .instance import Instance
 from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, clear_password, verification_password
-from .proxy.proxy import Proxy, ProxyArgs
-from .registry.registry import PROBE as REGISTRY_PROBE
-from .registry.registry import Registry, RegistryArgs
 from .registry_reference import full_reference
 from .seed import Seed
 from .server import Server
+from .serving import Serving
 from .settings import InvalidSettings, Settings, given
 from .settings.model import VERIFICATION_USER, User
 
@@ -71,27 +64,11 @@ class PrivateRegistry(Component):
             pulumi.RunError: The arguments have mistakes; says all of them, and shows no secret.
         """
         settings = args if isinstance(args, Settings) else _given(args, name)
-        server, instance = Server(settings), Instance(name)
-        shell = server.shell
-        super().__init__(name, pulling(removing_orphans(advising(opts, instance), shell, instance), shell, instance))
-        host, on_server = server.host, server.opts(f"{name}-docker-host", self.child())
-        prefix, directory = instance.prefix, f"{server.directory}/{instance.folder}"
-
+        instance = Instance(name)
+        super().__init__(name, advising(opts, instance))
         self._seed = Seed(f"{name}-seed", settings.protect, opts=self.child())
-        owner = started(self._seed.fingerprint("owner"), shell)
-
-        def container(image: str, memory: int) -> ContainerArgs:
-            return ContainerArgs(
-                host=host,
-                prefix=prefix,
-                directory=directory,
-                image=image,
-                user=server.user,
-                memory=memory,
-                seed=self._seed,
-                owner=owner,
-            )
-
+        servers = [Server(settings, entry, instance) for entry in settings.each_server]
+        first = Serving(servers[0], settings, self._seed, self.child())
         certificate = certificate_from(
             settings.certificate,
             f"{name}-certificate",
@@ -100,33 +77,13 @@ class PrivateRegistry(Component):
                 title=instance.title,
                 protect=settings.protect,
                 delete_data=settings.delete_data,
-                container=container(settings.lego_image, settings.limits.lego_memory),
+                container=first.container(settings.lego_image, settings.limits.lego_memory),
                 nginx_image=settings.nginx_image,
-                bind_addresses=settings.bind_address,
+                bind_addresses=first.server.entry.bind_address,
                 reference=settings.reference,
                 aliases=settings.aliases_known_as,
             ),
-            opts=on_server,
-        )
-        registry = Registry(
-            f"{name}-registry",
-            RegistryArgs(
-                container=container(settings.registry_image, settings.limits.registry_memory),
-                storage=settings.storage,
-                delete_data=settings.delete_data,
-                protect=settings.protect,
-            ),
-            opts=on_server,
-        )
-        caches = served_caches(
-            f"{name}-caches",
-            CachesArgs(
-                container=container(settings.registry_image, settings.limits.cache_memory),
-                image_id=registry.image_id,
-                network=registry.declared_network,
-                caches=settings.caches,
-            ),
-            opts=on_server,
+            opts=first.opts,
         )
         password = without_dependencies(self._seed.derivation.apply(verification_password))
         users = Users(
@@ -137,30 +94,7 @@ class PrivateRegistry(Component):
             self._seed,
             opts=self.child(),
         )
-        proxy = Proxy(
-            f"{name}-proxy",
-            ProxyArgs(
-                container=container(settings.nginx_image, settings.limits.nginx_memory),
-                domain=settings.domain,
-                reference=settings.reference,
-                aliases=settings.aliases_known_as,
-                bind_addresses=settings.bind_address,
-                is_root=server.is_root,
-                https_port=settings.https_port,
-                users=users.file,
-                login_memory=settings.limits.login_memory,
-                upstream=registry.container,
-                network=registry.network,
-                data=registry.data,
-                layers_on_disk=registry.layers_on_disk,
-                cache=registry.cache,
-                before=certificate.before_nginx,
-                caches=caches.containers,
-                cache_networks=caches.networks,
-            ),
-            opts=on_server,
-        )
-        registry.retire_predecessors(proxy.container, proxy.site)
+        first.declare(certificate, users.file)
         known = Known(
             settings.reference,
             full_reference(settings.domain, settings.https_port),
@@ -172,32 +106,38 @@ class PrivateRegistry(Component):
         logins = {user.name: self._login(user) for user in settings.logins_on_clients}
         clients = Clients(name, settings, known, logins, self)
         # Clients move to another port, or to another password, only when the server can follow.
-        trusted_by = clients.trust(certificate.ca_certificate, proxy.refused(with_users=bool(logins)))
+        trusted_by = clients.trust(certificate.ca_certificate, first.proxy.refused(with_users=bool(logins)))
+        serving = [first]
+        releases = [first.serve(certificate.pair, trusted_by)]
+        for server in servers[1:]:
+            done = serving[-1].proven(clients, password, releases[-1])
+            after = Serving(server, settings, self._seed, self.child(), done)
+            after.declare(certificate, users.file)
+            serving.append(after)
+            releases.append(after.serve(certificate.pair, trusted_by))
         generation = pulumi.Output.concat(
-            proxy.serve(certificate.pair, trusted_by),
-            "-",
-            registry.container_id.apply(lambda container: container[:12]),
-            "-",
+            *(part for release in releases for part in (release, "-")),
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
-        certificate.keep_renewed(proxy.live)
+        certificate.keep_renewed(first.proxy.live)
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
         self.renewal = pulumi.Output.from_input(settings.certificate.renewal.told)
         self.ends = pulumi.Output.all(certificate.until, certificate.ca_certificate).apply(lambda two: ends(*two))
         self.clients = pulumi.Output.from_input(clients.trusting)
-        self.verification = clients.verify(password, without_dependencies(generation), proxy.proven)
+        proven = [step for one in serving for step in one.proxy.proven]
+        self.verification = clients.verify(password, without_dependencies(generation), proven)
         self.passwords = users.made
         self.image_pull_secrets = self._image_pull_secrets(settings, known)
         keep_all_without(
-            [*certificate.pair.obtained, proxy.live],
-            [*trusted_by, *proxy.proven],
+            [*certificate.pair.obtained, *(one.proxy.live for one in serving)],
+            [*trusted_by, *proven],
             certificate.is_missed_without,
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
-        served = proxy.live.stdout
-        answering(name, owner, shell, [(registry.container, REGISTRY_PROBE), *proxy.probes, *caches.probes], served)
+        for one in serving:
+            one.answer(name)
         self.register_outputs(self.outputs)
 
     def _login(self, user: User) -> Password:

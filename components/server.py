@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pulumi
 
+from .containers.images import pulling
+from .containers.orphans import removing_orphans
 from .hosts import Host
 from .hosts.ssh import docker_host, docker_provider, docker_shell
-from .settings import DockerHostAccess, Settings, SshUrl
+from .instance import Instance
+from .settings import DockerHostAccess, ServerEntry, Settings, SshUrl
 
 _OWN_USER = "10001:10001"
 _OF_ROOT = "/var/lib/private-registry"
@@ -20,6 +23,12 @@ class Server:
     """Where the containers run, and as whom."""
 
     settings: Settings
+    entry: ServerEntry
+    instance: Instance
+
+    def named(self, part: str) -> str:
+        """Return the name of a resource on this server; a stack's only server, or its first one, has no name itself."""
+        return "-".join(filter(None, [self.instance.name, self.entry.name, part]))
 
     @property
     def host(self) -> Host:
@@ -43,19 +52,27 @@ class Server:
 
     @property
     def directory(self) -> str:
-        """Where it keeps the containers' files."""
+        """Where it keeps the registry's files."""
+        return f"{self._directory}/{self.instance.folder}"
+
+    def opts(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return options of the components on it, with a provider of their own where it is another machine."""
+        prepared = pulling(removing_orphans(opts, self.shell, self._hook), self.shell, self._hook)
+        if self._remote is None:
+            return prepared
+        providers: list[pulumi.ProviderResource] = [docker_provider(self.named("docker-host"), *self._remote, opts)]
+        return pulumi.ResourceOptions.merge(prepared, pulumi.ResourceOptions(providers=providers))
+
+    @property
+    def _directory(self) -> str:
         if self.settings.server_directory or self.is_root:
             return self.settings.server_directory or _OF_ROOT
         return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))
 
-    def opts(self, provider: str, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-        """Return options of the components on it, with a provider of that name where it is another machine."""
-        if self._remote is None:
-            return opts
-        providers: list[pulumi.ProviderResource] = [docker_provider(provider, *self._remote, opts)]
-        return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(providers=providers))
+    def _hook(self, kind: str) -> str:
+        return "-".join(filter(None, [self.instance.hook(kind), self.entry.name]))
 
     @property
     def _remote(self) -> tuple[SshUrl, DockerHostAccess] | None:
-        url, access = self.settings.docker_host, self.settings.docker_host_access
+        url, access = self.entry.docker_host, self.entry.docker_host_access
         return (url, access) if url and access else None

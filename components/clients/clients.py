@@ -11,6 +11,7 @@ from ..ordering import Step
 from ..settings import Client, Settings
 from .provider import ClientsProvider
 from .runtime import Known
+from .server_proof import ServerProof
 from .trust import ClientsTrust, Password, trusts_by
 from .verification import ClientsVerification
 
@@ -63,6 +64,30 @@ class Clients:
             )
             self._trusted_by = [trust]
         return self._trusted_by
+
+    def prove_server(
+        self,
+        name: str,
+        server: str,
+        address: str,
+        password: pulumi.Input[str],
+        generation: pulumi.Input[str],
+        failed: pulumi.Output[list[Step]],
+    ) -> ServerProof | None:
+        """Declare a client's proof that one of several servers serves; None where there is no client.
+
+        Args:
+            name: Of the resource.
+            server: What people call the server.
+            address: Where it is reached.
+            password: Of the stack's own user.
+            generation: What changes with all that serves there.
+            failed: What the proof waits for, and is not tried after.
+        """
+        if not self._clients:
+            return None
+        where = (address, self._settings.https_port)
+        return ServerProof(name, server, where, self._registry, password, generation, failed, self._opts)
 
     def verify(
         self, password: pulumi.Input[str], generation: pulumi.Input[str], proven: Sequence[pulumi.Resource]

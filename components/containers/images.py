@@ -1,12 +1,11 @@
 """Images by digest or by id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
 
-from ..instance import Instance
 from .on_server import run_first
 
 _PULL = Path(__file__).parent / "pull.sh"
@@ -21,19 +20,19 @@ def pinned_image(name: str, image: str, opts: pulumi.ResourceOptions) -> pulumi.
     return docker.RemoteImage(name, name=image, keep_locally=True, opts=opts).image_id
 
 
-def pulling(opts: pulumi.ResourceOptions | None, shell: Sequence[str], instance: Instance) -> pulumi.ResourceOptions:
+def pulling(opts: pulumi.ResourceOptions | None, shell: Sequence[str], hook_name: Callable[[str], str]) -> pulumi.ResourceOptions:
     """Return options with which images are pulled by the login of the server's user, which the engine knows nothing of.
 
     Args:
         opts: Options of the component that they are below.
         shell: The words with which a shell on the server reads a script from standard input.
-        instance: The registry that they are of.
+        hook_name: Returns the name of a hook of a kind.
     """
 
     def pull(args: pulumi.ResourceHookArgs) -> None:
         run_first(args.name, shell, _PULL, {"image": (args.new_inputs or {})["name"]}, _PULL_SECONDS)
 
-    hook = pulumi.ResourceHook(instance.hook("pull"), pull)
+    hook = pulumi.ResourceHook(hook_name("pull"), pull)
 
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if args.type_ != _TYPE:

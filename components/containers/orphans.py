@@ -1,11 +1,10 @@
 """Before Docker makes something: its name has to be free, of what a killed update left and of what others made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pulumi
 
-from ..instance import Instance
 from .on_server import run_first
 
 OWNER, STACK = "private-registry.owner", "private-registry.stack"
@@ -21,14 +20,14 @@ _SECONDS = 120
 
 
 def removing_orphans(
-    opts: pulumi.ResourceOptions | None, shell: Sequence[str], instance: Instance
+    opts: pulumi.ResourceOptions | None, shell: Sequence[str], hook_name: Callable[[str], str]
 ) -> pulumi.ResourceOptions:
     """Return options with which the names of Docker's resources are free before they are created.
 
     Args:
         opts: Options of the component that they are below.
         shell: The words with which a shell on the server reads a script from standard input.
-        instance: The registry that they are of.
+        hook_name: Returns the name of a hook of a kind.
     """
 
     def clear(args: pulumi.ResourceHookArgs) -> None:
@@ -42,7 +41,7 @@ def removing_orphans(
         }
         run_first(args.name, shell, _SCRIPT, known, _SECONDS)
 
-    hook = pulumi.ResourceHook(instance.hook("leftovers"), clear)
+    hook = pulumi.ResourceHook(hook_name("leftovers"), clear)
 
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if args.type_ not in _KINDS:

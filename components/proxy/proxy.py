@@ -197,7 +197,7 @@ class Proxy(Component):
         }
         awaited = failed_in_this_update([*trusted_by, *pair.obtained]).apply(lambda found: [self._healthy, *found])
         tls = self._bundle("tls", files, self._nginx, awaited)
-        self.live = tls.command
+        self.live, self.login_healthy = tls.command, self._login.healthy
         self.proven = [tls.command, self._login.healthy]
         return pulumi.Output.all(
             self._container.id, tls.release, self.site.release, self._healthy.stdout, self._login.healthy.stdout

@@ -1,0 +1,133 @@
+"""What one server of a registry runs: the registry with its storage, caches, and nginx in front of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from .caches import CachesArgs, served_caches
+from .certificates import Certificate
+from .clients.clients import Clients
+from .containers.container import ContainerArgs
+from .containers.running import answering, started
+from .ordering import Step, failed_in_this_update, waiting, without_dependencies
+from .proxy.pair import Pair
+from .proxy.proxy import Proxy, ProxyArgs
+from .registry.registry import PROBE, Registry, RegistryArgs
+from .seed import Seed
+from .server import Server
+from .settings import Settings
+
+
+class Serving:
+    """What a server runs. Each server of a registry has the same, from the same settings and the same seed."""
+
+    def __init__(
+        self,
+        server: Server,
+        settings: Settings,
+        seed: Seed,
+        opts: pulumi.ResourceOptions,
+        after: pulumi.Output[list[Step]] | None = None,
+    ) -> None:
+        """Know a server.
+
+        Args:
+            server: Where all of it runs.
+            settings: What is configured.
+            seed: What all secrets are derived from that servers share.
+            opts: Of the components on the server.
+            after: What nothing on the server is changed before; what failed of it keeps the server as it is.
+        """
+        self.server, self._settings, self._seed = server, settings, seed
+        self.opts = waiting(server.opts(opts), after)
+        self._owner = started(seed.fingerprint("owner"), server.shell)
+
+    def container(self, image: str, memory: int) -> ContainerArgs:
+        """Return where a container of an image runs, and as what."""
+        return ContainerArgs(
+            host=self.server.host,
+            prefix=self.server.instance.prefix,
+            directory=self.server.directory,
+            image=image,
+            user=self.server.user,
+            memory=memory,
+            seed=self._seed,
+            owner=self._owner,
+        )
+
+    def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:
+        """Declare the containers; nginx serves nobody yet."""
+        settings, limits, server = self._settings, self._settings.limits, self.server
+        registry = Registry(
+            server.named("registry"),
+            RegistryArgs(
+                container=self.container(settings.registry_image, limits.registry_memory),
+                storage=settings.storage,
+                delete_data=settings.delete_data,
+                protect=settings.protect,
+            ),
+            opts=self.opts,
+        )
+        self._caches = served_caches(
+            server.named("caches"),
+            CachesArgs(
+                container=self.container(settings.registry_image, limits.cache_memory),
+                image_id=registry.image_id,
+                network=registry.declared_network,
+                caches=settings.caches,
+            ),
+            opts=self.opts,
+        )
+        self.proxy = Proxy(
+            server.named("proxy"),
+            ProxyArgs(
+                container=self.container(settings.nginx_image, limits.nginx_memory),
+                domain=settings.domain,
+                reference=settings.reference,
+                aliases=settings.aliases_known_as,
+                bind_addresses=server.entry.bind_address,
+                is_root=server.is_root,
+                https_port=settings.https_port,
+                users=users,
+                login_memory=limits.login_memory,
+                upstream=registry.container,
+                network=registry.network,
+                data=registry.data,
+                layers_on_disk=registry.layers_on_disk,
+                cache=registry.cache,
+                before=certificate.before_nginx,
+                caches=self._caches.containers,
+                cache_networks=self._caches.networks,
+            ),
+            opts=self.opts,
+        )
+        registry.retire_predecessors(self.proxy.container, self.proxy.site)
+        self._registry = registry
+
+    def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
+        """Serve with a certificate once the clients trust it; return what changes with all that serves."""
+        self._awaited = [*trusted_by, *pair.obtained]
+        container = self._registry.container_id.apply(lambda identity: identity[:12])
+        return pulumi.Output.concat(self.proxy.serve(pair, trusted_by), "-", container)
+
+    def proven(
+        self, clients: Clients, password: pulumi.Input[str], release: pulumi.Output[str]
+    ) -> pulumi.Output[list[Step]]:
+        """Let a client prove that this server serves; return what has failed, once that is known.
+
+        Where a client does not trust yet, the server keeps its certificate. All else of it has to work.
+        """
+        live, login = self.proxy.live, self.proxy.login_healthy
+        held_back = failed_in_this_update(self._awaited)
+        failed = held_back.apply(lambda found: failed_in_this_update([login, *([] if found else [live])]))
+        entry = self.server.entry
+        proof = clients.prove_server(
+            self.server.named("proof"), entry.said, entry.reached_at, password, without_dependencies(release), failed
+        )
+        return failed if proof is None else failed_in_this_update([proof])
+
+    def answer(self, name: str) -> pulumi.Output[Any]:
+        """Fail the update if a container does not answer in its end."""
+        probes = [(self._registry.container, PROBE), *self.proxy.probes, *self._caches.probes]
+        return answering(name, self._owner, self.server.shell, probes, self.proxy.live.stdout)
