@@ -71,7 +71,8 @@ class PrivateRegistry(Component):
             pulumi.RunError: The arguments have mistakes; says all of them, and shows no secret.
         """
         settings = args if isinstance(args, Settings) else _given(args, name)
-        server, instance = Server(settings), Instance(name)
+        [entry, *_] = settings.each_server
+        server, instance = Server(settings, entry), Instance(name)
         shell = server.shell
         super().__init__(name, pulling(removing_orphans(advising(opts, instance), shell, instance), shell, instance))
         host, on_server = server.host, server.opts(f"{name}-docker-host", self.child())
@@ -102,7 +103,7 @@ class PrivateRegistry(Component):
                 delete_data=settings.delete_data,
                 container=container(settings.lego_image, settings.limits.lego_memory),
                 nginx_image=settings.nginx_image,
-                bind_addresses=settings.bind_address,
+                bind_addresses=entry.bind_address,
                 reference=settings.reference,
                 aliases=settings.aliases_known_as,
             ),
@@ -144,7 +145,7 @@ class PrivateRegistry(Component):
                 domain=settings.domain,
                 reference=settings.reference,
                 aliases=settings.aliases_known_as,
-                bind_addresses=settings.bind_address,
+                bind_addresses=entry.bind_address,
                 is_root=server.is_root,
                 https_port=settings.https_port,
                 users=users.file,

@@ -9,7 +9,7 @@ import pulumi
 
 from .hosts import Host
 from .hosts.ssh import docker_host, docker_provider, docker_shell
-from .settings import DockerHostAccess, Settings, SshUrl
+from .settings import DockerHostAccess, ServerEntry, Settings, SshUrl
 
 _OWN_USER = "10001:10001"
 _OF_ROOT = "/var/lib/private-registry"
@@ -20,6 +20,7 @@ class Server:
     """Where the containers run, and as whom."""
 
     settings: Settings
+    entry: ServerEntry
 
     @property
     def host(self) -> Host:
@@ -57,5 +58,5 @@ class Server:
 
     @property
     def _remote(self) -> tuple[SshUrl, DockerHostAccess] | None:
-        url, access = self.settings.docker_host, self.settings.docker_host_access
+        url, access = self.entry.docker_host, self.entry.docker_host_access
         return (url, access) if url and access else None
