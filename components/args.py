@@ -65,6 +65,22 @@ class DockerHostAccessArgs(TypedDict, total=False):
     """The host through which the server is reached."""
 
 
+class ServerEntryArgs(TypedDict, total=False):
+    """One of the servers of the registry. All have the same bucket, users and certificate."""
+
+    name: str
+    """What the names of the server's resources contain: a-z, 0-9 and `-`."""
+    docker_host: str
+    """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine."""
+    docker_host_access: DockerHostAccessArgs
+    """How to log in to the server."""
+    address: str
+    """The IP address or DNS name at which clients reach this server. Default: the host of `dockerHost`."""
+    bind_address: Sequence[str]
+    """One address of this server on which nginx listens, or a list of up to eight. Without it, all IPv4 and IPv6
+    addresses."""
+
+
 class SelfSignedArgs(TypedDict, total=False):
     """The stack creates CAs and a server certificate."""
 
@@ -462,6 +478,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
     """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine."""
     docker_host_access: DockerHostAccessArgs
     """How to log in to the server."""
+    servers: Sequence[ServerEntryArgs]
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
+    first one asks the CA with `source: acme`."""
     server_directory: str
     """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs

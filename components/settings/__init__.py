@@ -2,6 +2,7 @@
 
 from .load import InvalidSettings, given, load
 from .model import Images, Limits, Settings, User
+from .servers import ServerEntry
 from .ssh import Client, DockerHostAccess, SshAccess, SshLogin, SshUrl
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Images",
     "InvalidSettings",
     "Limits",
+    "ServerEntry",
     "Settings",
     "SshAccess",
     "SshLogin",

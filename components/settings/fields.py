@@ -313,7 +313,7 @@ def _parsed(text: str, file: object) -> Any:
         raise ValueError(f"{file} is not valid YAML") from None
 
 
-def _as_text(value: object) -> object:
+def as_text(value: object) -> object:
     """Return whole numbers as text: `pulumi config set --path` makes them of a name such as 2026.
 
     Raises:
@@ -363,7 +363,7 @@ def ssh_user(value: str) -> str:
 
 Bucket = Annotated[str, AfterValidator(_bucket), OrOutput]
 BucketPrefix = Annotated[
-    str, BeforeValidator(_as_text), Field(pattern=r"^([a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*)?$", max_length=200)
+    str, BeforeValidator(as_text), Field(pattern=r"^([a-zA-Z0-9._-]+(/[a-zA-Z0-9._-]+)*)?$", max_length=200)
 ]
 Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$"), OrOutput]
 StorageEndpoint = Annotated[str, AfterValidator(_storage_endpoint), OrOutput]
@@ -373,8 +373,8 @@ IpAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 Host = Annotated[str, AfterValidator(host_name)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
-UserName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_user_name)]
+Name = Annotated[str, BeforeValidator(as_text), Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$")]
+UserName = Annotated[str, BeforeValidator(as_text), AfterValidator(_user_name)]
 Image = Annotated[str, AfterValidator(_image)]
 HostKey = Annotated[str, AfterValidator(host_keys.host_key), OrOutput]
 Password = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_password), OrOutput]
@@ -385,8 +385,8 @@ KnownHostsFile = Annotated[KnownHosts, PlainValidator(_known_hosts_file)]
 KeyFile = Annotated[NamedKey, PlainValidator(_key_file)]
 SecretText = Annotated[SecretStr, BeforeValidator(_only_text), AfterValidator(_secret_text), OrOutput]
 SecretFile = Annotated[SecretStr, BeforeValidator(_password_file), AfterValidator(_secret_text)]
-Repository = Annotated[str, BeforeValidator(_as_text), AfterValidator(_repository)]
-SshUser = Annotated[str, BeforeValidator(_as_text), AfterValidator(ssh_user)]
+Repository = Annotated[str, BeforeValidator(as_text), AfterValidator(_repository)]
+SshUser = Annotated[str, BeforeValidator(as_text), AfterValidator(ssh_user)]
 Chain = Annotated[str, AfterValidator(_chain), OrOutput]
 ChainFile = Annotated[str, BeforeValidator(_text_file), AfterValidator(_chain)]
 Certificates = Annotated[str, AfterValidator(_certificates), OrOutput]

@@ -25,7 +25,8 @@ from .fields import (
     unique,
     yaml_file,
 )
-from .section import Section, either
+from .section import Section, alias_of, either
+from .servers import ServerEntry, go_together, told_apart
 from .ssh import Client, ClientDefaults, DockerHostAccess, DockerHostUrl
 from .storage import AnyStorage, Volume
 
@@ -195,6 +196,8 @@ class Settings(Section):
 
     Rules:
         - `dockerHost` and `dockerHostAccess` go together.
+        - `servers` excludes `dockerHost`, `dockerHostAccess` and `bindAddress`.
+        - More than one server needs `storage.type: s3`.
         - `protect: true` excludes `deleteData: true`.
         - `deleteData: true` works only with `storage.type: volume`.
         - A client must be in only one of `clients`, `clientsFile`, `clientsInventory` and `clientsSsh`.
@@ -246,6 +249,13 @@ class Settings(Section):
     """
     docker_host_access: DockerHostAccess | None = None
     """How to log in to the server."""
+    servers: Annotated[tuple[ServerEntry, ...], Field(strict=False)] = ()
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
+    first one asks the CA with `source: acme`.
+
+    Change: reload: a new server starts, and a removed one is deleted. nginx of the others loads what it shares with
+    them.
+    """
     server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
     """The folder on the server for the files of the containers. Each stack has its own folder in it.
 
@@ -431,10 +441,26 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _server_is_reachable(self) -> Self:
-        if (self.docker_host is None) != (self.docker_host_access is None):
+        go_together(self.docker_host, self.docker_host_access)
+        return self
+
+    @model_validator(mode="after")
+    def _servers_are_in_one_place(self) -> Self:
+        alone = ("docker_host", "docker_host_access", "bind_address")
+        given = [alias_of(type(self), key) for key in alone if getattr(self, key)]
+        if self.servers and given:
             raise ValueError(
-                "dockerHost and dockerHostAccess must be set together: with both the server is reached over SSH, "
-                "without both the server is this machine"
+                f"servers cannot be used with {', '.join(given)}: move what {given[0]} says into an entry of servers"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _servers_work_together(self) -> Self:
+        told_apart(self.servers)
+        if len(self.servers) > 1 and not self.storage.is_shared:
+            raise ValueError(
+                "servers: more than one server needs storage.type: s3, because the images of a volume are on one "
+                "server only (storage.md); set it, or list one server"
             )
         return self
 
@@ -475,6 +501,15 @@ class Settings(Section):
         """The users as whom a client logs in."""
         names = {client.login for client in self.all_clients}
         return tuple(user for user in self.users if user.name in names)
+
+    @property
+    def each_server(self) -> tuple[ServerEntry, ...]:
+        """The servers, wherever they are listed; the first one asks the authority of a certificate by ACME."""
+        # Its values are checked already.
+        alone = ServerEntry.model_construct(
+            docker_host=self.docker_host, docker_host_access=self.docker_host_access, bind_address=self.bind_address
+        )
+        return self.servers or (alone,)
 
     @property
     def all_clients(self) -> tuple[Client, ...]:

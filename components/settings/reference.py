@@ -46,7 +46,12 @@ this page from `components/settings/`.
 def reference() -> str:
     """Return the reference as Markdown."""
     effects = "".join(f"| {name} | {meaning} |\n" for name, meaning in EFFECTS.items())
-    return f"{_INTRODUCTION}{effects}" + "".join(_sections(Settings, "Top level")) + "".join(_ssh_access())
+    return f"{_INTRODUCTION}{effects}" + "".join(_each_once()) + "".join(_ssh_access())
+
+
+def _each_once() -> Iterable[str]:
+    """Return the sections, without those that a section before has too."""
+    return dict.fromkeys(_sections(Settings, "Top level"))
 
 
 def _sections(model: type[BaseModel], title: str) -> Iterator[str]:
@@ -119,7 +124,7 @@ def _effect(field: FieldInfo, beside: Iterable[FieldInfo]) -> str:
     text = str(field.alias).removesuffix("File")
     if _is_file(field) and any(other.alias == text for other in beside):
         return f"as `{text}`"
-    return f"as its keys, [below]({_anchor(str(field.alias))})"
+    return f"as [its keys]({_anchor(str(field.alias))})"
 
 
 def _with_links(cell: str) -> str:

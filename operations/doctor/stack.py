@@ -12,7 +12,7 @@ from cryptography import x509
 
 from components.instance import mark_of
 from components.registry_reference import full_reference
-from components.settings import Client, InvalidSettings, Settings, SshAccess, SshLogin, SshUrl, load
+from components.settings import Client, InvalidSettings, ServerEntry, Settings, SshAccess, SshLogin, SshUrl, load
 from components.settings.certificates import SelfSigned
 from operations.command_line import CommandLine, OperationError
 from operations.doctor.judge import Wanted
@@ -23,7 +23,7 @@ from operations.expiry.stack import outputs_of
 
 _THIS = "this machine"
 _CANDIDATES = 4
-"""So many addresses are asked for the server where its name is not known here."""
+"""So many addresses are asked for a server where the registry's name is not known here."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Asked:
     registry: Registry
     url: str
     addresses: tuple[str, ...]
-    """Where the server may be, if this machine does not know its name."""
+    """Where a server may be, if this machine does not know its name."""
 
 
 def settings_of(command_line: CommandLine) -> Settings:
@@ -58,7 +58,7 @@ def _own(texts: Mapping[str, str], key: str) -> str | None:
 
 
 def asked(command_line: CommandLine, names: list[str]) -> Asked:
-    """Return whom to ask: all clients and the server, or those of some names.
+    """Return whom to ask: all clients and servers, or those of some names.
 
     Raises:
         OperationError: The stack can't be read, or has no host of such a name.
@@ -75,14 +75,16 @@ def asked(command_line: CommandLine, names: list[str]) -> Asked:
 
 
 def hosts_of(settings: Settings) -> Iterator[Host]:
-    """Yield the server, and each client."""
-    url, access = settings.docker_host, settings.docker_host_access
+    """Yield each server, and each client."""
+    yield from map(_server, settings.each_server)
+    yield from map(_client, settings.all_clients)
+
+
+def _server(entry: ServerEntry) -> Host:
+    url, access = entry.docker_host, entry.docker_host_access
     if url and access:
-        yield Host(url.host, connection(url, access, access.bastion), Wanted(is_server=True), url.user == "root")
-    else:
-        yield Host(_THIS, None, Wanted(is_server=True))
-    for client in settings.all_clients:
-        yield _client(client)
+        return Host(entry.said, connection(url, access, access.bastion), Wanted(is_server=True), url.user == "root")
+    return Host(entry.name or _THIS, None, Wanted(is_server=True))
 
 
 def _client(client: Client) -> Host:
@@ -137,7 +139,7 @@ def served_somewhere(found: Asked) -> list[x509.Certificate]:
 
 
 def _addresses(settings: Settings) -> Iterator[str]:
-    yield settings.docker_host.host if settings.docker_host else "127.0.0.1"
+    yield from (entry.reached_at for entry in settings.each_server)
     yield from (client.hosts_entry for client in settings.all_clients if client.hosts_entry)
 
 

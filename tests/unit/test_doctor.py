@@ -32,6 +32,7 @@ from operations.doctor.visit import Host, Seen, visit_all
 from operations.progress import counted
 from tests.unit.authority import issue
 from tests.unit.conftest import BASE
+from tests.unit.storages import BUCKET
 
 CA, OTHER = issue("ca", authority=True, ends=3000), issue("other", authority=True)
 SHORT = issue("short", authority=True, ends=40)
@@ -944,6 +945,22 @@ def test_a_server_and_bastions_are_reached_as_commands_reach_them() -> None:
     assert server.connection is not None
     assert (server.connection["host"], server.connection["port"]) == ("server.test", 2222)
     assert server.connection["proxy"]["host"] == "bastion.test"
+
+
+def test_each_server_is_asked(stack: Callable[..., CommandLine]) -> None:
+    login = {"agent": True, "hostKey": BASE["clients"][0]["hostKey"]}
+    servers = [
+        {"dockerHost": "ssh://ops@10.0.0.5", "dockerHostAccess": login},
+        {"name": "b", "dockerHost": "ssh://10.0.0.6", "dockerHostAccess": login, "address": "192.0.2.6"},
+        {"name": "c", "address": "192.0.2.7"},
+    ]
+    found = asked(stack({**CONFIG, "storage": BUCKET, "servers": servers}, {}), [])
+    assert [(host.name, host.is_root, host.connection is None) for host in found.hosts if host.wanted.is_server] == [
+        ("10.0.0.5", False, False),
+        ("b", True, False),
+        ("c", True, True),
+    ]
+    assert found.addresses == ("10.0.0.5", "192.0.2.6", "192.0.2.7")
 
 
 def test_aliases_are_names_of_the_registry_too() -> None:

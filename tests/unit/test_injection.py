@@ -45,7 +45,8 @@ def test_a_text_that_is_accepted_means_nothing_to_a_shell_or_to_nginx(key: str, 
     settings = accepted(**{key: [value] if key == "aliases" else value})
     if settings:
         for text in (
-            *(settings.domain, settings.reference, *settings.bind_address, settings.server_directory),
+            *(settings.domain, settings.reference, settings.server_directory),
+            *(address for entry in settings.each_server for address in entry.bind_address),
             *(name for names in settings.aliases_known_as.items() for name in names),
         ):
             assert SAFE.fullmatch(text), repr(text)
@@ -62,11 +63,21 @@ def test_a_docker_host_that_is_accepted_means_nothing_to_a_shell_or_to_ssh(user:
     access = {"agent": True, "hostKey": HOST_KEY}
     for url in (f"ssh://{host}", f"ssh://{user}@h", f"ssh://h{host}"):
         settings = accepted(dockerHost=url, dockerHostAccess=access)
-        if settings and settings.docker_host:
-            found, login, _ = settings.docker_host
+        if settings and (docker_host := settings.each_server[0].docker_host):
+            found, login, _ = docker_host
             assert SAFE.fullmatch(found), repr(found)
             assert not found.startswith("-")
             assert SSH_USER.fullmatch(login), repr(login)
+
+
+@how(max_examples=30)
+@given(key=st.sampled_from(["name", "address"]), value=HOSTILE)
+def test_a_server_of_the_list_means_nothing_to_a_shell(key: str, value: str) -> None:
+    settings = accepted(servers=[{key: value}])
+    if settings:
+        [entry] = settings.each_server
+        assert SAFE.fullmatch(entry.said), repr(entry.said)
+        assert not entry.said.startswith("-")
 
 
 @given(value=HOSTILE)

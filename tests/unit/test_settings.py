@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from components.server import Server
-from components.settings import InvalidSettings, Settings, load
+from components.settings import InvalidSettings, ServerEntry, Settings, load
 from components.settings.certificates import SelfSigned
+from components.settings.documented import documented
 from tests.unit.authority import as_openssh, issue, rsa_key
 from tests.unit.conftest import BASE, DIGEST, HOST_KEY, SSH_KEY
+from tests.unit.storages import BUCKET
 
 BCRYPT = "$2y$05$" + "a" * 53
 OTHER_HASHES = (
@@ -32,6 +35,7 @@ OTHER_HASHES = (
 CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
 WITHOUT_KEY = {"host": "h", "hostKey": HOST_KEY}
 AGENT = {"agent": True, "hostKey": HOST_KEY}
+SERVER = {"dockerHost": "ssh://h", "dockerHostAccess": AGENT}
 ROOT = issue("root", authority=True)
 RUBBISH_KEY = SSH_KEY[:60] + "rubbish" + SSH_KEY[67:]
 
@@ -230,6 +234,57 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "private-registry:dockerHostAccess",
         "bastion.privateKeyFile (a key without a passphrase)",
     ),
+    *(
+        ({"servers": servers, "storage": BUCKET}, key, reason)
+        for servers, key, reason in (
+            ([{"dockerHost": "ssh://h"}], "servers[0]", "dockerHost and dockerHostAccess must be set together"),
+            ([{**SERVER, "dockerHost": "h"}], "servers[0].dockerHost", "ssh://[USER@]HOST[:PORT]"),
+            ([{**SERVER, "dockerHostAccess": {}}], "servers[0].dockerHostAccess", "exactly one of privateKey"),
+            ([{**SERVER, "address": "h:443"}], 'servers[0].address = "h:443"', "without a scheme or a port"),
+            ([{**SERVER, "bindAddress": "eth0"}], "servers[0].bindAddress", "IP address"),
+            ([{**SERVER, "dockerhost": "h"}], "servers[0].dockerhost", "did you mean dockerHost?"),
+            *(
+                ([{**SERVER, "name": name}], "servers[0].name", "a-z, 0-9 and '-'")
+                for name in ("B", "-b", "b-", "b.c", "b" * 33, "")
+            ),
+            ([{**SERVER, "name": True}], "servers[0].name", "without quotes YAML reads"),
+            ([{**SERVER, "name": "my-proxy"}], "servers[0].name", "must not contain the word proxy"),
+            ([SERVER, {}], "private-registry", "set name of servers[0] or servers[1]"),
+            (
+                [{"name": "a"}, {"name": "b"}],
+                "private-registry",
+                "servers[0] and servers[1] are the same machine, the control machine",
+            ),
+            (
+                [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://ops@h"}],
+                "private-registry",
+                "servers[0] and servers[1] are the same machine, h, port 22 for SSH; list each only once",
+            ),
+            (
+                [{**SERVER, "name": "b"}, {**SERVER, "name": "b", "dockerHost": "ssh://i"}],
+                "private-registry",
+                "servers[0] and servers[1] are both called b; give one of them another name",
+            ),
+            (
+                [SERVER, {**SERVER, "name": "h", "dockerHost": "ssh://i"}],
+                "private-registry",
+                "servers[0] and servers[1] are both called h",
+            ),
+            (
+                [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://h:2222"}],
+                "private-registry",
+                "servers[0] and servers[1] are both reached at h; set address of one of them",
+            ),
+            ([SERVER, {"name": "b"}], "private-registry", "servers[1]: set address to where clients reach this server"),
+        )
+    ),
+    ({"servers": [{}], **SERVER}, "private-registry", "cannot be used with dockerHost, dockerHostAccess: move what"),
+    ({"servers": [{}], "bindAddress": "10.0.0.2"}, "private-registry", "servers cannot be used with bindAddress"),
+    (
+        {"servers": [SERVER, {"name": "b", "address": "10.0.0.2"}]},
+        "private-registry",
+        "more than one server needs storage.type: s3",
+    ),
 ]
 
 
@@ -256,6 +311,8 @@ def test_all_mistakes_are_in_one_message() -> None:
         {"users": ["marker"]},
         {"dockerHostAccess": "marker"},
         {"dockerHost": "ssh://u:marker@h", "dockerHostAccess": AGENT},
+        {"servers": ["marker"]},
+        {"servers": [{"dockerHost": "ssh://u:marker@h", "dockerHostAccess": AGENT}]},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -335,7 +392,7 @@ def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
 
 def test_an_empty_text_is_no_setting() -> None:
     settings = read({**BASE, "clientsFile": "", "serverDirectory": "", "dockerHost": "", "dockerHostAccess": {}})
-    assert Server(settings).directory.startswith("/")
+    assert Server(settings, *settings.each_server).directory.startswith("/")
     assert settings.clients_file == ()
 
 
@@ -366,9 +423,10 @@ def test_a_key_with_a_passphrase_is_opened_by_it() -> None:
 
 def test_the_server_on_another_machine_keeps_its_files_where_root_does() -> None:
     settings = read({**BASE, "serverDirectory": "", "dockerHost": "ssh://ops@h:2222", "dockerHostAccess": AGENT})
-    assert settings.docker_host == ("h", "ops", 2222)
-    assert Server(settings).directory == "/var/lib/private-registry"
-    assert Server(settings).user == "10001:10001"
+    [entry] = settings.each_server
+    assert entry.docker_host == ("h", "ops", 2222)
+    assert Server(settings, entry).directory == "/var/lib/private-registry"
+    assert Server(settings, entry).user == "10001:10001"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -408,9 +466,26 @@ def test_an_ssh_user_is_what_openssh_takes(user: object) -> None:
 
 def test_a_docker_host_takes_such_a_user_too() -> None:
     for url, user in (("ssh://svc.deploy@h", "svc.deploy"), ("ssh://ops%40example.com@h", "ops@example.com")):
-        found = read({**BASE, "dockerHost": url, "dockerHostAccess": AGENT}).docker_host
-        assert found
-        assert found.user == user
+        [found] = read({**BASE, "dockerHost": url, "dockerHostAccess": AGENT}).each_server
+        assert found.docker_host
+        assert found.docker_host.user == user
+
+
+def test_one_server_is_the_same_in_the_list_and_out_of_it() -> None:
+    for alone in ({}, {**SERVER, "bindAddress": ["10.0.0.2"]}):
+        assert read({**BASE, "servers": [alone]}).each_server == read({**BASE, **alone}).each_server
+
+
+def test_servers_are_called_by_name_and_reached_where_they_say(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/ops").touch(0o600)
+    (tmp_path / "keys/ops").write_text(SSH_KEY)
+    example = yaml.safe_load(documented(ServerEntry).example)["private-registry:servers"]
+    servers = [*example, {"name": 3, "address": "registry-3.test"}]
+    found = read({**BASE, "storage": BUCKET, "servers": servers}, tmp_path).each_server
+    assert [entry.said for entry in found] == ["10.0.0.5", "b", "3"]
+    assert [entry.reached_at for entry in found] == ["10.0.0.5", "192.0.2.6", "registry-3.test"]
+    assert [entry.reached_at for entry in read(BASE).each_server] == ["127.0.0.1"]
 
 
 NAMES = {"robot$ci": "robot$ci", "a@b": "a@b", "CORP\\ci": "CORP\\ci", "-x": "-x", "José": "José", 10023: "10023"}

@@ -11,6 +11,8 @@ class Storage(Section):
 
     can_be_deleted: ClassVar[bool] = False
     """Whether the stack may delete the images together with it."""
+    is_shared: ClassVar[bool] = True
+    """Whether several servers can keep the images there."""
 
     type: str
 

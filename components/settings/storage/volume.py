@@ -14,6 +14,7 @@ class Volume(Storage):
     """
 
     can_be_deleted: ClassVar[bool] = True
+    is_shared: ClassVar[bool] = False
 
     type: Literal["volume"] = "volume"
 
