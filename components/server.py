@@ -53,7 +53,7 @@ class Server:
     @property
     def directory(self) -> str:
         """Where it keeps the registry's files."""
-        return f"{self._directory}/{self.instance.folder}"
+        return f"{self.root_directory}/{self.instance.folder}"
 
     def opts(self, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
         """Return options of the components on it, with a provider of their own where it is another machine."""
@@ -64,7 +64,8 @@ class Server:
         return pulumi.ResourceOptions.merge(prepared, pulumi.ResourceOptions(providers=providers))
 
     @property
-    def _directory(self) -> str:
+    def root_directory(self) -> str:
+        """Where the server keeps the files of all registries."""
         if self.settings.server_directory or self.is_root:
             return self.settings.server_directory or _OF_ROOT
         return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share", "private-registry"))

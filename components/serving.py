@@ -120,7 +120,11 @@ class Serving:
         """
         live, login = self.proxy.live, self.proxy.login_healthy
         held_back = failed_in_this_update(self._awaited)
-        failed = held_back.apply(lambda found: failed_in_this_update([login, *([] if found else [live])]))
+
+        def needed(found: list[Step]) -> pulumi.Output[list[Step]]:
+            return failed_in_this_update([login, *([] if found else [live])])
+
+        failed: pulumi.Output[list[Step]] = held_back.apply(needed)
         entry = self.server.entry
         proof = clients.prove_server(
             self.server.named("proof"), entry.said, entry.reached_at, password, without_dependencies(release), failed
@@ -129,5 +133,9 @@ class Serving:
 
     def answer(self, name: str) -> pulumi.Output[Any]:
         """Fail the update if a container does not answer in its end."""
-        probes = [(self._registry.container, PROBE), *self.proxy.probes, *self._caches.probes]
+        probes: list[tuple[pulumi.Input[str], Sequence[str]]] = [
+            (self._registry.container, PROBE),
+            *self.proxy.probes,
+            *self._caches.probes,
+        ]
         return answering(name, self._owner, self.server.shell, probes, self.proxy.live.stdout)

@@ -20,7 +20,9 @@ def pinned_image(name: str, image: str, opts: pulumi.ResourceOptions) -> pulumi.
     return docker.RemoteImage(name, name=image, keep_locally=True, opts=opts).image_id
 
 
-def pulling(opts: pulumi.ResourceOptions | None, shell: Sequence[str], hook_name: Callable[[str], str]) -> pulumi.ResourceOptions:
+def pulling(
+    opts: pulumi.ResourceOptions | None, shell: Sequence[str], hook_name: Callable[[str], str]
+) -> pulumi.ResourceOptions:
     """Return options with which images are pulled by the login of the server's user, which the engine knows nothing of.
 
     Args:

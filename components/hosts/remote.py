@@ -43,6 +43,17 @@ async def opening(connection: Connection, opened: AsyncExitStack, tunnels: Tunne
     return run
 
 
+async def forwarding(connection: Connection, opened: AsyncExitStack, address: str, port: int) -> int:
+    """Return a port of this machine that leads to one that a host reaches.
+
+    Raises:
+        Unanswered: As ``opening``.
+    """
+    ssh = await _within_limit(connection, opened, None)
+    listener = await opened.enter_async_context(ssh.forward_local_port("127.0.0.1", 0, address, port))
+    return int(listener.get_port())
+
+
 async def _over(ssh: asyncssh.SSHClientConnection, line: str, stdin: str) -> Answer:
     done = await ssh.run(line, input=stdin, errors="replace")
     # A command that a signal ended has no status.

@@ -13,6 +13,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from ..hosts.connections import allow_many_files
 from .fleet import Fleets
 from .kind import Kind
+from .server_proof import ServerProof
 from .servicer import Servicer
 from .trust import Trust
 from .verification import Verification
@@ -32,7 +33,7 @@ def main() -> None:
 
 async def _serve(engine: str) -> None:
     fleets = Fleets()
-    kinds: list[Kind] = [Trust(fleets), Verification(fleets)]
+    kinds: list[Kind] = [Trust(fleets), ServerProof(fleets), Verification(fleets)]
     limits = [("grpc.max_receive_message_length", _MAX_BYTES), ("grpc.max_send_message_length", _MAX_BYTES)]
     server = grpc.aio.server(options=limits)
     servicer = Servicer({kind.name: kind for kind in kinds}, engine, _version(), fleets.stop)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from components.instance import Instance
 from components.server import Server
 from components.settings import InvalidSettings, ServerEntry, Settings, load
 from components.settings.certificates import SelfSigned
@@ -392,7 +393,7 @@ def test_a_mistake_in_a_file_points_to_the_file(tmp_path: Path) -> None:
 
 def test_an_empty_text_is_no_setting() -> None:
     settings = read({**BASE, "clientsFile": "", "serverDirectory": "", "dockerHost": "", "dockerHostAccess": {}})
-    assert Server(settings, *settings.each_server).directory.startswith("/")
+    assert Server(settings, settings.each_server[0], Instance("registry")).root_directory.startswith("/")
     assert settings.clients_file == ()
 
 
@@ -425,8 +426,8 @@ def test_the_server_on_another_machine_keeps_its_files_where_root_does() -> None
     settings = read({**BASE, "serverDirectory": "", "dockerHost": "ssh://ops@h:2222", "dockerHostAccess": AGENT})
     [entry] = settings.each_server
     assert entry.docker_host == ("h", "ops", 2222)
-    assert Server(settings, entry).directory == "/var/lib/private-registry"
-    assert Server(settings, entry).user == "10001:10001"
+    assert Server(settings, entry, Instance("registry")).root_directory == "/var/lib/private-registry"
+    assert Server(settings, entry, Instance("registry")).user == "10001:10001"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -482,7 +483,8 @@ def test_servers_are_called_by_name_and_reached_where_they_say(tmp_path: Path) -
     (tmp_path / "keys/ops").write_text(SSH_KEY)
     example = yaml.safe_load(documented(ServerEntry).example)["private-registry:servers"]
     servers = [*example, {"name": 3, "address": "registry-3.test"}]
-    found = read({**BASE, "storage": BUCKET, "servers": servers}, tmp_path).each_server
+    changes: dict[str, Any] = {"storage": BUCKET, "servers": servers}
+    found = read(dict(BASE, **changes), tmp_path).each_server
     assert [entry.said for entry in found] == ["10.0.0.5", "b", "3"]
     assert [entry.reached_at for entry in found] == ["10.0.0.5", "192.0.2.6", "registry-3.test"]
     assert [entry.reached_at for entry in read(BASE).each_server] == ["127.0.0.1"]

@@ -1,0 +1,148 @@
+"""How one server proves that it serves: what a client's program would do, over a connection to that server alone."""
+
+import base64
+import hashlib
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .probe_image import REPOSITORY
+
+_SECONDS = 30
+_TAG = "server"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.empty.v1+json"
+_UNAUTHORIZED, _OK, _CREATED, _ACCEPTED = 401, 200, 201, 202
+
+
+class NotServed(Exception):
+    """A server does not serve as it should; the message says what."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom to ask, and as whom."""
+
+    place: tuple[str, int]
+    """Host and port to connect to."""
+    reference: str
+    """HOST[:PORT], what the registry is called."""
+    authorities: str
+    """PEM; empty for those of the system."""
+    user: str
+    password: str
+
+
+def prove(asked: Asked, content: str) -> str:
+    """Log in, push and pull by one server; return what was proven.
+
+    Args:
+        asked: The server.
+        content: What is pushed: another one shows that it is not an old answer.
+
+    Raises:
+        NotServed: Says which step failed, and with what.
+    """
+    connection = _Straight(asked)
+    try:
+        _step(connection, "401 without a login", "GET", "/v2/", _UNAUTHORIZED, login=False)
+        _step(connection, "login", "GET", "/v2/", _OK)
+        blob = _push_blob(connection, content.encode())
+        manifest = json.dumps(_manifest(blob, len(content.encode()))).encode()
+        digest = _digest(manifest)
+        path = f"/v2/{REPOSITORY}/manifests"
+        _step(connection, "push", "PUT", f"{path}/{_TAG}", _CREATED, manifest, {"Content-Type": _MANIFEST})
+        pulled = _step(connection, "pull", "GET", f"{path}/{digest}", _OK, headers={"Accept": _MANIFEST})
+        layer = _step(connection, "pull", "GET", f"/v2/{REPOSITORY}/blobs/{blob}", _OK)
+        if (pulled.body, layer.body) != (manifest, content.encode()):
+            raise NotServed("pull: what comes is not what was pushed")
+    finally:
+        connection.close()
+    return f"trusted, 401 without a login, logged in, pushed, pulled {digest}"
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Straight(http.client.HTTPSConnection):
+    """A connection to one address, whatever the name resolves to."""
+
+    def __init__(self, asked: Asked) -> None:
+        host, port = _split(asked.reference)
+        self.asked, self._context_of_it = asked, _context(asked.authorities)
+        super().__init__(host, port, timeout=_SECONDS, context=self._context_of_it)
+
+    def connect(self) -> None:
+        """Connect, and check the certificate by the registry's name."""
+        plain = socket.create_connection(self.asked.place, _SECONDS)
+        self.sock = self._context_of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
+
+
+def _context(authorities: str) -> ssl.SSLContext:
+    # With authorities of its own a registry is not trusted by any other.
+    return ssl.create_default_context(cadata=authorities or None)
+
+
+def _split(reference: str) -> tuple[str, int]:
+    host, colon, port = reference.rpartition(":")
+    return (host, int(port)) if colon and port.isdigit() else (reference, http.client.HTTPS_PORT)
+
+
+def _push_blob(connection: _Straight, content: bytes) -> str:
+    begun = _step(connection, "push", "POST", f"/v2/{REPOSITORY}/blobs/uploads/", _ACCEPTED)
+    place = begun.headers["location"]
+    path = place[place.index("/v2/") :]
+    digest = _digest(content)
+    end = f"{path}{'&' if '?' in path else '?'}digest={digest}"
+    _step(connection, "push", "PUT", end, _CREATED, content, {"Content-Type": "application/octet-stream"})
+    return digest
+
+
+def _manifest(layer: str, size: int) -> dict[str, Any]:
+    one = {"mediaType": "application/octet-stream", "digest": layer, "size": size}
+    return {"schemaVersion": 2, "mediaType": _MANIFEST, "config": {**one, "mediaType": _CONFIG}, "layers": [one]}
+
+
+def _step(
+    connection: _Straight,
+    step: str,
+    method: str,
+    path: str,
+    status: int,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    login: bool = True,
+) -> _Answer:
+    try:
+        answer = _ask(
+            connection, method, path, body, {**(headers or {}), **(_login(connection.asked) if login else {})}
+        )
+    except ssl.SSLError as error:
+        raise NotServed(f"TLS: {error.reason or error}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise NotServed(f"{step}: no answer ({error or type(error).__name__})") from None
+    if answer.status != status:
+        raise NotServed(f"{step}: HTTP status {answer.status} instead of {status}")
+    return answer
+
+
+def _ask(connection: _Straight, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Answer:
+    connection.request(method, path, body, dict(headers))
+    got = connection.getresponse()
+    return _Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+
+
+def _login(asked: Asked) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{asked.user}:{asked.password}".encode()).decode()}
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
