@@ -99,6 +99,8 @@ class Serving:
                 before=certificate.before_nginx,
                 caches=self._caches.containers,
                 cache_networks=self._caches.networks,
+                drain_seconds=settings.drain_seconds if len(settings.each_server) > 1 else None,
+                shares_tokens=len(settings.each_server) > 1,
             ),
             opts=self.opts,
         )

@@ -1,5 +1,6 @@
 """nginx in front of the registry: TLS, users, and the only published port."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ..scripts.script import with_payload, words
 from ..storage.layer_cache import LayerCache
 from .addresses import Addresses, addresses, later_addresses, may_come_later
 from .config import (
+    DRAINED,
     GENERATION_URL,
     HEALTH_URL,
     HTTPS_PORTS,
@@ -39,6 +41,7 @@ from .pair import Pair
 from .reader import ReadByNginx
 
 _PUBLISH = Path(__file__).parent / "port_check.sh"
+_DRAIN = Path(__file__).parent / "drain.sh"
 PROBE = ("curl", "-sf", "-o", "/dev/null", HEALTH_URL)
 """What asks nginx, in its container, whether it gets through to the registry."""
 
@@ -81,6 +84,8 @@ class ProxyArgs:
     """Upstream -> the container with its pull-through cache."""
     cache_networks: Sequence[pulumi.Input[str]]
     """By which nginx gets to those."""
+    drain_seconds: int | None = None
+    """How long load balancers have to notice that this nginx leaves; None where there is no other server."""
 
 
 class Proxy(Component):
@@ -138,13 +143,15 @@ class Proxy(Component):
             opts=self.child(),
         )
         config_file = f"{ROOT}/site/current/nginx.conf"
+        networks = [network.name, args.network, self._login.network, *args.cache_networks]
+        ready = [users, self.site, address, *later, *([args.cache.owned] if args.cache else [])]
         self._container = hardened_container(
             f"{name}-container",
             own,
             name=self.container,
             image=image,
             command=["nginx", "-c", config_file, "-g", "daemon off;"],
-            networks=[network.name, args.network, self._login.network, *args.cache_networks],
+            networks=networks,
             # Docker sorts by the inner port alone, and the provider takes another order for another container.
             ports=where.all.apply(
                 lambda known: [
@@ -164,10 +171,7 @@ class Proxy(Component):
             stop_signal="SIGQUIT",
             # From the signal on nobody new is served.
             grace_seconds=_GRACE_SECONDS,
-            opts=self.child(
-                depends_on=[users, self.site, address, *later, *([args.cache.owned] if args.cache else [])],
-                delete_before_replace=True,
-            ),
+            opts=self.child(depends_on=[*ready, *self._drain(image, networks, ready)], delete_before_replace=True),
         )
         self.probes = [(login_name(own.prefix), LOGIN_PROBE), (self.container, PROBE)]
         """Its containers, and what asks in each."""
@@ -202,6 +206,26 @@ class Proxy(Component):
         return pulumi.Output.all(
             self._container.id, tls.release, self.site.release, self._healthy.stdout, self._login.healthy.stdout
         ).apply(_generation)
+
+    def _drain(
+        self, image: pulumi.Output[str], networks: Sequence[pulumi.Input[str]], ready: Sequence[pulumi.Resource]
+    ) -> list[Command]:
+        """Take nginx out of what load balancers choose from, before it is replaced: by whatever makes another of it."""
+        seconds = self._args.drain_seconds
+        if seconds is None:
+            return []
+        mounts = [[one.source, one.target] for one in _mounts(self._args)]
+        replaced_for = self._own.seed.fingerprint(
+            pulumi.Output.all(image, self._where.all, self._args.https_port, networks, mounts).apply(json.dumps)
+        )
+        create = replaced_for.apply(
+            lambda known: words(container=self.container, seconds=str(seconds), mark=DRAINED, **{"for": known})
+        )
+        return [
+            self._own.host.run(
+                f"{self._name}-drain", with_payload(_DRAIN, {}), create, opts=self.child(depends_on=ready)
+            )
+        ]
 
     def _check_address(self, image: pulumi.Output[str], where: Addresses) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""

@@ -256,6 +256,11 @@ class Settings(Section):
     Change: reload: a new server starts, and a removed one is deleted. nginx of the others loads what it shares with
     them.
     """
+    drain_seconds: Annotated[int, Field(ge=0, le=600)] = 10
+    """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops.
+
+    Change: nothing: the next change that replaces nginx waits as long.
+    """
     server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
     """The folder on the server for the files of the containers. Each stack has its own folder in it.
 
