@@ -458,6 +458,11 @@ class PrivateRegistryArgs(TypedDict, total=False):
     bind_address: Sequence[str]
     """One address of the server on which nginx listens, or a list of up to eight. Without it, all IPv4 and IPv6
     addresses."""
+    proxy_protocol: Sequence[str]
+    """The load balancers in front of nginx that send the PROXY protocol, as IP addresses and networks. nginx uses
+    the client's address that they send, in the access log and in the limits on wrong passwords. With this key
+    every connection needs the header of the PROXY protocol: nginx closes a connection without it. Only the
+    load balancers listed here are believed."""
     docker_host: str
     """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine."""
     docker_host_access: DockerHostAccessArgs

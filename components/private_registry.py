@@ -157,6 +157,7 @@ class PrivateRegistry(Component):
                 before=certificate.before_nginx,
                 caches=caches.containers,
                 cache_networks=caches.networks,
+                proxy_protocol=settings.proxy_protocol,
             ),
             opts=on_server,
         )

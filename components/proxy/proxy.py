@@ -24,6 +24,7 @@ from .config import (
     HTTPS_PORTS,
     HTTPS_URL,
     ROOT,
+    TOKEN_KEY,
     CacheConfig,
     login_config,
     login_scripts,
@@ -81,6 +82,10 @@ class ProxyArgs:
     """Upstream -> the container with its pull-through cache."""
     cache_networks: Sequence[pulumi.Input[str]]
     """By which nginx gets to those."""
+    proxy_protocol: Sequence[str] = ()
+    """Addresses and networks of load balancers that say a client's address by the PROXY protocol."""
+    shares_tokens: bool = False
+    """Whether a token of this server counts at the other servers of the registry, and theirs here."""
 
 
 class Proxy(Component):
@@ -130,6 +135,7 @@ class Proxy(Component):
             **{file: File(text) for file, text in scripts.items()},
             "login.conf": File(login),
             "padding": File(padding(), mode="0600"),
+            **_token_key(args),
         }
         self.site = self._bundle("site", site, self._nginx)
         self._login = Login(
@@ -187,7 +193,9 @@ class Proxy(Component):
         files = {
             "listen.conf": File(
                 pulumi.Output.all(self._where.all, self._where.has_own_ipv6, pair.renewed).apply(
-                    lambda known: tls_listener(len(known[0]), known[1], known[2], self._args.domain)
+                    lambda known: tls_listener(
+                        len(known[0]), known[1], known[2], self._args.domain, self._args.proxy_protocol
+                    )
                 )
             ),
             **{
@@ -243,6 +251,7 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
         "addresses": list(args.bind_addresses) or ["all"],
         "laterAddresses": later_addresses(args.bind_addresses) if args.is_root else [],
         "httpsPort": args.https_port,
+        **({"proxyProtocol": list(args.proxy_protocol)} if args.proxy_protocol else {}),
         "nginxConf": _cache(args).apply(
             lambda cache: nginx_text(
                 args.domain,
@@ -257,6 +266,13 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
             )
         ),
     }
+
+
+def _token_key(args: ProxyArgs) -> dict[str, File]:
+    if not args.shares_tokens:
+        return {}
+    key = args.container.seed.derive_hex("tokens")
+    return {TOKEN_KEY: File(pulumi.Output.concat(key, "\n"), mode="0600")}
 
 
 def _frontend(name: str, own: ContainerArgs, where: Addresses, opts: pulumi.ResourceOptions) -> docker.Network:
