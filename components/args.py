@@ -474,6 +474,11 @@ class PrivateRegistryArgs(TypedDict, total=False):
     bind_address: Sequence[str]
     """One address of the server on which nginx listens, or a list of up to eight. Without it, all IPv4 and IPv6
     addresses."""
+    proxy_protocol: Sequence[str]
+    """The load balancers in front of nginx that send the PROXY protocol, as IP addresses and networks. nginx uses
+    the client's address that they send, in the access log and in the limits on wrong passwords. With this key
+    every connection needs the header of the PROXY protocol: nginx closes a connection without it. Only the
+    load balancers listed here are believed."""
     docker_host: str
     """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine."""
     docker_host_access: DockerHostAccessArgs
@@ -481,6 +486,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     servers: Sequence[ServerEntryArgs]
     """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
     first one asks the CA with `source: acme`."""
+    drain_seconds: int
+    """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops."""
     server_directory: str
     """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs

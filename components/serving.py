@@ -100,6 +100,7 @@ class Serving:
                 caches=self._caches.containers,
                 cache_networks=self._caches.networks,
                 drain_seconds=settings.drain_seconds if len(settings.each_server) > 1 else None,
+                proxy_protocol=settings.proxy_protocol,
                 shares_tokens=len(settings.each_server) > 1,
             ),
             opts=self.opts,

@@ -45,7 +45,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":RemoteImage", "Registry", server.image),
     (":Command", "ReleasedFiles", server.bundle),
     *((":Command", part, server.check) for part in server.PARTS),
-    (":Proxy", "", server.later_addresses),
+    (":Proxy", "", _both(server.later_addresses, server.proxy_protocol)),
     *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate", "Caches")),
     *((":Command", part, _nothing) for part in ("AcmeCertificate", "PullThroughCache")),
     ("pulumi:providers:docker", "PrivateRegistry", server.provider),

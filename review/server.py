@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from review.certificates import has_gap
 from review.events import Preview, State, Step
-from review.impact import DONE, Impact
+from review.impact import DONE, Impact, named
 from review.users import users_changed
 
 PARTS = ("Login", "Proxy", "Registry")
@@ -38,6 +38,7 @@ _KEPT = "nginx keeps the current one, since the clients refuse"
 _FILES, _CACHE, _HERE = ":ReleasedFiles", ":PullThroughCache", "localhost"
 CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER, _IMAGE = ":Container", ":RemoteImage"
+_BALANCERS = "load balancers"
 
 
 def name(preview: Preview) -> str:
@@ -160,6 +161,21 @@ def later_addresses(step: Step, preview: Preview) -> Iterator[Impact]:
         yield Impact(name(preview), change, "Docker can listen on bindAddress before the server has it")
     elif old and not new:
         yield Impact(name(preview), change, "reset, unless it is also set elsewhere")
+
+
+def proxy_protocol(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say which clients are refused as load balancers begin to say the addresses of theirs, or cease to."""
+    old, new = (state.texts("proxyProtocol") for state in (step.old, step.new))
+    if step.op != "update" or old == new:
+        return
+    if new and old:
+        yield Impact(name(preview), f"PROXY protocol: from {named(new, _BALANCERS)}", "no other one is believed")
+    elif new:
+        effect = "clients that connect without a load balancer are refused, and load balancers that do not send it"
+        yield Impact(name(preview), f"PROXY protocol: on, from {named(new, _BALANCERS)}", effect, disruptive=True)
+    else:
+        effect = "load balancers that still send it are refused"
+        yield Impact(name(preview), "PROXY protocol: off", effect, disruptive=True)
 
 
 def provider(step: Step, preview: Preview) -> Iterator[Impact]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -45,6 +45,12 @@ Each costs a request some 70 KB of nginx's memory until that is over: 6 MB for a
 
 ROOT = "/etc/private-registry"
 """Where the container sees the bundles ``tls``, ``users`` and ``site``."""
+
+TOKEN_KEY = "token.key"  # noqa: S105 - a name
+"""The file of the bundle ``site`` with the key of tokens, where several servers have the same."""
+
+DRAINED = "/tmp/drained"  # noqa: S108 - a folder of the container, which is empty when that starts
+"""While this file is in the container, load balancers are told to send no client there."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +244,8 @@ def login_scripts(
         "registry": reference,
         "users": f"{ROOT}/users/current/htpasswd",
         "login": f"http://{login}:{LOGIN_PORT}",
+        "tokenKey": f"{ROOT}/site/current/{TOKEN_KEY}",
+        "drained": DRAINED,
         "repository": REPOSITORY_NAME,
         "costs": list(_COSTS),
         **({"aliases": {as_host(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),
@@ -260,7 +268,9 @@ def login_config(workers: int = 2) -> str:
     return render("proxy/login/login.conf.j2", root=ROOT, login_port=LOGIN_PORT, workers=workers)
 
 
-def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "", domain: str = "") -> str:
+def tls_listener(
+    addresses: int = 1, ipv6: bool = False, renewed: str = "", domain: str = "", balancers: Sequence[str] = ()
+) -> str:
     """Render what belongs to the certificate: without one, nginx does not listen for clients.
 
     Args:
@@ -268,6 +278,8 @@ def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "", doma
         ipv6: Whether clients get to the container by IPv6 too; a kernel without it would refuse to listen.
         renewed: The folder, beside the bundles, in which the certificate is renewed; empty where it is in the bundle.
         domain: By which it is called there.
+        balancers: Addresses and networks of the load balancers that say a client's address by the PROXY protocol; nginx
+            then refuses each connection without its header.
     """
     return render(
         "proxy/listen.conf.j2",
@@ -276,6 +288,7 @@ def tls_listener(addresses: int = 1, ipv6: bool = False, renewed: str = "", doma
         ipv6=ipv6,
         renewed=renewed,
         server_name=as_host(domain),
+        balancers=balancers,
     )
 
 

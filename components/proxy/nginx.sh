@@ -112,7 +112,10 @@ placed() {
 }
 
 served() {
-	docker exec "$container" curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{certs}' "$https" ||
+	set --
+	# Where load balancers say the address of a client, nginx answers no connection without their header.
+	! grep -q proxy_protocol "$directory/current/listen.conf" || set -- --haproxy-protocol
+	docker exec "$container" curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{certs}' "$@" "$https" ||
 		true
 }
 

@@ -26,6 +26,7 @@ from .config import (
     HTTPS_PORTS,
     HTTPS_URL,
     ROOT,
+    TOKEN_KEY,
     CacheConfig,
     login_config,
     login_scripts,
@@ -86,6 +87,10 @@ class ProxyArgs:
     """By which nginx gets to those."""
     drain_seconds: int | None = None
     """How long load balancers have to notice that this nginx leaves; None where there is no other server."""
+    proxy_protocol: Sequence[str] = ()
+    """Addresses and networks of load balancers that say a client's address by the PROXY protocol."""
+    shares_tokens: bool = False
+    """Whether a token of this server counts at the other servers of the registry, and theirs here."""
 
 
 class Proxy(Component):
@@ -135,6 +140,7 @@ class Proxy(Component):
             **{file: File(text) for file, text in scripts.items()},
             "login.conf": File(login),
             "padding": File(padding(), mode="0600"),
+            **_token_key(args),
         }
         self.site = self._bundle("site", site, self._nginx)
         self._login = Login(
@@ -191,7 +197,9 @@ class Proxy(Component):
         files = {
             "listen.conf": File(
                 pulumi.Output.all(self._where.all, self._where.has_own_ipv6, pair.renewed).apply(
-                    lambda known: tls_listener(len(known[0]), known[1], known[2], self._args.domain)
+                    lambda known: tls_listener(
+                        len(known[0]), known[1], known[2], self._args.domain, self._args.proxy_protocol
+                    )
                 )
             ),
             **{
@@ -267,6 +275,7 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
         "addresses": list(args.bind_addresses) or ["all"],
         "laterAddresses": later_addresses(args.bind_addresses) if args.is_root else [],
         "httpsPort": args.https_port,
+        **({"proxyProtocol": list(args.proxy_protocol)} if args.proxy_protocol else {}),
         "nginxConf": _cache(args).apply(
             lambda cache: nginx_text(
                 args.domain,
@@ -281,6 +290,13 @@ def _said(args: ProxyArgs) -> dict[str, pulumi.Input[object]]:
             )
         ),
     }
+
+
+def _token_key(args: ProxyArgs) -> dict[str, File]:
+    if not args.shares_tokens:
+        return {}
+    key = args.container.seed.derive_hex("tokens")
+    return {TOKEN_KEY: File(pulumi.Output.concat(key, "\n"), mode="0600")}
 
 
 def _frontend(name: str, own: ContainerArgs, where: Addresses, opts: pulumi.ResourceOptions) -> docker.Network:

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -65,6 +65,19 @@ def _addresses(value: object) -> tuple[str, ...]:
             f"can have at most {len(HTTPS_PORTS)} addresses; 0.0.0.0 means all of IPv4, :: means all of IPv6"
         )
     return addresses
+
+
+def _network(value: str) -> str:
+    try:
+        # A network of a link is none for nginx.
+        network = ip_network(value if "%" not in value else "")
+    except ValueError:
+        raise ValueError(
+            "must be an IP address such as 10.0.0.2, or a network such as 10.0.0.0/24, with no bit behind the prefix"
+        ) from None
+    if network.prefixlen == 0:
+        raise ValueError("must not be all addresses: every client could then claim to have any address")
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
 def host_name(value: str) -> str:
@@ -370,6 +383,8 @@ StorageEndpoint = Annotated[str, AfterValidator(_storage_endpoint), OrOutput]
 IpAddress = Annotated[str, AfterValidator(_ip)]
 IpAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 """One, or a list of them."""
+Network = Annotated[str, AfterValidator(_network)]
+"""An IP address, or a network of them."""
 Host = Annotated[str, AfterValidator(host_name)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Port = Annotated[int, Field(ge=1, le=65535)]

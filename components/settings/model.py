@@ -17,6 +17,7 @@ from .fields import (
     Image,
     IpAddresses,
     Name,
+    Network,
     Password,
     PasswordFile,
     Port,
@@ -240,6 +241,15 @@ class Settings(Section):
     addresses.
 
     Change: interruption: nginx stops and starts again on the other addresses.
+    """
+    proxy_protocol: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    """The load balancers in front of nginx that send the PROXY protocol, as IP addresses and networks. nginx uses the
+    client's address that they send, in the access log and in the limits on wrong passwords. With this key every
+    connection needs the header of the PROXY protocol: nginx closes a connection without it. Only the load balancers
+    listed here are believed.
+
+    Change: loss, reload: with the first entry, clients that connect to the server itself are refused. Without any
+    entry, load balancers that still send the header are refused. Change the load balancer at the same time.
     """
     docker_host: DockerHostUrl | None = None
     """The server, as `ssh://[USER@]HOST[:PORT]`. Without it, the server is the control machine.

@@ -46,7 +46,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     "ClientsTrust": ("registry", "hosts", "logins", "runtimes", "trusted", "share", "placed", "missing", "dropped"),
     "ClientsVerification": ("hosts", "verify", "generation", "proven", "removed"),
     "ReleasedFiles": ("host", "bundle", "place", "files"),
-    "Proxy": ("nginxConf", "laterAddresses"),
+    "Proxy": ("nginxConf", "laterAddresses", "proxyProtocol"),
     "Registry": ("storage",),
     "S3Storage": ("keys",),
     "LayerCache": ("gib",),

@@ -386,7 +386,7 @@ def test_a_page_of_ones_own_registry(owner: Reader, client_hosts: Hosts, page: s
         assert f"blob eligible for deletion: {garbage}" in printed
         assert_it_is_collected(client_hosts, garbage)
     if name == "troubleshooting":
-        assert re.search(r"\(healthy\)\s*ok\s*Filesystem", printed), printed
+        assert re.search(r"\(healthy\)\s*in\s*Filesystem", printed), printed
     if name == "decommission":
         assert client_hosts.inside("server", "docker ps -aq; docker volume ls -q") == ""
         assert "registry.example.com" not in client_hosts.inside("one", "cat /etc/hosts; ls -R /etc/docker")

@@ -82,7 +82,7 @@ class Moving:
         assert self.tally.failures == []
         for number, answers in enumerate(self.answers):
             now = answers[:]
-            assert set(now) == {"ok"}, [one for one in now if one != "ok"]
+            assert set(now) == {"in"}, [one for one in now if one != "in"]
             assert len(now) > self._seen[number]
             self._seen[number] = len(now)
 

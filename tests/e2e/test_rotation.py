@@ -84,7 +84,7 @@ def test_three_steps_with_a_client_down_in_the_first(stack: Stack, client_hosts:
         assert stack.preview() == []
     for answers in (by_one, by_two):
         assert len(answers) > 100
-        assert set(answers) == {"ok"}, "no client was ever without trust"
+        assert set(answers) == {"in"}, "no client was ever without trust"
 
 
 def test_a_chain_that_nobody_trusts_is_taken_back_in_one_update(stack: Stack, client_hosts: Hosts) -> None:
@@ -140,7 +140,7 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
         assert stack.outputs()["registry"] == "mirror.test"
         client_hosts.inside("one", "docker pull " + pushed(client_hosts, "mirror.test"))
     assert len(answers) > 50
-    assert set(answers) == {"ok"}, "the name of before was never without trust"
+    assert set(answers) == {"in"}, "the name of before was never without trust"
     assert [line for line in said if line.startswith("failed")] == []
     assert len(said) > 3
     assert tally.failures == []

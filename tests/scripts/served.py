@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shutil import copytree
 
 from components.proxy import config as nginx
 from components.proxy.login.htpasswd import Login, htpasswd
@@ -79,7 +80,7 @@ class Served:
 
     def stop(self) -> None:
         """Remove everything."""
-        names = [self.container(part) for part in ("proxy", "login", "registry")]
+        names = [self.container(part) for part in ("another", "proxy", "login", "registry")]
         run(["docker", "rm", "--force", "--volumes", *names])
         run(["docker", "volume", "rm", "--force", self._prefix])
         docker.remove_network(self._prefix)
@@ -89,16 +90,38 @@ class Served:
         """The name of the network that all are on."""
         return self._prefix
 
+    @property
+    def folder(self) -> Path:
+        """The folder with the bundles."""
+        return self._folder
+
     def container(self, part: str) -> str:
-        """Return the name of the container that is ``proxy``, ``login`` or ``registry``."""
+        """Return the name of the container that is ``proxy``, ``login``, ``registry``, or ``another`` nginx."""
         return f"{self._prefix}-{part}"
 
     def let_in(self, users: Mapping[str, Login], anonymous: Sequence[str] = ()) -> None:
         """Write the users file, as a release does: another file in the place of the one before."""
-        file = self._folder / "users/current/htpasswd"
-        new = file.with_suffix(".new")
-        new.write_text(htpasswd(users, anonymous))
-        new.rename(file)
+        self.place("users", "htpasswd", htpasswd(users, anonymous))
+
+    def place(self, bundle: str, file: str, text: str) -> None:
+        """Write a file, as a release does: another file in the place of the one before."""
+        folder = self._folder / bundle / "current"
+        (folder / f"{file}.new").write_text(text)
+        (folder / f"{file}.new").rename(folder / file)
+
+    def remove(self, bundle: str, file: str) -> None:
+        """Remove a file of a bundle."""
+        (self._folder / bundle / "current" / file).unlink()
+
+    def start_another(self) -> Client:
+        """Start another server's nginx, with the same users and a bundle ``site`` of its own: ``another``."""
+        copytree(self._folder / "site", self._folder / "another")
+        mounts = [(f"{self._folder}", nginx.ROOT), (f"{self._folder}/another", f"{nginx.ROOT}/site")]
+        volumes = [word for source, target in mounts for word in ("--volume", f"{source}:{target}:ro")]
+        self._run("another", volumes, ["-c", f"{nginx.ROOT}/site/current/nginx.conf", "-g", "daemon off; user root;"])
+        another = Client(self._authority.pem, self.address("another"), nginx.HTTPS_PORT)
+        self._wait(another)
+        return another
 
     def configure(self, edits: Edits) -> None:
         """Begin anew with an edited configuration: nothing is remembered."""
@@ -110,6 +133,12 @@ class Served:
         """Serve a certificate of another authority from now on; return the one before."""
         before, self._authority = self._authority, authority
         self._issue()
+        self.reload()
+        self._wait()
+        return before
+
+    def reload(self) -> None:
+        """Let nginx read its configuration again; what is in its memory stays."""
         old = self._workers()
         run(["docker", "kill", "--signal", "HUP", self.container("proxy")])
         deadline = time.monotonic() + 30
@@ -117,8 +146,6 @@ class Served:
         while not (new := self._workers()) or new & old:
             assert time.monotonic() < deadline, self.logged("proxy")
             time.sleep(0.05)
-        self._wait()
-        return before
 
     def client(self, address: str = "192.0.2.1") -> Client:
         """Return a client with an address of its own."""
@@ -143,9 +170,7 @@ class Served:
         """Write the certificate as a release does: nginx takes a file of the same second for the one before."""
         server = issue("registry.test", self._authority, ["registry.test"])
         for name, text in {"server.crt": server.pem, "server.key": server.key_pem()}.items():
-            self._write("tls", f"{name}.new", text)
-            folder = self._folder / "tls/current"
-            (folder / f"{name}.new").rename(folder / name)
+            self.place("tls", name, text)
 
     def _write_site(self, edits: Edits) -> None:
         name = "registry.test"
@@ -183,11 +208,12 @@ class Served:
         )
         return str(networks[self._prefix]["IPAddress"])
 
-    def _wait(self) -> None:
+    def _wait(self, client: Client | None = None) -> None:
+        client = client or self.client()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with suppress(OSError, http.client.HTTPException):
-                if self.client().send("", "GET", "/healthz").status == 200:
+                if client.send("", "GET", "/healthz").status == 200:
                     return
             time.sleep(0.05)
         raise AssertionError(self.logged("proxy") + self.logged("registry"))

@@ -1,6 +1,8 @@
 """The functions of the login's script, each by itself, under njs in the image used. One container for all."""
 
 import base64
+import hashlib
+import hmac
 import json
 import subprocess
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.proxy.config import ROOT, login_scripts
+from components.proxy.config import ROOT, TOKEN_KEY, login_scripts
 from components.proxy.login.htpasswd import Login, htpasswd
 
 CONFIG = f"""
@@ -17,6 +19,7 @@ user root;
 events {{}}
 http {{
     js_import units from {ROOT}/site/current/units.js;
+    js_shared_dict_zone zone=secrets:32k;
     js_shared_dict_zone zone=users:1m timeout=300s;
     server {{
         listen 127.0.0.1:8080;
@@ -26,6 +29,8 @@ http {{
 }}
 """
 USERS = {"dev": Login(("$2b$10$one", "$2b$04$two"), "pull", ["team"]), "ci": Login(("$2b$12$three",), "push", ["*"])}
+CI = object()
+"""Stands for this user, as it was found."""
 TEAM, ALL = {"level": 1, "repositories": ["team"]}, {"level": 2, "repositories": ["*"]}
 
 
@@ -39,6 +44,20 @@ def asked(action: str, repository: str = "") -> dict[str, Any]:
 
 def posted(query: str) -> dict[str, Any]:
     return {"variables": {"request_uri": f"/v2/team/a/blobs/uploads/{query}"}}
+
+
+KEY = "ab" * 32
+LATER = 9_999_999_999
+
+
+def in_url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def token(payload: str, bcrypt_hash: str, key: str = KEY) -> str:
+    """Return a token as another server of the same registry gives it."""
+    signed = hmac.digest(key.encode(), f"token {payload} {bcrypt_hash}".encode(), hashlib.sha256)
+    return f"{in_url(payload.encode())}.{in_url(signed)}"
 
 
 INDEX, OCI = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
@@ -77,6 +96,10 @@ ROWS: dict[str, tuple[list[Any], Any]] = {
     "rounds of bcrypt": (["rounds", ["$2b$04$x", "$2b$05$x"]], 48),
     "costs of rounds": (["costsOf", 48], [5, 4]),
     "no rounds": (["costsOf", 0], []),
+    "another server's token": (["verifyToken", token(f"ci {LATER}", "$2b$12$three")], CI),
+    "one of any server": (["verifyToken", token(f"ci {LATER}", "$2b$12$three", "cd" * 32)], None),
+    "one of a user's password before": (["verifyToken", token(f"ci {LATER}", "$2b$12$other")], None),
+    "one that has ended": (["verifyToken", token("ci 1000000000", "$2b$12$three")], None),
     "an upload": (["uploadTarget", posted(""), TEAM], UPLOADS),
     "a mount": (
         ["uploadTarget", posted("?from=team/b&mount=sha256:ab"), TEAM],
@@ -112,6 +135,7 @@ def returned(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFact
         **{f"site/current/{file}": text for file, text in login_scripts("registry.test", "login", ALIASES).items()},
         "site/current/units.js": (Path(__file__).parent / "units.js").read_text(),
         "site/current/nginx.conf": CONFIG,
+        f"site/current/{TOKEN_KEY}": f"{KEY}\n",
         "users/current/htpasswd": htpasswd(USERS, ["public"]),
     }
     for name, text in texts.items():
@@ -119,6 +143,7 @@ def returned(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFact
         (folder / name).write_text(text)
     calls = {name: call for name, (call, _) in ROWS.items()}
     calls |= {text: ["parseCredentials", credential(text)] for text in NAMES}
+    calls["keys"] = ["tokenKeys"]
     calls |= {f"user {name}": ["findUser", name] for name in USERS}
     # nginx is asked where it runs, in the one container; curl ends it with the script.
     script = (
@@ -140,7 +165,14 @@ def returned(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_function_of_the_login(returned: dict[str, Any], name: str) -> None:
-    assert returned[name] == ROWS[name][1]
+    expected = ROWS[name][1]
+    assert returned[name] == (returned["user ci"] if expected is CI else expected)
+
+
+def test_the_key_of_all_servers_signs_and_the_own_one_still_counts(returned: dict[str, Any]) -> None:
+    signing, own, *_ = returned["keys"]
+    assert signing == KEY
+    assert own not in ("", KEY)
 
 
 @pytest.mark.parametrize(("text", "name"), NAMES.items())

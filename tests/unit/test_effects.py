@@ -131,6 +131,7 @@ CHANGES: dict[str, list[Change]] = {
     "aliases": [({}, {"aliases": ["other.test"]})],
     "httpsPort": [({}, {"httpsPort": 5000})],
     "bindAddress": [({}, {"bindAddress": "10.0.0.1"})],
+    "proxyProtocol": [({}, {"proxyProtocol": ["10.0.0.9"]})],
     "dockerHost": [(REMOTELY, {**REMOTELY, "dockerHost": "ssh://ops@other.test"})],
     "dockerHostAccess.bastion": [
         (REMOTELY, {**REMOTELY, "dockerHostAccess": {**REMOTELY["dockerHostAccess"], "bastion": BASTION}})  # type: ignore[dict-item]
@@ -358,6 +359,8 @@ def is_lost(
         return bool(old["host"] != new["host"])
     if type_.endswith(":Registry"):
         return bool(old["storage"]["place"] != new["storage"]["place"])
+    if type_.endswith(":Proxy"):
+        return bool(old.get("proxyProtocol")) != bool(new.get("proxyProtocol"))
     if type_ == VOLUME and old and new:
         return before.options[key].retained and not after.options[key].retained
     if type_ == TRUST:

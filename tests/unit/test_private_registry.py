@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
+from functools import partial
 
 import pulumi
 import pytest
 
+from components import private_registry
 from components.advice import _advise
+from components.proxy.proxy import ProxyArgs
+from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
     CONTAINER,
@@ -134,6 +139,34 @@ def test_nginx_serves_the_families_that_are_given_or_there(
     assert listens == len(published) * (2 if network == "frontend6" else 1)
     ports = [port["internal"] for port in proxy(recorder).inputs["ports"]]
     assert len(set(ports)) == len(published), "Docker keeps no order of addresses that lead to one port"
+
+
+def files(recorder: Recorder, bundle: str) -> dict[str, str]:
+    """Return nginx's files of a bundle."""
+    [found] = [one for one in recorder.resources if one.name == f"registry-proxy-{bundle}" and "stdin" in one.inputs]
+    return read_payload(found.plain("stdin"))
+
+
+def test_addresses_come_by_the_proxy_protocol_where_load_balancers_are_listed(declare: Declare) -> None:
+    plain, given = declare(), declare(proxyProtocol=["10.0.0.9", "fd00:0::/64"])
+    listen = files(given, "tls")["listen.conf"]
+    assert "real_ip_header proxy_protocol;\nset_real_ip_from 10.0.0.9;\nset_real_ip_from fd00::/64;\n" in listen
+    assert set(re.findall(r"^listen \S+ (.*);$", listen, re.MULTILINE)) == {"ssl proxy_protocol"}
+    assert "proxy_protocol" not in "".join([*files(plain, "tls").values(), *files(plain, "site").values()])
+    assert proxy(given).inputs == proxy(plain).inputs, "nginx reloads, and stays where it is"
+
+
+def test_servers_that_share_tokens_have_one_key(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = declare()
+    monkeypatch.setattr(private_registry, "ProxyArgs", partial(ProxyArgs, shares_tokens=True))
+    first, second = declare(), declare(httpsPort=8443)
+    assert re.fullmatch(r"[0-9a-f]{64}\n", files(first, "site")["token.key"])
+    assert files(first, "site")["token.key"] == files(second, "site")["token.key"], "it comes from the seed"
+    assert "token.key" not in files(alone, "site")
+    [command] = [one for one in first.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
+    assert "file=token.key:0600:" in command.plain("create")
+    assert command.is_secret("stdin")
+    assert proxy(first).inputs == proxy(alone).inputs, "nginx reloads, and stays where it is"
 
 
 @pytest.mark.parametrize("given", [None, "0.0.0.0", "::", "127.0.0.1", "::1"])  # noqa: S104 - settings

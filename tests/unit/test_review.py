@@ -137,6 +137,26 @@ def test_the_server_has_its_words_whatever_a_resource_is_called() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ([], ["10.0.0.9"], ("PROXY protocol: on, from 10.0.0.9", True)),
+        (["10.0.0.9"], [], ("PROXY protocol: off", True)),
+        (
+            ["10.0.0.9"],
+            ["10.0.0.8", "fd00::/64"],
+            ("PROXY protocol: from 2 load balancers: 10.0.0.8, fd00::/64", False),
+        ),
+    ],
+)
+def test_a_preview_says_that_load_balancers_and_clients_have_to_follow(
+    old: list[str], new: list[str], told: tuple[str, bool]
+) -> None:
+    before, after = ({"proxyProtocol": one} if one else {} for one in (old, new))
+    found = impacts(preview(event("update", f"{COMPONENT}Proxy", "registry-proxy", before, after)))
+    assert [(row.change, row.disruptive) for row in found] == [told]
+
+
 def test_each_registry_of_a_program_is_told_apart() -> None:
     """Were they mixed, the container of one would hide what happens to the other."""
     other = urn(f"{COMPONENT}PrivateRegistry", "hub")

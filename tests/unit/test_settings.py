@@ -88,6 +88,11 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"bindAddress": ["10.0.0.2", "0.0.0.0"]}, "private-registry:bindAddress", "0.0.0.0 means all of IPv4"),  # noqa: S104
     ({"bindAddress": [f"10.0.0.{number}" for number in range(9)]}, "private-registry:bindAddress", "8 addresses"),
     ({"bindAddress": ["::", "0:0::0"]}, "private-registry:bindAddress", ":: means all of IPv6"),
+    ({"proxyProtocol": "10.0.0.9"}, "private-registry:proxyProtocol", "tuple"),
+    ({"proxyProtocol": ["balancer.test"]}, "private-registry:proxyProtocol[0]", "a network such as 10.0.0.0/24"),
+    ({"proxyProtocol": ["10.0.0.9/24"]}, "private-registry:proxyProtocol[0]", "no bit behind the prefix"),
+    ({"proxyProtocol": ["fe80::1%eth0"]}, "private-registry:proxyProtocol[0]", "an IP address"),
+    ({"proxyProtocol": ["::/0"]}, "private-registry:proxyProtocol[0]", "must not be all addresses"),
     ({"serverDirectory": "relative"}, "private-registry:serverDirectory", "match pattern"),
     ({"serverDirectory": "/a b"}, "private-registry:serverDirectory", "match pattern"),
     (

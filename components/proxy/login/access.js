@@ -15,6 +15,8 @@ const REGISTRY = values.registry;
 const ALIASES = values.aliases || {};
 const USERS = values.users;
 const LOGIN = values.login;
+const TOKEN_KEY = values.tokenKey;
+const DRAINED = values.drained;
 const REPOSITORY = new RegExp(`^${values.repository}$`);
 const COSTS = values.costs;
 const CACHES = values.caches || [];
@@ -67,7 +69,7 @@ function sleep(milliseconds) {
     return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-// Lives in nginx's memory alone, and outlives its reloads.
+// The server's own: it lives in nginx's memory alone, and outlives its reloads.
 function hmacKey() {
     const secrets = ngx.shared.secrets;
     const known = secrets.get('secret');
@@ -78,8 +80,31 @@ function hmacKey() {
     return secrets.get('secret');
 }
 
-function hmac(text) {
-    return hashing.createHmac('sha256', hmacKey()).update(text).digest('base64url');
+// The key that all servers of a registry have, where there are several: a file is in the place of another at any time.
+function placedKey() {
+    try {
+        return fs.readFileSync(TOKEN_KEY, 'utf8').trim();
+    } catch (error) {
+        if (error.code !== 'ENOENT') {
+            throw error;
+        }
+        return '';
+    }
+}
+
+// By which tokens count; the first one signs. The server's own counts also where there is one for all, and that one also
+// after it is gone: no token ends as servers come or go.
+function tokenKeys() {
+    const secrets = ngx.shared.secrets;
+    const placed = placedKey();
+    if (placed && secrets.get('placed') !== placed) {
+        secrets.set('placed', placed);
+    }
+    return [placed, hmacKey(), secrets.get('placed')].filter((key) => key);
+}
+
+function hmac(text, key) {
+    return hashing.createHmac('sha256', key || hmacKey()).update(text).digest('base64url');
 }
 
 // A zone that is full forgets nothing sooner, and caches nothing new.
@@ -523,8 +548,8 @@ async function delayRefusal(something) {
     }
 }
 
-function signature(payload, hash) {
-    return hmac(`token ${payload} ${hash}`);
+function signature(payload, hash, key) {
+    return hmac(`token ${payload} ${hash}`, key);
 }
 
 function verifyToken(text) {
@@ -534,7 +559,8 @@ function verifyToken(text) {
     const principal = Number(fields[1]) > Date.now() / 1000 ? findUser(fields[0]) : null;
     // Compared under the key, as the time that a comparison takes tells how much of it was right.
     const given = hmac(parts[1] || '');
-    return principal && principal.hashes.some((hash) => hmac(signature(payload, hash)) === given) ? principal : null;
+    const isSigned = (hash) => tokenKeys().some((key) => hmac(signature(payload, hash, key)) === given);
+    return principal && principal.hashes.some(isSigned) ? principal : null;
 }
 
 function authorize(r) {
@@ -555,7 +581,7 @@ function authorize(r) {
 function token(r) {
     function issue(principal) {
         const payload = `${principal.name} ${Math.floor(Date.now() / 1000) + TOKEN_S}`;
-        const text = `${Buffer.from(payload).toString('base64url')}.${signature(payload, principal.hashes[0])}`;
+        const text = `${Buffer.from(payload).toString('base64url')}.${signature(payload, principal.hashes[0], tokenKeys()[0])}`;
         r.variables.user = principal.name === ANONYMOUS ? '' : principal.name;
         r.headersOut['Content-Type'] = 'application/json';
         r.headersOut['Cache-Control'] = 'no-store';
@@ -662,6 +688,15 @@ function deleted(r) {
     ngx.shared.deletions.set(layerOf(r), String(Date.now()));
 }
 
+// What a load balancer asks: whether clients are to come here.
+async function health(r) {
+    if (fs.existsSync(DRAINED)) {
+        return r.return(503, 'out\n');
+    }
+    const reply = await r.subrequest('/registry', {method: 'HEAD'});
+    return reply.status === 200 ? r.return(200, 'in\n') : r.return(503, 'the registry does not answer\n');
+}
+
 // The kinds of manifests that a client can read: clients name them in any order, and beside others.
 function readable(r) {
     const accepted = r.headersIn.Accept || '';
@@ -674,6 +709,7 @@ function layerOf(r) {
 
 // nginx calls those of the first line. njs exports a default alone, so what the tests call is in it too.
 export default {
-    authorize, deleted, deletion, readable, refuse, token, unsatisfiable, upstreamReason,
-    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, reasonIn, rounds, uploadTarget,
+    authorize, deleted, deletion, health, readable, refuse, token, unsatisfiable, upstreamReason,
+    calledBy, costsOf, covers, findUser, isAllowed, networkOf, parseCredentials, reasonIn, rounds, tokenKeys, uploadTarget,
+    verifyToken,
 };
