@@ -492,7 +492,7 @@ def test_servers_are_called_by_name_and_reached_where_they_say(tmp_path: Path) -
     found = read(dict(BASE, **changes), tmp_path).each_server
     assert [entry.said for entry in found] == ["10.0.0.5", "b", "3"]
     assert [entry.reached_at for entry in found] == ["10.0.0.5", "192.0.2.6", "registry-3.test"]
-    assert [entry.reached_at for entry in read(BASE).each_server] == ["127.0.0.1"]
+    assert [entry.reached_at for entry in read({**BASE}).each_server] == ["127.0.0.1"]
 
 
 NAMES = {"robot$ci": "robot$ci", "a@b": "a@b", "CORP\\ci": "CORP\\ci", "-x": "-x", "José": "José", 10023: "10023"}
