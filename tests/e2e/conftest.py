@@ -43,6 +43,7 @@ TABLES = {
     ),
     "faults": f"{'fault, repaired by the next update':<46}{'served':<26}what the error said (its end)",
     "gap": "another image of nginx",
+    "servers": f"{'one of three servers, under load':<32}{'requests':>10}{'failed':>8}  from when to when",
     "kills": "kill -9 of updates at random moments",
 }
 """Recorded property -> the head of its table."""
