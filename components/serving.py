@@ -54,6 +54,7 @@ class Serving:
             memory=memory,
             seed=self._seed,
             owner=self._owner,
+            server=self.server.told,
         )
 
     def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:
