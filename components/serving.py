@@ -52,6 +52,7 @@ class Serving:
             image=image,
             user=self.server.user,
             memory=memory,
+            server=self.server.entry.name,
             seed=self._seed,
             owner=self._owner,
             server=self.server.told,

@@ -40,6 +40,8 @@ class ContainerArgs:
     memory: int
     """MiB."""
     seed: Seed
+    server: str = ""
+    """What the stack calls the host among several; the first one, or the only one, may have no name."""
     owner: pulumi.Output[str]
     """The label value of what Docker keeps for this state. What waits for it finds all that there is started."""
     server: Mapping[str, str | int] = field(default_factory=dict)

@@ -90,7 +90,7 @@ class Registry(Component):
         # Named automatically, so that the next one can be there before this one goes; the stack's name keeps two
         # stacks of one Docker host apart.
         container = hardened_container(
-            f"{own.prefix}-registry",
+            "-".join(filter(None, [own.prefix, own.server, "registry"])),
             own,
             image=image,
             command=["registry", "serve", f"{_CONFIG}/current/config.yml"],

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import random
 import secrets
 import socket
 import ssl
@@ -11,8 +12,8 @@ import threading
 import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ MAX_IMAGES = 20_000
 PAUSE = 0.15
 """Seconds between two images of a worker: without it the workers take the machine from what they are to meet."""
 STREAM_PAUSE = "400ms"
+_PATIENCE = 5
+"""Seconds for an address of several, before the next one is tried."""
 
 
 class Failure(Exception):
@@ -42,6 +45,7 @@ class Tally:
     """What the workers have seen so far."""
 
     requests: int = 0
+    by_address: Counter[str] = field(default_factory=Counter)
     reconnected: int = 0
     """Requests sent again, since the connection kept open for them had been closed before an answer began: what every
     HTTP client that keeps connections does (RFC 9112, 9.3.1)."""
@@ -60,18 +64,35 @@ class Tally:
 class Connection(http.client.HTTPSConnection):
     """A connection to the registry by its name, which this machine need not know."""
 
-    def __init__(self, name: str, address: str, authority: str, keep: bool) -> None:
+    def __init__(self, name: str, address: str | Sequence[str], authority: str, keep: bool) -> None:
+        """Know where to connect: of several addresses, to the first one that answers."""
         context = ssl.create_default_context(cadata=authority)
         super().__init__(name, context=context, timeout=60)
-        self._address = address
+        self._addresses = [address] if isinstance(address, str) else address
         self._tls = context
         self.keep = keep
         """Whether the next request may use it too."""
         self.used = False
+        self.address = self._addresses[0]
+        """Where it is connected."""
 
     def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        *others, last = self._addresses
+        for address in others:
+            with suppress(OSError):
+                self._connect(address, _PATIENCE)
+                return
+        self._connect(last, self.timeout)
+
+    def _connect(self, address: str, timeout: float | None) -> None:
+        plain = socket.create_connection((address, self.port), timeout)
+        try:
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
+        self.sock.settimeout(self.timeout)
+        self.address = address
 
 
 @dataclass
@@ -79,7 +100,8 @@ class Load:
     """Workers that pull and push: half of them with a connection for each request, as Docker does, half keep theirs."""
 
     name: str
-    address: str
+    address: str | Sequence[str]
+    """Where it is; of several addresses, each worker begins with another one."""
     hosts: Hosts
     client: str
     """The host whose authorities the workers trust: read at each connection, as Docker does."""
@@ -175,11 +197,17 @@ class Load:
                 self.tally.failures.append(f"{time.strftime('%X')} {job.__name__.strip('_')}: {error!r}")
 
     def _once(self, job: Callable[[Connection], None], keep: bool = True) -> None:
-        connection = Connection(self.name, self.address, self._authority(), keep)
+        connection = Connection(self.name, self._order(), self._authority(), keep)
         try:
             job(connection)
         finally:
             connection.close()
+
+    def _order(self) -> Sequence[str]:
+        """Return the addresses, as a name server shuffles them."""
+        if isinstance(self.address, str):
+            return [self.address]
+        return random.sample(self.address, len(self.address))
 
     def _request(
         self, connection: Connection, expected: int, method: str, path: str, body: bytes = b"", **headers: str
@@ -200,6 +228,7 @@ class Load:
         if not connection.keep:
             connection.close()
         self.tally.requests += 1
+        self.tally.by_address[connection.address] += 1
         if response.status != expected:
             raise Failure(f"{method} {path}: {response.status} instead of {expected}: {content[:200]!r}")
         return response, content

@@ -3,16 +3,22 @@
 The tests are one story, in this order. Costs some updates with two or three servers, and four hosts.
 """
 
-from collections.abc import Iterator
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lab import hosts, servers
-from tests.client import PASSWORD, Client
+from lab.run import run
+from tests.client import PASSWORD, Client, digest_of
 from tests.e2e.bucket import Bucket, serving
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
+from tests.e2e.load import Load, docker_load
 from tests.e2e.stack import Stack, write_secret
 
 NAME = "servers"
@@ -49,6 +55,11 @@ def stack(
         yield stack
 
 
+@pytest.fixture(scope="module")
+def load(client_hosts: Hosts) -> Load:
+    return Load("registry.test", tuple(ADDRESSES.values()), client_hosts, "one", "ci", PASSWORD)
+
+
 def entry(client_hosts: Hosts, host: str) -> dict[str, Any]:
     access = {
         "hostKey": hosts.host_key(client_hosts.network, client_hosts.host(host)),
@@ -73,8 +84,123 @@ def test_a_stack_of_one_server_gets_more(stack: Stack, client_hosts: Hosts) -> N
     digest = client(stack, "server").push("ci", "team/app")
     stack.configure(dockerHost=None, dockerHostAccess=None, servers=listed(client_hosts, *ADDRESSES))
     steps = stack.up()
-    assert {step.name for step in steps if step.op != "create"} <= {"registry-verification"}
+    # The first server gets the key of tokens that all have.
+    changed = {step.name for step in steps if step.op != "create"}
+    assert changed == {"registry-proxy-site", "registry-verification"}
     for host in ADDRESSES:
         assert client(stack, host).pull("ci", "team/app") == digest
     assert stack.preview() == []
-    assert PASSWORD
+
+
+def images_on(client_hosts: Hosts, program: str) -> dict[str, str]:
+    """Return server -> the image of a running container."""
+    show = (
+        f"docker inspect --format '{{{{.Image}}}}' $(docker ps --quiet --filter name=private-registry-{NAME}-{program})"
+    )
+    return {host: client_hosts.inside(host, show) for host in ADDRESSES}
+
+
+def test_another_nginx_loses_no_request(
+    stack: Stack,
+    client_hosts: Hosts,
+    load: Load,
+    another: dict[str, str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """What a single server can't do: there is always one that serves."""
+    for host in ADDRESSES:
+        client_hosts.bring_images(host, another)
+    stack.configure(images={**stack.settings["images"], "nginx": another["nginx"]}, drainSeconds=1)
+    with load.running() as tally, docker_load(client_hosts.container("one"), "registry.test", "ci", PASSWORD) as said:
+        done = stack.up()
+    failed = [line for line in said if line.startswith("failed")]
+    counts = (
+        tally.requests,
+        len(tally.failures),
+        tally.reconnected,
+        tally.images.total(),
+        len(said),
+        len(failed),
+        0,
+        0,
+    )
+    record_property("load", f"{'nginx of three servers':<28}" + "".join(f"{n:>12}" for n in counts))
+    assert set(images_on(client_hosts, "proxy").values()) == {another["nginx"]}
+    assert tally.failures == []
+    assert failed == []
+    assert set(tally.by_address) == set(ADDRESSES.values())
+    proofs = [step.name for step in done if step.name.endswith("proof")]
+    assert proofs == ["registry-proof", "registry-b-proof"], "each server but the last before the next one"
+
+
+def test_a_server_that_fails_stops_the_roll(stack: Stack, client_hosts: Hosts, load: Load) -> None:
+    """What comes after it stays as it was, and serves."""
+    before = images_on(client_hosts, "registry")
+    # The image is on the first server alone, and no registry has it.
+    image = run(["docker", "build", "--quiet", "-"], stdin=f"FROM {before['server']}\nLABEL release=stopped\n")
+    images = stack.settings["images"]
+    client_hosts.bring_images("server", {"registry": image, "nginx": ""})
+    stack.configure(images={**images, "registry": image})
+    with load.running() as tally:
+        said = stack.fails()
+    run(["docker", "image", "rm", "--no-prune", image])
+    assert tally.failures == []
+    assert images_on(client_hosts, "registry") == {**before, "server": image}
+    assert "registry-b-registry" in said
+    stack.configure(images=images)
+    stack.up()
+    assert images_on(client_hosts, "registry") == before
+
+
+def test_what_one_server_knows_all_know(stack: Stack) -> None:
+    first, second, third = (client(stack, host) for host in ADDRESSES)
+    digest = first.push("ci", "team/new", content=b"pushed on the first one")
+    assert second.pull("ci", "team/new") == digest
+    begun = first.send("ci", "POST", "/v2/team/new/blobs/uploads/")
+    place = begun.headers["Location"]
+    middle = second.send("ci", "PATCH", place, b"begun on one, ", Content_Type="application/octet-stream")
+    assert middle.status == 202, middle.body
+    content = b"begun on one, ended on another"
+    last = f"{middle.headers['Location']}&digest={digest_of(content)}"
+    assert third.send("ci", "PUT", last, b"ended on another").status == 201
+    assert first.send("ci", "GET", f"/v2/team/new/blobs/{digest_of(content)}").body == content
+    stack.configure(users=[{"name": "ci", "password": "another password"}])
+    stack.up()
+    assert {client(stack, host).send("ci", "GET", "/v2/").status for host in ADDRESSES} == {401}
+    stack.configure(users=[{"name": "ci", "password": PASSWORD}])
+    stack.up()
+
+
+def test_a_server_that_loses_its_power_is_missed_by_none(stack: Stack, client_hosts: Hosts, load: Load) -> None:
+    with load.running() as tally:
+        run(["docker", "kill", client_hosts.container("three")])
+        time.sleep(10)
+        run(["docker", "start", client_hosts.container("three")])
+        answers(stack, "three")
+    # A request that was on its way there is lost with it; a new one goes elsewhere.
+    assert len(tally.failures) <= load.workers, tally.failures
+    assert stack.preview() == []
+
+
+def answers(stack: Stack, host: str) -> None:
+    """Wait until a server serves again: nobody's hand is needed."""
+    asked, end = client(stack, host), time.monotonic() + 120
+    while time.monotonic() < end:
+        with suppress(OSError, http.client.HTTPException):
+            if asked.send("ci", "GET", "/v2/").status == 200:
+                return
+        time.sleep(1)
+    raise AssertionError(f"{host} does not answer")
+
+
+def test_and_back_to_one(stack: Stack, client_hosts: Hosts, load: Load) -> None:
+    stack.configure(servers=listed(client_hosts, "server"))
+    only = replace(load, address=ADDRESSES["server"])
+    with only.running() as tally:
+        stack.up()
+    assert tally.failures == []
+    for host in ("three", "stranger"):
+        assert (
+            client_hosts.inside(host, "docker ps --all --quiet; docker network ls --quiet --filter name=private") == ""
+        )
+    assert stack.preview() == []
