@@ -55,7 +55,7 @@ class Serving:
             server=self.server.entry.name,
             seed=self._seed,
             owner=self._owner,
-            server=self.server.told,
+            told=self.server.told,
         )
 
     def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:

@@ -245,8 +245,15 @@ def _open_locations(conf: Sequence[nginx.Directive]) -> Iterator[str]:
             yield "everything"
         for location in nginx.walk(server.block, "location"):
             serves = any(location.values(name) for name in ("proxy_pass", "alias", "root"))
-            if (serves and location.values("auth_request") != [("/access",)]) or location.values("satisfy"):
+            asked = location.values("auth_request") == [("/access",)] or _only_asks_for_health(location)
+            if (serves and not asked) or location.values("satisfy"):
                 yield " ".join(location.words[1:])
+
+
+def _only_asks_for_health(location: nginx.Directive) -> bool:
+    """Tell whether nginx alone gets there, and nothing of a request gets on: the registry says nothing at its root."""
+    passed = [location.values(name) for name in ("internal", "proxy_pass", "proxy_pass_request_headers")]
+    return location.words[1:] == ("=", "/registry") and passed == [[()], [("http://registry/",)], [("off",)]]
 
 
 def _asks(server: nginx.Directive) -> bool:

@@ -65,7 +65,8 @@ def _rows(found: Iterable[Impact]) -> list[Row]:
     for one in found:
         groups.setdefault((one.change, one.effect, one.disruptive), {})[one.host] = None
     return [
-        Row((on_hosts(list(hosts)), change, effect), disruptive) for (change, effect, disruptive), hosts in groups.items()
+        Row((on_hosts(list(hosts)), change, effect), disruptive)
+        for (change, effect, disruptive), hosts in groups.items()
     ]
 
 

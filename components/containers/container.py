@@ -44,7 +44,7 @@ class ContainerArgs:
     """What the stack calls the host among several; the first one, or the only one, may have no name."""
     owner: pulumi.Output[str]
     """The label value of what Docker keeps for this state. What waits for it finds all that there is started."""
-    server: Mapping[str, str | int] = field(default_factory=dict)
+    told: Mapping[str, str | int] = field(default_factory=dict)
     """Which server of several it runs on, as ``Server.told`` says it; nothing where there is but one."""
 
 
@@ -55,7 +55,7 @@ def said_of(args: ContainerArgs) -> dict[str, pulumi.Input[object]]:
 
 def said_of_server(args: ContainerArgs) -> dict[str, pulumi.Input[object]]:
     """Return what a component says of the server that it is on, where there are several."""
-    return {"server": dict(args.server)} if args.server else {}
+    return {"server": dict(args.told)} if args.told else {}
 
 
 def stack_network(
