@@ -1,6 +1,6 @@
 """The servers of the registries in a stack's state, and what of it is on which of them.
 
-Each server has Docker's provider of its own, but the control machine, which has the one that the engine starts by itself.
+Each server has Docker's provider of its own. The control machine has the one that the engine starts by itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +34,8 @@ class Server:
     """The URN of the registry that it serves."""
     name: str
     """What people call it."""
+    host: str
+    """The machine, as commands reach it."""
     also: tuple[str, ...]
     """The addresses by which it is known besides."""
     components: frozenset[str]
@@ -41,18 +43,13 @@ class Server:
     docker: str | None
     """The URN of its provider, as of ``docker_of``; None where nothing is known of its Docker."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All by which it can be called."""
-        return (self.name, *self.also)
-
 
 def servers_of(resources: Sequence[Resource]) -> list[Server]:
     """Return the servers of a state, of several registries where it has several."""
     known = {resource["urn"]: resource for resource in resources}
     places = _places(resources, known)
     found = []
-    for storing in resources:
+    for storing in sorted(resources, key=lambda one: float(_said(one).get("turn") or 0)):
         if storing["type"] != _STORING or known.get(storing.get("parent") or "", {}).get("type") != REGISTRY:
             continue
         docker, said = places.get(storing["urn"]), _said(storing)
@@ -61,7 +58,7 @@ def servers_of(resources: Sequence[Resource]) -> list[Server]:
         host = str((storing.get("inputs") or {}).get("host") or "")
         name = str(said.get("name") or host)
         also = [str(one) for one in (said.get("address"), host) if one and one != name]
-        found.append(Server(storing["parent"], name, tuple(dict.fromkeys(also)), frozenset(components), docker))
+        found.append(Server(storing["parent"], name, host, tuple(dict.fromkeys(also)), frozenset(components), docker))
     return found
 
 

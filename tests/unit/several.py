@@ -1,4 +1,4 @@
-"""Settings with several servers: one has no name, one has another address for clients, and one is the control machine."""
+"""Settings with several servers: one has no name, one another address for clients, and one is the control machine."""
 
 from collections.abc import Mapping
 from typing import Any

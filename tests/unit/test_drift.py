@@ -36,12 +36,20 @@ def exported(recorder: Recorder) -> list[dict[str, Any]]:
             "type": resource.type,
             "parent": urn(*options[resource.type, resource.name].above),
             "id": f"{resource.name}-id",
-            "provider": resource.provider,
+            "provider": provider(resource),
             "inputs": marked(dict(resource.inputs)),
             "outputs": outputs(resource),
         }
         for resource in recorder.resources
     ]
+
+
+def provider(resource: Resource) -> str:
+    """Return the URN and the id of a resource's provider."""
+    declared = resource.provider.split("::")
+    if len(declared) > 1:
+        return "::".join([urn(declared[-3].rpartition("$")[2], declared[-2]), declared[-1]])
+    return f"{urn('pulumi:providers:any', 'default_5_0_0')}::id"
 
 
 def outputs(resource: Resource) -> dict[str, Any]:
