@@ -132,7 +132,7 @@ class Preview:
         return step if step.type.endswith(_REGISTRY) else self.above(step, _REGISTRY)
 
     def beside(self, step: Step) -> "Preview":
-        """Return the preview of the server that a step is on, with all that servers share; all of it, where that is none.
+        """Return the preview of the server that a step is on, with all that servers share; of all, if it is on none.
 
         So what is found beside a container is not that of another server.
         """
@@ -153,8 +153,14 @@ class Preview:
             for name in filter(None, {*of.values()})
         }
 
+    @cached_property
+    def turns(self) -> Mapping[str, float]:
+        """Each of several servers by its name -> when its turn is."""
+        said = filter(None, map(self.server_of, self.every(_PROXY)))
+        return {one["name"]: float(one["turn"]) for one in said}
+
     def server_of(self, step: Step) -> Mapping[str, Any]:
-        """Return what is said of the server that a step is on: ``name``, ``address``, ``turn``; nothing of one alone."""
+        """Return what is said of one of several servers, which a step is on: ``name``, ``address`` and ``turn``."""
         found: Step | None = step
         while found is not None:
             for state in (found.new, found.old):

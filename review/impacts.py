@@ -91,7 +91,7 @@ def belonging(preview: Preview) -> int:
 
 def _impacts(preview: Preview) -> list[Impact]:
     """Return what follows for one registry."""
-    steps = sorted(preview.changes, key=lambda step: (_place(step), step.name))
+    steps = sorted(preview.changes, key=lambda step: (_place(step), servers.turn(step, preview), step.name))
     found = [*servers.order(preview), *(found for step in steps for found in _of_step(step, preview))]
     data = preview.find(":Volume", "Registry")
     if data and data.op == "same":

@@ -4,6 +4,7 @@ A command below a component tells what the engine does; what that is about stand
 """
 
 from collections.abc import Iterator, Mapping, Set
+from urllib.parse import urlsplit
 
 from review.certificates import has_gap
 from review.events import Preview, State, Step
@@ -44,7 +45,7 @@ _LEAVES = f"stopped; {_MEANWHILE}"
 
 
 def name(preview: Preview) -> str:
-    """Return the server's name: of several the one that the stack gives it, else as the component of its files says it."""
+    """Return the server's name: of several the stack's own, of one alone what the component of its files says."""
     if preview.server:
         return of_server(preview.server)
     files = (step for step in preview.steps if step.type.endswith(_FILES))
@@ -186,7 +187,10 @@ def proxy_protocol(step: Step, preview: Preview) -> Iterator[Impact]:
 
 def provider(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how the way to the server's Docker changes."""
-    yield Impact(name(preview), f"how its Docker is reached: {DONE[step.op]}", "nothing on the server changes")
+    # It is below no component that says a server.
+    url = (step.new.text("host") or step.old.text("host")) if preview.turns else None
+    host = (urlsplit(url).hostname if url else None) or name(preview)
+    yield Impact(host, f"how its Docker is reached: {DONE[step.op]}", "nothing on the server changes")
 
 
 def _container(

@@ -23,13 +23,19 @@ def order(preview: Preview) -> Iterator[Impact]:
 
 def _changing(preview: Preview) -> list[str]:
     """Return the names of the servers that change and stay, in their order."""
-    turns: dict[str, float] = {}
-    for step in preview.changes:
-        said = preview.server_of(step)
-        # What leaves goes in the end, and has no turn. Of what is shared nothing is known by this.
-        if said and step.op != "delete" and _happens(step):
-            turns[str(said["name"])] = float(said["turn"])
-    return sorted(turns, key=lambda name: turns[name])
+    names = {
+        str(said["name"])
+        for step in preview.changes
+        # What leaves goes in the end, and has no turn.
+        if (said := preview.server_of(step)) and step.op != "delete" and _happens(step)
+    }
+    return sorted(names, key=lambda name: preview.turns.get(name, 0))
+
+
+def turn(step: Step, preview: Preview) -> float:
+    """Return when it is the turn of the server that a step is on, or is about; 0 where there is no such."""
+    said = preview.server_of(step) or {"name": _proven(step) if step.type.endswith(PROOF) else None}
+    return preview.turns.get(said["name"], 0)
 
 
 def _happens(step: Step) -> bool:
@@ -37,9 +43,13 @@ def _happens(step: Step) -> bool:
     return not step.type.startswith("private-registry:")
 
 
+def _proven(step: Step) -> str | None:
+    return (step.new if step.op != "delete" else step.old).text("server")
+
+
 def proof(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say that a client proves a server."""
-    name = of_server((step.new if step.op != "delete" else step.old).text("server") or "not known yet")
+    name = of_server(_proven(step) or "not known yet")
     if step.op == "delete":
         yield Impact(name, f"no client proves {name} by itself any more", "it has left, or no other one waits for it")
     else:
