@@ -68,6 +68,7 @@ class Serving:
                 storage=settings.storage,
                 delete_data=settings.delete_data,
                 protect=settings.protect,
+                purges_uploads=server.entry == settings.each_server[0],
             ),
             opts=self.opts,
         )

@@ -29,7 +29,9 @@ ON_DISK = {"filesystem": {"rootdirectory": DATA}}
 """The driver that keeps the data there."""
 
 
-def registry_config(http_secret: str, drain_seconds: int, storage: Mapping[str, object] = ON_DISK) -> str:
+def registry_config(
+    http_secret: str, drain_seconds: int, storage: Mapping[str, object] = ON_DISK, purges_uploads: bool = True
+) -> str:
     """Render config.yml.
 
     Args:
@@ -37,6 +39,7 @@ def registry_config(http_secret: str, drain_seconds: int, storage: Mapping[str, 
         drain_seconds: How long a request in flight may take to end at a stop.
         storage: Its driver with the parameters, and what else of the section ``storage`` depends on it
             (https://distribution.github.io/distribution/about/configuration/#storage).
+        purges_uploads: Whether it takes away uploads that nobody has ended for a week.
     """
     return render(
         "registry/registry.yml.j2",
@@ -44,5 +47,6 @@ def registry_config(http_secret: str, drain_seconds: int, storage: Mapping[str, 
         storage=yaml.safe_dump(dict(storage), sort_keys=False).rstrip(),
         http_secret=http_secret,
         drain_seconds=drain_seconds,
+        purges_uploads=purges_uploads,
         catalog_entries=CATALOG_ENTRIES,
     )

@@ -37,6 +37,8 @@ class RegistryArgs:
     delete_data: bool
     protect: bool
     """Whether the engine refuses to remove the volume."""
+    purges_uploads: bool = True
+    """Whether it takes away uploads that nobody ends: one of several servers does."""
 
 
 class Registry(Component):
@@ -71,7 +73,7 @@ class Registry(Component):
             {
                 "config.yml": File(
                     pulumi.Output.all(own.seed.derive_hex("http.secret"), storage.driver).apply(
-                        lambda parts: registry_config(parts[0], GRACE_SECONDS, parts[1])
+                        lambda parts: registry_config(parts[0], GRACE_SECONDS, parts[1], args.purges_uploads)
                     ),
                     mode="0600",
                 ),
