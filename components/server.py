@@ -32,7 +32,7 @@ class Server:
 
     @property
     def told(self) -> dict[str, str | int]:
-        """What components on it say of it: its name, where clients reach it, and when its turn is; one alone, nothing."""
+        """What components say of one of several: its name, where clients reach it, and when its turn is."""
         servers = self.settings.each_server
         if len(servers) == 1:
             return {}

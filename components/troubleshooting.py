@@ -72,6 +72,10 @@ _NEW_HOST_KEY = (
     "that "
     "is known already, and set hostKey to the first two fields.\n" + _RUN_AGAIN
 )
+_GONE_FOR_GOOD = (
+    "If the server is one of several and no longer exists: run `make forget SERVER=NAME STACK=STACK`, which removes it "
+    "from the state, and remove it from private-registry:servers.\n"
+)
 _AS_BEFORE = "everything that ran before this update."
 _OLD_REGISTRY = "the registry, with its previous image and configuration."
 _OLD_NGINX = "nginx, with its previous configuration and certificate."
@@ -210,7 +214,9 @@ SERVER = (
         "user has no access to Docker.",
         "Run `ssh USER@HOST docker version` to see which.\n"
         "If Docker is stopped: run `systemctl start docker` on the server.\n"
-        "If permission is denied: run `usermod --append --groups docker USER` on the server.\n" + _RUN_AGAIN,
+        "If permission is denied: run `usermod --append --groups docker USER` on the server.\n"
+        + _GONE_FOR_GOOD
+        + _RUN_AGAIN,
         works=_AS_BEFORE,
     ),
     Problem(
@@ -595,9 +601,8 @@ SERVERS = (
         "changed, so that the fault does not get to them too.",
         "Read the errors above: the names of the resources contain the name of the server, except if it has none. Fix "
         "the cause.\n"
-        "If the server no longer exists: run `make forget SERVER=NAME STACK=STACK`, which removes it from the state, and "
-        "remove it from private-registry:servers.\n"
-        "Run the update again: it continues at this server. To go back instead: undo the change of the settings first.",
+        + _GONE_FOR_GOOD
+        + "Run the update again: it continues at this server. To go back instead: undo the change of settings first.",
         works="the servers that were changed, with this update, and those that were left, as before. This server has "
         "the old configuration in all that failed; if nginx of it is down, clients use the others.",
     ),
@@ -628,8 +633,8 @@ SERVERS = (
         _THROUGH + r"([^:]+: HTTP status|pull: what comes)",
         "b: through 10.0.0.7: push: HTTP status 503 instead of 202",
         "The server answers this client, but not as the registry should. With 503 its registry is down, or cannot use "
-        "the bucket. With 401 at `login` it does not know the stack's own user: its users file is another one. With 404 "
-        "at `pull` it reads another bucket than it writes.",
+        "the bucket. With 401 at `login` its users file has not the stack's own user. With 404 at `pull` it reads "
+        "another bucket than it writes.",
         _AT_ONE_SERVER
         + "Run `make drift STACK=STACK`: it shows files that were changed by hand on this server.\n"
         + _RUN_AGAIN,
