@@ -33,4 +33,4 @@ def stopped_at(servers: Sequence[str], counts: Sequence[int]) -> str | None:
         return None
     done, left = shortened(servers[:stopped]) or "none", shortened(servers[stopped + 1 :]) or "none"
     place = f"{stopped + 1} of {len(servers)}"
-    return f"the update stopped at server {servers[stopped]} ({place}); changed: {done}; left as they were: {left}"
+    return f"the update stopped at server {servers[stopped]} ({place}); done: {done}; left as they were: {left}"

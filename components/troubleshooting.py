@@ -596,14 +596,14 @@ SERVERS = (
     Problem(
         "servers-stopped",
         r"the update stopped at server \S+ \(",
-        "the update stopped at server b (2 of 3); changed: 10.0.0.5; left as they were: c",
+        "the update stopped at server b (2 of 3); done: 10.0.0.5; left as they were: c",
         "A change failed on this server, or a client could not push and pull through it. The servers after it are not "
         "changed, so that the fault does not get to them too.",
         "Read the errors above: the names of the resources contain the name of the server, except if it has none. Fix "
         "the cause.\n"
         + _GONE_FOR_GOOD
         + "Run the update again: it continues at this server. To go back instead: undo the change of settings first.",
-        works="the servers that were changed, with this update, and those that were left, as before. This server has "
+        works="the servers that are done, with this update, and those that were left, as before. This server has "
         "the old configuration in all that failed; if nginx of it is down, clients use the others.",
     ),
     Problem(
