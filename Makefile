@@ -50,12 +50,12 @@ else
 	@JSON=$(JSON) HOSTS="$(HOSTS)" $(BIN)/python -m lab prove
 endif
 
-forget: $(NEEDED) ## remove a client host that no longer exists from the state: CLIENT=... [STACK=...]
+forget: $(NEEDED) ## remove a host that no longer exists from the state: CLIENT=... or SERVER=... [STACK=...]
 ifdef OWN
-	$(if $(CLIENT),,$(error name the host: make forget CLIENT=10.0.0.7 STACK=$(OWN)))
-	@$(BIN)/python -m operations.forget --stack $(OWN) $(CLIENT)
+	$(if $(CLIENT)$(SERVER),,$(error name the host: make forget CLIENT=10.0.0.7 STACK=$(OWN), or SERVER=...))
+	@$(BIN)/python -m operations.forget --stack $(OWN) $(if $(SERVER),--server $(SERVER)) $(CLIENT)
 else
-	@CLIENT=$(CLIENT) $(BIN)/python -m lab forget
+	@CLIENT=$(CLIENT) SERVER=$(SERVER) $(BIN)/python -m lab forget
 endif
 
 down: $(if $(OWN),,$(VENV)/ready) ## remove the dev stack; PURGE=1: its pushed images too

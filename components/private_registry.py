@@ -19,6 +19,7 @@ from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, clear_password, verification_password
 from .registry_reference import full_reference
+from .rolling import tell_where_it_stopped
 from .seed import Seed
 from .server import Server
 from .serving import Serving
@@ -109,12 +110,15 @@ class PrivateRegistry(Component):
         trusted_by = clients.trust(certificate.ca_certificate, first.proxy.refused(with_users=bool(logins)))
         serving = [first]
         releases = [first.serve(certificate.pair, trusted_by)]
+        failed = []
         for server in servers[1:]:
             done = serving[-1].proven(clients, password, releases[-1])
+            failed.append(done)
             after = Serving(server, settings, self._seed, self.child(), done)
             after.declare(certificate, users.file)
             serving.append(after)
             releases.append(after.serve(certificate.pair, trusted_by))
+        tell_where_it_stopped([server.entry.said for server in servers], [*failed, serving[-1].missing])
         generation = pulumi.Output.concat(
             *(part for release in releases for part in (release, "-")),
             self._seed.fingerprint(certificate.ca_certificate or ""),

@@ -31,6 +31,14 @@ class Server:
         return "-".join(filter(None, [self.instance.name, self.entry.name, part]))
 
     @property
+    def told(self) -> dict[str, str | int]:
+        """What components say of one of several: its name, where clients reach it, and when its turn is."""
+        servers = self.settings.each_server
+        if len(servers) == 1:
+            return {}
+        return {"name": self.entry.said, "address": self.entry.reached_at, "turn": servers.index(self.entry) + 1}
+
+    @property
     def host(self) -> Host:
         """The host on which commands run."""
         return docker_host(*self._remote) if self._remote else Host("localhost")

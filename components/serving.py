@@ -55,6 +55,7 @@ class Serving:
             server=self.server.entry.name,
             seed=self._seed,
             owner=self._owner,
+            told=self.server.told,
         )
 
     def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:
@@ -116,10 +117,9 @@ class Serving:
         container = self._registry.container_id.apply(lambda identity: identity[:12])
         return pulumi.Output.concat(self.proxy.serve(pair, trusted_by), "-", container)
 
-    def proven(
-        self, clients: Clients, password: pulumi.Input[str], release: pulumi.Output[str]
-    ) -> pulumi.Output[list[Step]]:
-        """Let a client prove that this server serves; return what has failed, once that is known.
+    @property
+    def missing(self) -> pulumi.Output[list[Step]]:
+        """What has failed of what serves, once that is known.
 
         Where a client does not trust yet, the server keeps its certificate. All else of it has to work.
         """
@@ -129,8 +129,13 @@ class Serving:
         def needed(found: list[Step]) -> pulumi.Output[list[Step]]:
             return failed_in_this_update([login, *([] if found else [live])])
 
-        failed: pulumi.Output[list[Step]] = held_back.apply(needed)
-        entry = self.server.entry
+        return held_back.apply(needed)
+
+    def proven(
+        self, clients: Clients, password: pulumi.Input[str], release: pulumi.Output[str]
+    ) -> pulumi.Output[list[Step]]:
+        """Let a client prove that this server serves; return what has failed, once that is known."""
+        failed, entry = self.missing, self.server.entry
         proof = clients.prove_server(
             self.server.named("proof"), entry.said, entry.reached_at, password, without_dependencies(release), failed
         )

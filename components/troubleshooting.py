@@ -72,6 +72,10 @@ _NEW_HOST_KEY = (
     "that "
     "is known already, and set hostKey to the first two fields.\n" + _RUN_AGAIN
 )
+_GONE_FOR_GOOD = (
+    "If the server is one of several and no longer exists: run `make forget SERVER=NAME STACK=STACK`, which removes it "
+    "from the state, and remove it from private-registry:servers.\n"
+)
 _AS_BEFORE = "everything that ran before this update."
 _OLD_REGISTRY = "the registry, with its previous image and configuration."
 _OLD_NGINX = "nginx, with its previous configuration and certificate."
@@ -210,7 +214,9 @@ SERVER = (
         "user has no access to Docker.",
         "Run `ssh USER@HOST docker version` to see which.\n"
         "If Docker is stopped: run `systemctl start docker` on the server.\n"
-        "If permission is denied: run `usermod --append --groups docker USER` on the server.\n" + _RUN_AGAIN,
+        "If permission is denied: run `usermod --append --groups docker USER` on the server.\n"
+        + _GONE_FOR_GOOD
+        + _RUN_AGAIN,
         works=_AS_BEFORE,
     ),
     Problem(
@@ -584,6 +590,57 @@ TRUST = (
 )
 
 
+_AT_ONE_SERVER = "Log in to the server, and run `docker ps --all`. If a container is not healthy: `docker logs NAME`.\n"
+_THROUGH = r"through \S+: "
+SERVERS = (
+    Problem(
+        "servers-stopped",
+        r"the update stopped at server \S+ \(",
+        "the update stopped at server b (2 of 3); done: 10.0.0.5; left as they were: c",
+        "A change failed on this server, or a client could not push and pull through it. The servers after it are not "
+        "changed, so that the fault does not get to them too.",
+        "Read the errors above: the names of the resources contain the name of the server, except if it has none. Fix "
+        "the cause.\n"
+        + _GONE_FOR_GOOD
+        + "Run the update again: it continues at this server. To go back instead: undo the change of settings first.",
+        works="the servers that are done, with this update, and those that were left, as before. This server has "
+        "the old configuration in all that failed; if nginx of it is down, clients use the others.",
+    ),
+    Problem(
+        "servers-no-answer",
+        _THROUGH + r"(TLS: \S*EOF|[^:]+: no answer)",
+        "b: through 10.0.0.7: push: no answer (timed out)",
+        "This client gets no answer from the server at the address that it has in private-registry:servers.",
+        "Check `address` of the server, and `bindAddress`: clients use this address, at private-registry:httpsPort.\n"
+        "On the client, run `curl -vk https://ADDRESS:PORT/healthz`. If it does not connect: check the firewalls.\n"
+        + _AT_ONE_SERVER
+        + _RUN_AGAIN,
+    ),
+    Problem(
+        "servers-tls",
+        _THROUGH + r"TLS: ",
+        "b: through 10.0.0.7: TLS: CERTIFICATE_VERIFY_FAILED",
+        "What answers at the address of this server has a certificate that clients do not trust, or no TLS. It may be "
+        "another machine.",
+        "On the client, run `openssl s_client -connect ADDRESS:PORT -servername DOMAIN </dev/null`: it shows whose "
+        "certificate it is.\n"
+        "If it is that of another machine: correct `address` of the server in private-registry:servers.\n"
+        "If it is an old one of this registry: run `make drift STACK=STACK`, which compares the server's files.\n"
+        + _RUN_AGAIN,
+    ),
+    Problem(
+        "servers-wrong-answer",
+        _THROUGH + r"([^:]+: HTTP status|pull: what comes)",
+        "b: through 10.0.0.7: push: HTTP status 503 instead of 202",
+        "The server answers this client, but not as the registry should. With 503 its registry is down, or cannot use "
+        "the bucket. With 401 at `login` its users file has not the stack's own user. With 404 at `pull` it reads "
+        "another bucket than it writes.",
+        _AT_ONE_SERVER
+        + "Run `make drift STACK=STACK`: it shows files that were changed by hand on this server.\n"
+        + _RUN_AGAIN,
+    ),
+)
+
 VERIFICATION = (
     Problem(
         "docker-proxy",
@@ -717,6 +774,11 @@ PHASES = (
         CONTAINERS,
     ),
     Phase("nginx", "nginx tests new files before it loads them. Otherwise they are rolled back.", NGINX),
+    Phase(
+        "Several servers",
+        "Each server changes after a client has proven the one before it. The message starts with the server.",
+        SERVERS,
+    ),
     Phase("Images in a bucket", "The bucket is tested before the registry uses it.", STORAGE),
     Phase("A certificate by ACME", "The server keeps the certificate that it has, and renews it.", ACME),
     Phase("Connecting to a host by SSH", _ONE_HOST, SSH),
@@ -736,7 +798,7 @@ PHASES = (
 )
 
 # What an ACME CA or a bucket answers comes from the server, which was reached: its words are looked up first.
-PROBLEMS = (*ACME, *SERVER, *CONTAINERS, *STORAGE, *NGINX, *SSH, *FILES, *TRUST, *VERIFICATION, *PULUMI)
+PROBLEMS = (*ACME, *SERVERS, *SERVER, *CONTAINERS, *STORAGE, *NGINX, *SSH, *FILES, *TRUST, *VERIFICATION, *PULUMI)
 
 
 def problem_of(text: str) -> Problem | None:

@@ -119,8 +119,11 @@ def prove() -> int:
 
 
 def forget() -> int:
-    """Remove the host CLIENT, which no longer exists, from the state of the dev stack."""
-    client = os.environ.get("CLIENT")
+    """Remove the host CLIENT or SERVER, which no longer exists, from the state of the dev stack."""
+    client, server = os.environ.get("CLIENT"), os.environ.get("SERVER")
+    if server:
+        say(forgetting.forget_server(server, stack.command_line()))
+        return 0
     if not client:
         raise LabError("the client is missing: 'make forget CLIENT=10.0.0.7' (for another stack than dev: STACK=prod)")
     say(forgetting.forget(client, stack.command_line()))

@@ -1,22 +1,27 @@
-"""A client host that is gone for good: taken out of a stack's state, since nothing can be removed from it any more.
+"""A host that is gone for good: taken out of a stack's state, since nothing can be removed from it any more.
 
-``python -m operations.forget HOST``.
+``python -m operations.forget HOST`` for a client, and ``python -m operations.forget --server NAME`` for one of several
+servers.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from operations.command_line import CommandLine, OperationError, add_stack
 from operations.fleet import TRUST, VERIFICATION, left_over
+from operations.servers import Server, going_with, servers_of
 
 _COMPONENTS = (":ClientTrust", ":Verification")
 """How the types of the components ended that were there for one client each, before version 0.3."""
 _BEFORE = re.compile(r"registry-(trust|verification)-")
 """Started their names before they said their host."""
+_ASKED = ":AcmeCertificate"
+"""How the type of the component ends that is on the server that asks a CA."""
 _BY_CLIENT = ("hosts", "placed", "missing", "proven")
 """What the resources of all clients have by client, in their inputs or outputs."""
 
@@ -27,18 +32,88 @@ def forget(client: str, command_line: CommandLine) -> str:
     Raises:
         OperationError: The stack knows no such client, or its state could not be read or written.
     """
-    stack = command_line.stack
-    exported = json.loads(command_line.run("stack", "export", failure=f"the state of stack {stack} could not be read"))
+    stack, exported = command_line.stack, _exported(command_line)
     deployment = exported["deployment"]
     if client not in clients(deployment):
         known = ", ".join(clients(deployment)) or "none"
         raise OperationError(f"stack {stack} has no client {client}; it has {known}")
-    written = json.dumps({**exported, "deployment": without(deployment, client)})
-    command_line.run("stack", "import", failure=f"the state of stack {stack} could not be written", stdin=written)
+    _import(command_line, {**exported, "deployment": without(deployment, client)})
     return (
         f"Client {client} was removed from the state of stack {stack}. Files on the host are not changed. "
         "Remove it from private-registry:clients too."
     )
+
+
+def forget_server(server: str, command_line: CommandLine) -> str:
+    """Take a server out of a stack's state; return a sentence that says so, and what to do next.
+
+    Raises:
+        OperationError: The stack knows no such server, or has no other one, or its state could not be read or written.
+    """
+    stack, exported = command_line.stack, _exported(command_line)
+    try:
+        found = leaving(servers_of(_resources(exported["deployment"])), server)
+    except ValueError as error:
+        raise OperationError(f"stack {stack} {error}") from None
+    kept, gone = without_servers(exported["deployment"], found)
+    _import(command_line, {**exported, "deployment": kept})
+    asked = any(urn.split("::")[2].endswith(_ASKED) for urn in gone)
+    return (
+        f"Server {server} was removed from the state of stack {stack}. Nothing on the machine is changed. Remove it "
+        "from private-registry:servers too, and take its address out of the DNS, load balancers and hosts entries. "
+        f"{'The next update asks the CA for a certificate on another server. ' if asked else ''}"
+        "If the machine is a client too, forget it as a client as well."
+    )
+
+
+def leaving(servers: Sequence[Server], name: str) -> list[Server]:
+    """Return the servers that a name means: one of each registry that has it on the machine.
+
+    Raises:
+        ValueError: There is none, the name means others too, or a registry would have no server any more.
+    """
+    found = [one for one in servers if one.name == name] or [one for one in servers if name in one.also]
+    if not found:
+        known = ", ".join(dict.fromkeys(one.name for one in servers)) or "none"
+        raise ValueError(f"has no server {name}; it has {known}")
+    registries = Counter(one.registry for one in found)
+    if len({one.host for one in found}) > 1 or max(registries.values()) > 1:
+        means = ", ".join(f"{one.name} at {one.host}" for one in found)
+        raise ValueError(f"has several servers {name}: {means}; use what only one of them has, its name or its address")
+    if any(len([one for one in servers if one.registry == registry]) == 1 for registry in registries):
+        raise ValueError(
+            f"has no other server than {name}; without one there is nothing to keep: to remove the registry, "
+            "see docs/decommission.md"
+        )
+    return found
+
+
+def without_servers(deployment: dict[str, Any], servers: Iterable[Server]) -> tuple[dict[str, Any], set[str]]:
+    """Return a state without servers and what refers to them, and the URNs of what is gone.
+
+    What all servers share stays: the seed, the users, the certificate that the stack makes, and the clients.
+    """
+    resources, pending = _resources(deployment), deployment.get("pending_operations") or []
+    known = [*resources, *(one["resource"] for one in pending)]
+    gone = {urn for server in servers for urn in going_with(server, known)}
+    kept = {**deployment, "resources": [_detached(one, gone) for one in resources if one["urn"] not in gone]}
+    if pending:
+        kept["pending_operations"] = [one for one in pending if one["resource"]["urn"] not in gone]
+    return kept, gone
+
+
+def _exported(command_line: CommandLine) -> dict[str, Any]:
+    failure = f"the state of stack {command_line.stack} could not be read"
+    return dict(json.loads(command_line.run("stack", "export", failure=failure)))
+
+
+def _import(command_line: CommandLine, state: dict[str, Any]) -> None:
+    failure = f"the state of stack {command_line.stack} could not be written"
+    command_line.run("stack", "import", failure=failure, stdin=json.dumps(state))
+
+
+def _resources(deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    return deployment.get("resources") or []
 
 
 def clients(deployment: dict[str, Any]) -> list[str]:
@@ -86,6 +161,8 @@ def _detached(resource: dict[str, Any], gone: set[str]) -> dict[str, Any]:
             key: [urn for urn in urns or [] if urn not in gone]
             for key, urns in resource["propertyDependencies"].items()
         }
+    if resource.get("deletedWith") in gone:
+        del detached["deletedWith"]
     return detached
 
 
@@ -118,15 +195,21 @@ def _dropped(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Forget a client and return the exit status."""
+    """Forget a client or a server and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m operations.forget", description="Remove a client that no longer exists from the state."
+        prog="python -m operations.forget", description="Remove a host that no longer exists from the state."
     )
-    parser.add_argument("client", help="its host, as in private-registry:clients")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("client", nargs="?", help="the host of a client, as in private-registry:clients")
+    which.add_argument("--server", help="the name or the address of a server, as in private-registry:servers")
     add_stack(parser)
     options = parser.parse_args()
+    command_line = CommandLine(options.stack)
     try:
-        print(forget(options.client, CommandLine(options.stack)))
+        if options.server:
+            print(forget_server(options.server, command_line))
+        else:
+            print(forget(options.client, command_line))
     except OperationError as error:
         print(error, file=sys.stderr)
         return 1

@@ -57,7 +57,8 @@ def _item(container: Any, key: Any) -> Any:
 def _resource(args: ResourceValidationArgs | PolicyResource) -> Resource:
     # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
     above = args.urn.split("::")[2].split("$")[:-1]
-    return Resource(args.resource_type, args.name, _read(args.props), above, bool(args.opts.protect), _registry(args))
+    props, is_protected = _read(args.props), bool(args.opts.protect)
+    return Resource(args.resource_type, args.name, props, above, is_protected, _registry(args), _server(args))
 
 
 def _registry(args: ResourceValidationArgs | PolicyResource | None) -> str:
@@ -65,6 +66,16 @@ def _registry(args: ResourceValidationArgs | PolicyResource | None) -> str:
     while args and args.resource_type != REGISTRY:
         args = args.parent if isinstance(args, PolicyResource) else None
     return args.name if args else ""
+
+
+def _server(args: ResourceValidationArgs | PolicyResource | None) -> str:
+    """Return the name of the server that a resource is on, as a component above it says it where there are several."""
+    while args:
+        said = _item(args.props, "server") if "server" in args.props else None
+        if isinstance(said, Mapping) and isinstance(name := said.get("name"), str):
+            return name
+        args = args.parent if isinstance(args, PolicyResource) else None
+    return ""
 
 
 def _stack(args: ResourceValidationArgs) -> Stack:

@@ -42,6 +42,8 @@ SERVER_SIDE = frozenset({STORING, PROXY, ACME, CACHE})
 """The components below which commands run on the server, however deep. All others count as run on a client."""
 TRUST, VERIFICATION = f"{COMPONENT}ClientsTrust", f"{COMPONENT}ClientsVerification"
 """All that is done on clients, by the package's own provider: what goes there is in their inputs."""
+PROOF = f"{COMPONENT}ServerProof"
+"""What a client proves of one of several servers, by a user of the stack's own."""
 MADE_AGAIN = (CONTAINER, IMAGE, NETWORK, *commands.TYPES)
 """The types of what an update makes again as it was. All else below the registry may hold images."""
 
@@ -61,6 +63,8 @@ class Resource:
     protect: bool = False
     registry: str = ""
     """The name of the registry that it is a part of, where that is known: a program may declare several."""
+    server: str = ""
+    """The name of the server that it is on, where that is known: a registry may have several."""
 
     @property
     def parent(self) -> str:
@@ -140,6 +144,7 @@ _INPUTS = {
         }
     ),
     VERIFICATION: frozenset({"registry", "hosts", "verify", "user", "password", "generation"}),
+    PROOF: frozenset({"registry", "server", "address", "port", "user", "password", "generation", "proven"}),
 }
 """What the resources of the clients are known to say: what else they say may be a secret."""
 _REACH = frozenset({"user", "port", "hostKey", "login", "bastion", "local"})
@@ -245,8 +250,15 @@ def _open_locations(conf: Sequence[nginx.Directive]) -> Iterator[str]:
             yield "everything"
         for location in nginx.walk(server.block, "location"):
             serves = any(location.values(name) for name in ("proxy_pass", "alias", "root"))
-            if (serves and location.values("auth_request") != [("/access",)]) or location.values("satisfy"):
+            asked = location.values("auth_request") == [("/access",)] or _only_asks_for_health(location)
+            if (serves and not asked) or location.values("satisfy"):
                 yield " ".join(location.words[1:])
+
+
+def _only_asks_for_health(location: nginx.Directive) -> bool:
+    """Tell whether nginx alone gets there, and nothing of a request gets on: the registry says nothing at its root."""
+    passed = [location.values(name) for name in ("internal", "proxy_pass", "proxy_pass_request_headers")]
+    return location.words[1:] == ("=", "/registry") and passed == [[()], [("http://registry/",)], [("off",)]]
 
 
 def _asks(server: nginx.Directive) -> bool:
@@ -472,16 +484,36 @@ def _server_is_one_host(resources: Sequence[Resource]) -> Iterator[tuple[Resourc
     servers = [(one, _host(one)) for one in resources if one.is_on_server]
     known = [(one, host) for one, host in servers if host is not UNKNOWN]
     usual = {
-        registry: Counter(host for one, host in known if one.registry == registry).most_common(1)[0][0]
-        for registry in {one.registry for one, _ in known}
+        place: Counter(host for one, host in known if _place(one) == place).most_common(1)[0][0]
+        for place in {_place(one) for one, _ in known}
     }
     # What is outside of every registry has to be where one of them is.
-    anywhere = {host for registry, host in usual.items() if registry} or set(usual.values())
+    anywhere = {host for (registry, _), host in usual.items() if registry} or set(usual.values())
     for one, host in known:
-        allowed = {usual[one.registry]} if one.registry else anywhere
+        allowed = {usual[_place(one)]} if one.registry else anywhere
         if host not in allowed:
-            what = f"a command of the server runs on {host}, but most others run on {' or '.join(sorted(allowed))}"
+            server = f"the server {one.server}" if one.server else "the server"
+            what = f"a command of {server} runs on {host}, but most others run on {' or '.join(sorted(allowed))}"
             yield one, Violation(what, "Set its host to the server")
+
+
+def _place(resource: Resource) -> tuple[str, str]:
+    """Return the registry and its server, of several: each has its own commands."""
+    return resource.registry, resource.server
+
+
+def _proofs_are_of_servers(resources: Sequence[Resource]) -> Iterator[tuple[Resource, Violation]]:
+    """Find proofs that ask something else than the server that the next one waits for."""
+    told = {
+        (one.registry, said.get("name"), said.get("address"))
+        for one in resources
+        if one.type == STORING and (said := _known_mapping(one.inputs.get("server")))
+    }
+    for one in resources:
+        server, address = (one.inputs.get(name, UNKNOWN) for name in ("server", "address"))
+        if one.type == PROOF and UNKNOWN not in (server, address) and (one.registry, server, address) not in told:
+            what = f"a client asks {_shown(address)} to prove the server {_shown(server)}, which has another address"
+            yield one, Violation(what, "Give the proof the name and the address of one server")
 
 
 def _host(resource: Resource) -> Any:
@@ -520,4 +552,11 @@ RULES = (
     Rule("no-insecure-registries", "No Docker is configured to work without TLS.", _no_registry_is_insecure),
 )
 
-WHOLE_RULES = (WholeRule("server-is-one-host", "Commands of the server run only on the server.", _server_is_one_host),)
+WHOLE_RULES = (
+    WholeRule("server-is-one-host", "Commands of a server run only on this server.", _server_is_one_host),
+    WholeRule(
+        "proof-of-the-server",
+        "A client proves the server that the next one waits for, at the address that clients have of it.",
+        _proofs_are_of_servers,
+    ),
+)

@@ -20,7 +20,9 @@ _LOOKING = ("refresh", "read", "read-replacement")
 _DELETING = ("delete", "delete-replaced")
 _COMPONENT = "private-registry:"
 """Starts the type of a component."""
-_REGISTRY = ":PrivateRegistry"
+_REGISTRY, _PROXY = ":PrivateRegistry", ":Proxy"
+_SHARED = "Certificate"
+"""Ends the types of the components that all servers need, on whichever of them they run."""
 _SEVERAL = 2
 _LAST_WORDS = "preview failed"
 """What the engine says at the end of each preview that failed, whatever it was."""
@@ -107,6 +109,10 @@ class Preview:
     unchanged: int
     """How many resources stay as they are."""
     time: datetime
+    server: str = ""
+    """The one of several servers that it is about, by its name; nothing where it is about all, or there is but one."""
+    others_serve: bool = False
+    """Whether clients get to another server meanwhile."""
 
     @cached_property
     def registries(self) -> Mapping[str, "Preview"]:
@@ -124,6 +130,44 @@ class Preview:
 
     def _registry_of(self, step: Step) -> Step | None:
         return step if step.type.endswith(_REGISTRY) else self.above(step, _REGISTRY)
+
+    def beside(self, step: Step) -> "Preview":
+        """Return the preview of the server that a step is on, with all that servers share; of all, if it is on none.
+
+        So what is found beside a container is not that of another server.
+        """
+        name = self.server_of(step).get("name")
+        return self._servers[name] if name else self
+
+    @cached_property
+    def _servers(self) -> Mapping[str, "Preview"]:
+        of = {step.urn: self.server_of(step).get("name") for step in self.steps}
+        serving = {of[step.urn] for step in self.every(_PROXY) if step.op != "create"}
+        return {
+            name: replace(
+                self,
+                steps=tuple(step for step in self.steps if of[step.urn] in (None, name) or _is_shared(step)),
+                server=name,
+                others_serve=bool(serving - {name}),
+            )
+            for name in filter(None, {*of.values()})
+        }
+
+    @cached_property
+    def turns(self) -> Mapping[str, float]:
+        """Each of several servers by its name -> when its turn is."""
+        said = filter(None, map(self.server_of, self.every(_PROXY)))
+        return {one["name"]: float(one["turn"]) for one in said}
+
+    def server_of(self, step: Step) -> Mapping[str, Any]:
+        """Return what is said of one of several servers, which a step is on: ``name``, ``address`` and ``turn``."""
+        found: Step | None = step
+        while found is not None:
+            for state in (found.new, found.old):
+                if isinstance(said := state.inputs.get("server"), dict):
+                    return said
+            found = self._by_urn.get(found.parent)
+        return {}
 
     @property
     def changes(self) -> list[Step]:
@@ -171,6 +215,10 @@ class Preview:
         for step in self.steps:
             found.setdefault(f":{step.type.rpartition(':')[2]}", []).append(step)
         return found
+
+
+def _is_shared(step: Step) -> bool:
+    return step.type.endswith(_SHARED) or any(one.endswith(_SHARED) for one in step.components)
 
 
 def parse(lines: Iterable[str]) -> Preview:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 DONE = {"create": "created", "update": "changed", "replace": "created again", "delete": "removed"}
 """What the engine does -> how it is said of a thing that has no words of its own."""
+_SERVER = "server "
 _NAMED = 3
 """How many are named of a group."""
 
@@ -26,6 +27,18 @@ def named(names: Sequence[str], kind: str = "clients") -> str:
         return names[0]
     more = ", …" if len(names) > _NAMED else ""
     return f"{len(names)} {kind}: {', '.join(names[:_NAMED])}{more}"
+
+
+def of_server(name: str) -> str:
+    """Return what one of several servers is called; no address of a host has a blank."""
+    return f"{_SERVER}{name}"
+
+
+def on_hosts(hosts: Sequence[str]) -> str:
+    """Return where all of a row happens: on servers, or on clients."""
+    if all(host.startswith(_SERVER) for host in hosts) and len(hosts) > 1:
+        return named([host.removeprefix(_SERVER) for host in hosts], "servers")
+    return named(hosts)
 
 
 def of_registry(name: str, text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from review import acme, caches, certificates, client, clients, former_clients, proofs, server, storage, users
+from review import acme, caches, certificates, client, clients, former_clients, proofs, server, servers, storage, users
 from review.events import Preview, Step
 from review.impact import Impact, of_registry
 
@@ -58,6 +58,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":PrivateKey", "Seed", certificates.seed),
     (":PrivateKey", "", certificates.material),
     (":CertRequest", "", certificates.material),
+    (":ServerProof", "", servers.proof),
     (client.TRUST, "", clients.trust),
     (client.VERIFICATION, "", proofs.verification),
     (former_clients.TRUST, "", former_clients.component),
@@ -85,17 +86,21 @@ def impacts(preview: Preview) -> list[Impact]:
 def belonging(preview: Preview) -> int:
     """Return the number of changes that have no row, since the row of another change tells of them."""
     parts = preview.registries.values()
-    return sum(not list(_rule(step)(step, part)) for part in parts for step in part.changes)
+    return sum(not list(_of_step(step, part)) for part in parts for step in part.changes)
 
 
 def _impacts(preview: Preview) -> list[Impact]:
     """Return what follows for one registry."""
-    steps = sorted(preview.changes, key=lambda step: (_place(step), step.name))
-    found = [found for step in steps for found in _rule(step)(step, preview)]
+    steps = sorted(preview.changes, key=lambda step: (_place(step), servers.turn(step, preview), step.name))
+    found = [*servers.order(preview), *(found for step in steps for found in _of_step(step, preview))]
     data = preview.find(":Volume", "Registry")
     if data and data.op == "same":
-        found += server.retention(data, preview)
+        found += server.retention(data, preview.beside(data))
     return found
+
+
+def _of_step(step: Step, preview: Preview) -> Iterable[Impact]:
+    return _rule(step)(step, preview.beside(step))
 
 
 def _rule(step: Step) -> Rule:

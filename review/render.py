@@ -9,7 +9,7 @@ from components.troubleshooting import problem_of
 from review.certificates import authorities_left, days_left
 from review.events import Preview
 from review.files import file_differences
-from review.impact import Impact, named, of_registry
+from review.impact import Impact, of_registry, on_hosts
 from review.impacts import belonging, impacts
 
 _HEADINGS = ("host", "what changes", "effect")
@@ -65,7 +65,8 @@ def _rows(found: Iterable[Impact]) -> list[Row]:
     for one in found:
         groups.setdefault((one.change, one.effect, one.disruptive), {})[one.host] = None
     return [
-        Row((named(list(hosts)), change, effect), disruptive) for (change, effect, disruptive), hosts in groups.items()
+        Row((on_hosts(list(hosts)), change, effect), disruptive)
+        for (change, effect, disruptive), hosts in groups.items()
     ]
 
 

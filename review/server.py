@@ -4,10 +4,11 @@ A command below a component tells what the engine does; what that is about stand
 """
 
 from collections.abc import Iterator, Mapping, Set
+from urllib.parse import urlsplit
 
 from review.certificates import has_gap
 from review.events import Preview, State, Step
-from review.impact import DONE, Impact, named
+from review.impact import DONE, Impact, named, of_server
 from review.users import users_changed
 
 PARTS = ("Login", "Proxy", "Registry")
@@ -39,10 +40,14 @@ _FILES, _CACHE, _HERE = ":ReleasedFiles", ":PullThroughCache", "localhost"
 CONTAINER_EFFECTS = {"create": "starts for the first time", "update": "changed while it runs; nothing restarts"}
 _CONTAINER, _IMAGE = ":Container", ":RemoteImage"
 _BALANCERS = "load balancers"
+_MEANWHILE = "clients use the other servers"
+_LEAVES = f"stopped; {_MEANWHILE}"
 
 
 def name(preview: Preview) -> str:
-    """Return the server's name, as the component of its files says it."""
+    """Return the server's name: of several the stack's own, of one alone what the component of its files says."""
+    if preview.server:
+        return of_server(preview.server)
     files = (step for step in preview.steps if step.type.endswith(_FILES))
     host = next((host for step in files if (host := step.new.text("host") or step.old.text("host"))), "the server")
     return "this machine" if host == _HERE else host
@@ -84,7 +89,7 @@ def registry(step: Step, preview: Preview) -> Iterator[Impact]:
         "replace": f"the new one starts beside the old one, nginx switches to it, then the old one is removed{served}",
         "delete": "stopped; push and pull are no longer possible",
     }
-    yield _container(step, preview, "registry", effects, disruptive={"delete"})
+    yield _container(step, preview, "registry", effects, disruptive={"delete"}, besides={"delete": _LEAVES})
 
 
 def proxy(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -93,7 +98,8 @@ def proxy(step: Step, preview: Preview) -> Iterator[Impact]:
         "replace": "stopped and started again: the registry is unavailable for some seconds",
         "delete": "stopped; the registry is unavailable",
     }
-    yield _container(step, preview, "nginx", effects, disruptive={"replace", "delete"})
+    besides = {"replace": f"stops and starts again; {_MEANWHILE}", "delete": _LEAVES}
+    yield _container(step, preview, "nginx", effects, disruptive={"replace", "delete"}, besides=besides)
 
 
 def login(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -102,7 +108,8 @@ def login(step: Step, preview: Preview) -> Iterator[Impact]:
         "replace": "stopped and started again: logins that are not cached wait for some seconds",
         "delete": "stopped; login is no longer possible",
     }
-    yield _container(step, preview, "nginx that checks passwords", effects, disruptive={"delete"})
+    what, besides = "nginx that checks passwords", {"delete": _LEAVES}
+    yield _container(step, preview, what, effects, disruptive={"delete"}, besides=besides)
 
 
 def image(step: Step, preview: Preview) -> Iterator[Impact]:
@@ -180,13 +187,27 @@ def proxy_protocol(step: Step, preview: Preview) -> Iterator[Impact]:
 
 def provider(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say how the way to the server's Docker changes."""
-    yield Impact(name(preview), f"how its Docker is reached: {DONE[step.op]}", "nothing on the server changes")
+    # It is below no component that says a server.
+    url = (step.new.text("host") or step.old.text("host")) if preview.turns else None
+    host = (urlsplit(url).hostname if url else None) or name(preview)
+    yield Impact(host, f"how its Docker is reached: {DONE[step.op]}", "nothing on the server changes")
 
 
-def _container(step: Step, preview: Preview, what: str, effects: Mapping[str, str], disruptive: Set[str]) -> Impact:
-    """Say how a container changes: ``effects`` where it is replaced or deleted, else what is so for each of them."""
-    effect = {**CONTAINER_EFFECTS, **effects}[step.op]
-    return Impact(name(preview), f"{what}: {_difference(step, preview)}", effect, disruptive=step.op in disruptive)
+def _container(
+    step: Step,
+    preview: Preview,
+    what: str,
+    effects: Mapping[str, str],
+    disruptive: Set[str],
+    besides: Mapping[str, str],
+) -> Impact:
+    """Say how a container changes: ``effects`` where it is replaced or deleted, else what is so for each of them.
+
+    ``besides`` takes their place while another server serves: then no client misses this one.
+    """
+    instead = besides if preview.others_serve else {}
+    effect, is_missed = {**CONTAINER_EFFECTS, **effects, **instead}[step.op], step.op in disruptive - instead.keys()
+    return Impact(name(preview), f"{what}: {_difference(step, preview)}", effect, disruptive=is_missed)
 
 
 def _container_of(preview: Preview, step: Step) -> Step | None:

@@ -13,6 +13,7 @@ from ..containers.container import (
     ContainerArgs,
     hardened_container,
     said_of,
+    said_of_server,
     stack_network,
     wait_until_healthy,
 )
@@ -145,7 +146,7 @@ class Caches(Component):
     """All of them, and the network by which they get to their upstreams and not to each other."""
 
     def __init__(self, name: str, args: CachesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts, {"upstreams": sorted(args.caches)})
+        super().__init__(name, opts, {"upstreams": sorted(args.caches), **said_of_server(args.container)})
         own = args.container
         way_out = docker.Network(
             f"{name}-network",

@@ -11,7 +11,14 @@ import pulumi
 import pulumi_docker as docker
 
 from ..component import Component
-from ..containers.container import ContainerArgs, hardened_container, said_of, stack_network, wait_until_healthy
+from ..containers.container import (
+    ContainerArgs,
+    hardened_container,
+    said_of,
+    said_of_server,
+    stack_network,
+    wait_until_healthy,
+)
 from ..containers.images import pinned_image
 from ..containers.orphans import STACK
 from ..hosts import File, Reader, ReleasedFiles
@@ -121,6 +128,7 @@ class AcmeCertificate(Certificate):
             "keyType": source.key_type,
             "rotation": source.rotation or "",
             "renewal": source.renewal.told,
+            **said_of_server(args.container),
         }
         super().__init__(name, opts, props)
         self._name, self._args, self._source = name, args, source

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -44,11 +44,18 @@ class ContainerArgs:
     """What the stack calls the host among several; the first one, or the only one, may have no name."""
     owner: pulumi.Output[str]
     """The label value of what Docker keeps for this state. What waits for it finds all that there is started."""
+    told: Mapping[str, str | int] = field(default_factory=dict)
+    """Which server of several it runs on, as ``Server.told`` says it; nothing where there is but one."""
 
 
 def said_of(args: ContainerArgs) -> dict[str, pulumi.Input[object]]:
     """Return what the component of a container says of itself."""
-    return {"host": args.host.name, "image": args.image, "memory": args.memory}
+    return {"host": args.host.name, "image": args.image, "memory": args.memory, **said_of_server(args)}
+
+
+def said_of_server(args: ContainerArgs) -> dict[str, pulumi.Input[object]]:
+    """Return what a component says of the server that it is on, where there are several."""
+    return {"server": dict(args.told)} if args.told else {}
 
 
 def stack_network(

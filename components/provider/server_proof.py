@@ -20,7 +20,7 @@ class ServerProof(Kind):
     """
 
     name = "ServerProof"
-    still_works = "the other servers, as they were before this update."
+    still_works = "the other servers: those before this one with this update, those after it as they were."
 
     def __init__(self, fleets: Fleets) -> None:
         self._fleets = fleets

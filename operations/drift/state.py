@@ -17,6 +17,7 @@ from components.provider.values import revealed
 from components.scripts.script import with_payload
 from operations.command_line import CommandLine
 from operations.fleet import TRUST, left_over
+from operations.servers import docker_of
 
 Resource = Mapping[str, Any]
 Command = tuple[str, str]
@@ -146,10 +147,12 @@ def _by_commands(resources: Sequence[Resource]) -> Iterator[Host]:
             yield _host(connection, is_behind=True)
             continue
         containers = {}
-        registry = _above(component, (_REGISTRY,), known)
-        if registry is not None and _above(component, (_ON_THE_SERVER,), known):
-            parts = [one for one in resources if _above(one, (_REGISTRY,), known) is registry]
-            if found := _containers(component["inputs"]["sudo"], parts):
+        registry, on_server = (_above(component, ends, known) for ends in ((_REGISTRY,), (_ON_THE_SERVER,)))
+        if registry is not None and on_server is not None:
+            below = [one for one in resources if _above(one, (_REGISTRY,), known) is registry]
+            # Each of several servers has its own Docker, and so its own provider.
+            docker = {docker_of(one) for one in below if _above(one, (_ON_THE_SERVER,), known) is on_server} - {None}
+            if found := _containers(component["inputs"]["sudo"], [one for one in below if docker_of(one) in docker]):
                 containers[registry["urn"]] = found
         yield _host(connection, bundles=(bundle,), containers=containers)
 

@@ -91,4 +91,5 @@ def test_what_breaks_a_rule_is_refused_with_its_mend(stack: Stack, altered: str,
 
 def test_every_rule_is_refused_once() -> None:
     refused = {line.partition("|")[0] for line in REFUSED_FILES + REFUSED_CONTAINERS}
-    assert refused == {rule.name for rule in (*RULES, *WHOLE_RULES)}
+    # This stack has one server; of several, tests/unit/test_policies.py breaks the rule.
+    assert refused | {"proof-of-the-server"} == {rule.name for rule in (*RULES, *WHOLE_RULES)}

@@ -21,6 +21,7 @@ from operations.drift.report import Finding, Remedy, Report
 from operations.drift.state import Bundle, Container, Containers, Host, export, hosts_of
 from operations.fleet import TRUST, VERIFICATION
 from tests.unit.conftest import BASE, CONTAINER, LOCAL, REMOTE, SECRET_MARK, Declare, Recorder, Resource, mocked
+from tests.unit.several import SEVERAL
 
 MARKER = "marker-password"
 ACCESS = {"hostKey": BASE["clients"][0]["hostKey"], "agent": True}
@@ -35,11 +36,20 @@ def exported(recorder: Recorder) -> list[dict[str, Any]]:
             "type": resource.type,
             "parent": urn(*options[resource.type, resource.name].above),
             "id": f"{resource.name}-id",
+            "provider": provider(resource),
             "inputs": marked(dict(resource.inputs)),
             "outputs": outputs(resource),
         }
         for resource in recorder.resources
     ]
+
+
+def provider(resource: Resource) -> str:
+    """Return the URN and the id of a resource's provider."""
+    declared = resource.provider.split("::")
+    if len(declared) > 1:
+        return "::".join([urn(declared[-3].rpartition("$")[2], declared[-2]), declared[-1]])
+    return f"{urn('pulumi:providers:any', 'default_5_0_0')}::id"
 
 
 def outputs(resource: Resource) -> dict[str, Any]:
@@ -104,6 +114,24 @@ def test_a_state_tells_hosts_files_and_containers(declare: Declare) -> None:
     assert "entry=10.0.0.2/registry.test" in entry.check[0]
     assert files.check[0].startswith("sudo -n sh -s -- check directory=/etc/docker/certs.d/registry.test ")
     assert "BEGIN CERTIFICATE" in files.check[1]
+
+
+def test_each_server_is_asked_about_its_own_containers_alone(declare: Declare) -> None:
+    hosts = {host.name: host for host in hosts_of(exported(declare(**SEVERAL))) if host.containers}
+    assert list(hosts) == ["10.0.0.5", "10.0.0.6", "this machine"]
+    asked = {name: [*host.containers.values()] for name, host in hosts.items()}
+    assert [len(found) for found in asked.values()] == [1, 1, 1]
+    ids = {name: {container.id for container in found.known} for name, [found] in asked.items()}
+    assert ids == {
+        host: {
+            f"private-registry-test-{server}registry-id",
+            f"registry-{server}proxy-container-id",
+            f"registry-{server}proxy-login-container-id",
+        }
+        for host, server in (("10.0.0.5", ""), ("10.0.0.6", "b-"), ("this machine", "c-"))
+    }
+    assert {found.shell for [found] in asked.values()} == {("sh", "-s", "--"), ("sudo", "-n", "sh", "-s", "--")}
+    assert len({found.owner for [found] in asked.values()}) == 1, "the label of one state"
 
 
 def test_what_is_server_and_client_is_one_host(declare: Declare) -> None:

@@ -76,6 +76,8 @@ COMPLETE = yaml.safe_load(DOCUMENTED["Settings"])
 @pytest.mark.parametrize("section", DOCUMENTED)
 def test_the_example_of_a_section_is_valid(keys: Path, section: str) -> None:
     example = yaml.safe_load(DOCUMENTED[section])
+    if "private-registry:servers" in example:
+        example |= yaml.safe_load(DOCUMENTED["S3"])
     images = {**COMPLETE["private-registry:images"], **example.get("private-registry:images", {})}
     config = {**COMPLETE, **example, "private-registry:images": images}
     settings = read({key.removeprefix("private-registry:"): value for key, value in config.items()}, keys)

@@ -1,4 +1,4 @@
-"""What is left of a state when a client is forgotten."""
+"""What is left of a state when a client or a server is forgotten."""
 
 import copy
 import json
@@ -9,8 +9,13 @@ import pytest
 
 from operations.command_line import CommandLine, OperationError
 from operations.fleet import TRUST, VERIFICATION
-from operations.forget import clients, forget, without
+from operations.forget import clients, forget, forget_server, leaving, without, without_servers
+from operations.servers import Server, servers_of
 from tests.unit.conftest import SECRET_MARK as MARK
+from tests.unit.conftest import Declare, Recorder
+from tests.unit.several import SEVERAL
+from tests.unit.test_acme import IMAGES
+from tests.unit.test_drift import exported, urn
 
 STACK = "urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"
 PROXY = "urn:pulumi:s::p::c$command:local:Command::hub-proxy-tls"
@@ -175,3 +180,97 @@ def test_the_state_is_written_and_it_is_said_what_to_do_next() -> None:
     with pytest.raises(OperationError, match=r"has no client 10\.0\.0\.9; it has 10\.0\.0\.7, 10\.0\.0\.8$"):
         forget("10.0.0.9", asked)
     assert len(asked.done_with) == 1
+
+
+def several(recorder: Recorder) -> dict[str, Any]:
+    """Return a state in which each resource also refers to what it waits for."""
+    urns = {resource.name: urn(resource.type, resource.name) for resource in recorder.resources}
+    resources = exported(recorder)
+    for one, known in zip(resources, recorder.resources, strict=True):
+        one["dependencies"] = [urns[name] for name in recorder.options[known.type, known.name].depends_on]
+        one["propertyDependencies"] = {"any": list(one["dependencies"])}
+    below = {one["urn"]: one for one in resources}
+
+    def depth(one: dict[str, Any]) -> int:
+        return 1 + depth(below[one["parent"]]) if one["parent"] in below else 0
+
+    return {"resources": sorted(resources, key=depth)}
+
+
+def names(deployment: dict[str, Any]) -> set[str]:
+    return {resource["urn"].rpartition("::")[2] for resource in deployment["resources"]}
+
+
+def of_server(name: str, part: str) -> bool:
+    """Tell whether a resource is called as one of a server; one server has no name."""
+    words = ("registry", "caches", "proxy", "docker-host", "proof")
+    starts = [f"registry-{name}{word}" for word in words] + [f"private-registry-test-{name}registry"]
+    return part.startswith(tuple(starts))
+
+
+ASKED = {"images": IMAGES, "certificate": {"source": "acme"}}
+
+
+@pytest.mark.parametrize(
+    ("server", "also", "start"), [("10.0.0.5", [], ""), ("b", ["192.0.2.6", "10.0.0.6"], "b-"), ("c", [], "c-")]
+)
+def test_a_server_goes_with_all_that_is_on_it_and_refers_to_it(
+    declare: Declare, server: str, also: list[str], start: str
+) -> None:
+    whole = several(declare(**SEVERAL, caches={"docker.io": {}}))
+    before = copy.deepcopy(whole)
+    for name in [server, *also]:
+        kept, gone = without_servers(whole, leaving(servers_of(whole["resources"]), name))
+        assert whole == before
+        assert names(whole) - names(kept) == {name for name in names(whole) if of_server(start, name)}
+        assert not [urn for urn in gone if urn in json.dumps(kept)]
+    assert {"registry-seed", "registry-users", "registry-certificate", "registry-trust"} <= names(kept)
+    assert [one.name for one in servers_of(kept["resources"])] == [
+        one for one in ("10.0.0.5", "b", "c") if one != server
+    ]
+
+
+def test_what_asks_a_ca_goes_with_the_server_that_it_is_on(declare: Declare) -> None:
+    whole = several(declare(**SEVERAL, **ASKED))
+    certificate = {name for name in names(whole) if name.startswith("registry-certificate")}
+    assert len(certificate) > 5
+    asked = Answers(whole["resources"])
+    assert "The next update asks the CA for a certificate on another server." in forget_server("10.0.0.5", asked)
+    assert "asks the CA" not in forget_server("b", asked)
+    first, second = (names(one["deployment"]) for one in asked.done_with)
+    assert (first & certificate, second & certificate) == (set(), certificate)
+
+
+def test_what_was_begun_on_a_server_is_forgotten_with_it(declare: Declare) -> None:
+    """An update was killed, and the server is dead."""
+    whole = several(declare(**SEVERAL))
+    on = {name: next(one for one in whole["resources"] if one["urn"].endswith(f"::{name}")) for name in names(whole)}
+    begun = [{"type": "creating", "resource": on[name]} for name in ("registry-b-proxy-container", "registry-trust")]
+    begun_first = {**whole, "resources": [one for one in whole["resources"] if one != begun[0]["resource"]]}
+    found = leaving(servers_of(whole["resources"]), "b")
+    assert without_servers({**begun_first, "pending_operations": begun}, found)[0]["pending_operations"] == begun[1:]
+
+
+def test_the_last_server_and_one_that_is_not_there_are_not_forgotten(declare: Declare) -> None:
+    alone = Answers(exported(declare()))
+    with pytest.raises(OperationError, match=r"^stack prod has no other server than localhost; "):
+        forget_server("localhost", alone)
+    with pytest.raises(OperationError, match=r"^stack prod has no server d; it has 10\.0\.0\.5, b, c$"):
+        forget_server("d", Answers(exported(declare(**SEVERAL))))
+    assert alone.done_with == []
+
+
+def test_a_name_that_means_two_machines_is_refused() -> None:
+    def server(registry: str, name: str, host: str) -> Server:
+        return Server(registry, name, host, (host,), frozenset(), None)
+
+    hub = [server("hub", "b", "10.0.0.6"), server("hub", "c", "10.0.0.7")]
+    other = [server("other", "b", "10.0.0.8"), server("other", "x", "10.0.0.7"), server("other", "y", "10.0.0.9")]
+    with pytest.raises(ValueError, match=r"has several servers b: b at 10\.0\.0\.6, b at 10\.0\.0\.8; "):
+        leaving([*hub, *other], "b")
+    assert leaving([*hub, *other], "10.0.0.7") == [hub[1], other[1]], "one machine serves both"
+    with pytest.raises(ValueError, match="has no other server than b"):
+        leaving([hub[0], *other[1:]], "b")
+    twice = [server("hub", "b", "10.0.0.6"), server("hub", "c", "10.0.0.6")]
+    with pytest.raises(ValueError, match=r"b at 10\.0\.0\.6, c at 10\.0\.0\.6"):
+        leaving(twice, "10.0.0.6")

@@ -136,6 +136,7 @@ MAKE = {
     "doctor": "operations.doctor --stack prod",
     "doctor JSON=1 HOSTS=10.0.0.7": "operations.doctor --stack prod --json 10.0.0.7",
     "forget CLIENT=10.0.0.7": "operations.forget --stack prod 10.0.0.7",
+    "forget SERVER=b": "operations.forget --stack prod --server b",
 }
 
 

@@ -28,6 +28,7 @@ from policies.rules import (
     CHALLENGE,
     COMPONENT,
     CONTAINER,
+    PROOF,
     RULES,
     STORING,
     UNKNOWN,
@@ -39,6 +40,7 @@ from policies.rules import (
 from policies.rules import PROXY as PROXY_TYPE
 from policies.rules import REGISTRY as REGISTRY_TYPE
 from tests.unit.conftest import BASE, HOST_KEY, LOCAL, SECRET_MARK, VOLUME, Declare, Recorder, mocked
+from tests.unit.several import SEVERAL
 from tests.unit.storages import EXAMPLES
 
 TRUST, VERIFICATION = "registry-trust", "registry-verification"
@@ -62,6 +64,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}]},
     {"clients": [{**client, "runtimes": list(RUNTIMES), "login": "ci"} for client in BASE["clients"]]},
     *({"storage": EXAMPLES[kind]} for kind in STORAGES),
+    SEVERAL,
 )
 Break = Callable[[dict[str, Any]], None]
 
@@ -85,9 +88,25 @@ def judgeable(recorder: Recorder, name: str = "registry") -> dict[str, Resource]
     for resource in recorder.resources:
         options = recorder.options[resource.type, resource.name]
         found[f"{resource.type} {resource.name}"] = Resource(
-            resource.type, resource.name, read(resource.inputs), options.types_above, options.protect, name
+            resource.type,
+            resource.name,
+            read(resource.inputs),
+            options.types_above,
+            options.protect,
+            name,
+            server(recorder, (resource.type, resource.name)),
         )
     return found
+
+
+def server(recorder: Recorder, key: tuple[str, str]) -> str:
+    """Return the name of the server that a resource is on, of several."""
+    said = {(one.type, one.name): one.inputs.get("server") for one in recorder.resources}
+    while key in recorder.options:
+        if isinstance(told := said.get(key), dict):
+            return str(told["name"])
+        key = recorder.options[key].above
+    return ""
 
 
 def judged(resources: Mapping[str, Resource], stack: Stack) -> dict[str, list[str]]:
@@ -407,6 +426,49 @@ def test_two_registries_of_one_program_may_have_a_server_each(whole: dict[str, R
     assert message.startswith(
         "hub-proxy-tls: a command of the server runs on 10.0.0.2, but most others run on 10.0.0.3."
     )
+
+
+@pytest.fixture(scope="module")
+def several(declare: Declare) -> dict[str, Resource]:
+    """What is declared of several servers, by name."""
+    return {found.name: found for found in judgeable(declare(**SEVERAL)).values()}
+
+
+def test_what_is_for_one_of_several_servers_stays_there(several: dict[str, Resource]) -> None:
+    """A server is another machine for another one: each has the same secrets, but its own connection."""
+    users = several["registry-b-proxy-users"]
+    assert {one.server for one in several.values()} == {"", "10.0.0.5", "b", "c"}
+    moved = replace(users, inputs=several["registry-proxy-users"].inputs)
+    [message] = judged({**several, users.name: moved}, Stack("test"))["server-is-one-host"]
+    assert message.startswith(
+        "registry-b-proxy-users: a command of the server b runs on 10.0.0.5, but most others run on 10.0.0.6."
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "rule", "message"),
+    [
+        ({"address": "10.0.0.5"}, "proof-of-the-server", "asks 10.0.0.5 to prove the server b, which has another"),
+        ({"server": "d"}, "proof-of-the-server", "asks 192.0.2.6 to prove the server d"),
+        ({"user": "ci"}, "no-secret-on-clients", "a user's password is sent to a client"),
+        ({"password": "chosen"}, "no-secret-on-clients", "a user's password is sent to a client"),
+        ({"token": "any"}, "no-secret-on-clients", "the input token may be sent to a client"),
+    ],
+)
+def test_a_proof_asks_its_own_server_by_the_user_of_the_stack(
+    several: dict[str, Resource], inputs: dict[str, str], rule: str, message: str
+) -> None:
+    proof = several["registry-b-proof"]
+    broken = replace(proof, inputs={**proof.inputs, **inputs})
+    [said] = judged({**several, proof.name: broken}, Stack("test"))[rule]
+    assert message in said
+    unknown = replace(proof, inputs={**proof.inputs, **dict.fromkeys(inputs.keys() - {"token"}, UNKNOWN)})
+    assert judged({**several, proof.name: unknown}, Stack("test")) == {}
+
+
+def test_the_password_of_a_proof_is_a_secret(declare: Declare) -> None:
+    proofs = [one for one in declare(**SEVERAL).resources if one.type == PROOF]
+    assert [one.name for one in proofs if one.is_secret("password")] == ["registry-proof", "registry-b-proof"]
 
 
 @pytest.mark.parametrize("start", [["policies/run"], [sys.executable, "policies"]])

@@ -5,14 +5,11 @@ import json
 import re
 import shlex
 import sys
-from functools import partial
 
 import pulumi
 import pytest
 
-from components import private_registry
 from components.advice import _advise
-from components.proxy.proxy import ProxyArgs
 from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
@@ -33,6 +30,7 @@ from tests.unit.conftest import (
     certificate,
 )
 from tests.unit.fleet import TRUST, VERIFICATION, placed, plain, reached, trust, verification
+from tests.unit.several import SEVERAL
 
 COMMAND_LINES = ("create", "update", "delete")
 MOVED = {"httpsPort": 8443, "bindAddress": "10.0.0.2"}
@@ -141,9 +139,10 @@ def test_nginx_serves_the_families_that_are_given_or_there(
     assert len(set(ports)) == len(published), "Docker keeps no order of addresses that lead to one port"
 
 
-def files(recorder: Recorder, bundle: str) -> dict[str, str]:
-    """Return nginx's files of a bundle."""
-    [found] = [one for one in recorder.resources if one.name == f"registry-proxy-{bundle}" and "stdin" in one.inputs]
+def files(recorder: Recorder, bundle: str, server: str = "") -> dict[str, str]:
+    """Return nginx's files of a bundle, on a server whose resources are called so."""
+    name = f"registry-{server}proxy-{bundle}"
+    [found] = [one for one in recorder.resources if one.name == name and "stdin" in one.inputs]
     return read_payload(found.plain("stdin"))
 
 
@@ -156,17 +155,16 @@ def test_addresses_come_by_the_proxy_protocol_where_load_balancers_are_listed(de
     assert proxy(given).inputs == proxy(plain).inputs, "nginx reloads, and stays where it is"
 
 
-def test_servers_that_share_tokens_have_one_key(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = declare()
-    monkeypatch.setattr(private_registry, "ProxyArgs", partial(ProxyArgs, shares_tokens=True))
-    first, second = declare(), declare(httpsPort=8443)
-    assert re.fullmatch(r"[0-9a-f]{64}\n", files(first, "site")["token.key"])
-    assert files(first, "site")["token.key"] == files(second, "site")["token.key"], "it comes from the seed"
+def test_servers_that_share_tokens_have_one_key(declare: Declare) -> None:
+    alone, several = declare(**{**SEVERAL, "servers": SEVERAL["servers"][:1]}), declare(**SEVERAL)
+    keys = {files(several, "site", server)["token.key"] for server in ("", "b-", "c-")}
+    assert len(keys) == 1, "it comes from the seed"
+    assert re.fullmatch(r"[0-9a-f]{64}\n", keys.pop())
     assert "token.key" not in files(alone, "site")
-    [command] = [one for one in first.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
+    [command] = [one for one in several.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
     assert "file=token.key:0600:" in command.plain("create")
     assert command.is_secret("stdin")
-    assert proxy(first).inputs == proxy(alone).inputs, "nginx reloads, and stays where it is"
+    assert proxy(several).inputs == proxy(alone).inputs, "nginx reloads, and stays where it is"
 
 
 @pytest.mark.parametrize("given", [None, "0.0.0.0", "::", "127.0.0.1", "::1"])  # noqa: S104 - settings

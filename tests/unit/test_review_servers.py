@@ -1,0 +1,111 @@
+"""What a preview is said to mean for several servers: from what the program declares before and after."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from review.events import Preview
+from review.impact import Impact
+from review.impacts import impacts
+from review.render import markdown
+from tests.unit.conftest import CONTAINER, DIGEST, Declare, Recorder
+from tests.unit.events import Event, event, preview, urn
+from tests.unit.several import SEVERAL
+
+KEPT_BY_DOCKER = {"memory", "memorySwap"}
+
+
+def steps(before: Recorder, after: Recorder) -> Iterator[Event]:
+    """Yield the events of an update, as the engine would show it of the same resources."""
+    old, new = ({(one.type, one.name): one.inputs for one in recorder.resources} for recorder in (before, after))
+    for key in {**old, **new}:
+        type_, name = key
+        parent = whole_urn((after if key in new else before).options[key].above, after, before)
+        was, is_ = old.get(key), new.get(key)
+        diffs = [one for one in {**(was or {}), **(is_ or {})} if (was or {}).get(one) != (is_ or {}).get(one)]
+        yield event(op(type_, was, is_, diffs), type_, name, was, is_, diffs, parent=parent)
+
+
+def whole_urn(key: tuple[str, str], *recorders: Recorder) -> str:
+    """Return the URN as the engine has it; mocks leave out some of the types above."""
+    for recorder in recorders:
+        if key in recorder.options:
+            return urn(*key, whole_urn(recorder.options[key].above, *recorders))
+    return ""
+
+
+def op(type_: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, diffs: list[str]) -> str:
+    if old is None or new is None:
+        return "create" if old is None else "delete"
+    if type_ == CONTAINER and set(diffs) - KEPT_BY_DOCKER:
+        return "replace"
+    return "update" if diffs else "same"
+
+
+def change(before: Recorder, after: Recorder) -> Preview:
+    return preview(*steps(before, after))
+
+
+def changes(declare: Declare, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Impact]:
+    return impacts(change(declare(**before), declare(**after)))
+
+
+def with_nginx(digit: str) -> dict[str, Any]:
+    return {**SEVERAL, "images": {"registry": f"sha256:{DIGEST}", "nginx": f"sha256:{digit * 64}"}}
+
+
+def alone(settings: Mapping[str, Any] = SEVERAL) -> dict[str, Any]:
+    return {**settings, "servers": SEVERAL["servers"][:1]}
+
+
+IN_TURN = Impact(
+    "the stack",
+    "servers change in turn: 10.0.0.5, then b, then c",
+    "each waits until a client has proven the one before it; if one fails, those after it stay as they are",
+)
+AWAY = "stops and starts again; clients use the other servers"
+GONE = "stopped; clients use the other servers"
+
+
+def test_another_nginx_interrupts_no_one_where_another_server_serves(declare: Declare) -> None:
+    found = changes(declare, with_nginx("a"), with_nginx("b"))
+    first, *rest = [row for row in found if "nginx: " in row.change or row == IN_TURN]
+    assert first == IN_TURN
+    assert [(row.host, row.effect) for row in rest] == [(f"server {name}", AWAY) for name in ("10.0.0.5", "b", "c")]
+    assert not [row for row in found if row.disruptive]
+
+
+def test_another_nginx_of_the_only_one_that_serves_is_an_interruption(declare: Declare) -> None:
+    """In an update that adds the others, which nobody uses yet."""
+    [row] = [row for row in changes(declare, alone(with_nginx("a")), with_nginx("b")) if row.disruptive]
+    assert row.host == "server 10.0.0.5"
+    assert row.effect == "stopped and started again: the registry is unavailable for some seconds"
+
+
+def test_servers_that_are_added_have_rows_together(declare: Declare) -> None:
+    shown = markdown(change(declare(**alone()), declare(**SEVERAL)))
+    assert shown.count("servers change in turn") == 1
+    for row in (
+        "| 2 servers: b, c | nginx: container | starts for the first time |",
+        "| server 10.0.0.5 | nginx's configuration: token.key | nginx reloads with the new configuration; no interru",
+        "| 10.0.0.6 | how its Docker is reached: created | nothing on the server changes |",
+        "| server b | a client proves server b | login, push and pull through this server alone; the next one changes",
+    ):
+        assert row in shown
+
+
+def test_servers_that_leave_are_no_loss_while_one_stays(declare: Declare) -> None:
+    found = changes(declare, SEVERAL, alone())
+    assert IN_TURN not in found
+    assert [row.host for row in found if row.effect == GONE] == ["server b", "server c"] * 3
+    assert not [row for row in found if row.disruptive]
+    assert {row.change for row in found if row.change.startswith("no client")} == {
+        "no client proves server 10.0.0.5 by itself any more",
+        "no client proves server b by itself any more",
+    }
+    nobody = impacts(preview(*(event("delete", one.type, one.name, one.inputs, None) for one in declare().resources)))
+    assert [row for row in nobody if row.disruptive], "as of one that leaves nobody"
+
+
+def test_without_a_client_the_next_server_waits_for_the_health_of_the_one_before(declare: Declare) -> None:
+    first = changes(declare, {**with_nginx("a"), "clients": []}, {**with_nginx("b"), "clients": []})[0]
+    assert first.effect.startswith("each waits until the one before it is healthy; ")
