@@ -62,6 +62,8 @@ def _entry_findings(lines: list[Entry], facts: Facts, registry: Registry, wanted
         yield Finding(
             Kind.NAME, f"{HOSTS} has no entry of this stack for {registry.host}{which}; 'make drift REPAIR=1' adds it"
         )
+    if not missing:
+        yield from _resolver_findings(facts, registry, wanted)
     for entry in foreign:
         right = set(wanted or facts.dns)
         if right and entry.address not in right:
@@ -76,6 +78,18 @@ def _entry_findings(lines: list[Entry], facts: Facts, registry: Registry, wanted
             Kind.NAME,
             f"DNS gives {registry.host} the address {', '.join(facts.dns)}, and hostsEntry says {', '.join(wanted)}, "
             "which counts",
+        )
+
+
+def _resolver_findings(facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
+    """Yield a resolver that takes the first line of a name alone, as glibc's does unless it is told otherwise."""
+    # A host without IPv6 is not told such addresses.
+    ignored = [address for address in wanted if address not in facts.resolved and ":" not in address]
+    if len(wanted) > 1 and facts.resolved and ignored:
+        yield Finding(
+            Kind.NAME,
+            f"programs find {registry.host} at {', '.join(facts.resolved)} alone, and {HOSTS} has {', '.join(ignored)} "
+            "too: add the line 'multi on' to /etc/host.conf",
         )
 
 

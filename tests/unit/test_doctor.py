@@ -467,6 +467,17 @@ NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (client)\r\n"}}, "10.0.0.2", []),
     "missing": ({"files": {HOSTS: "127.0.0.1 localhost\n"}}, "10.0.0.2", ["has no entry of this stack"]),
     "several": ({"files": {HOSTS: BOTH_LINES}, "dns": ("10.0.0.3", "10.0.0.2")}, SERVERS, []),
+    "several that count": ({"files": {HOSTS: BOTH_LINES}, "resolved": ("10.0.0.2", "10.0.0.3")}, SERVERS, []),
+    "several, and the first one counts": (
+        {"files": {HOSTS: BOTH_LINES}, "resolved": ("10.0.0.2",)},
+        SERVERS,
+        ["find registry.test at 10.0.0.2 alone, and /etc/hosts has 10.0.0.3 too: add the line 'multi on'"],
+    ),
+    "several of two families": (
+        {"files": {HOSTS: BOTH_LINES.replace("10.0.0.3", "fd00::3")}, "resolved": ("10.0.0.2",)},
+        "10.0.0.2 fd00::3",
+        [],
+    ),
     "several, and one of somebody": ({"files": {HOSTS: f"10.0.0.3 registry.test\n{BOTH_LINES}"}}, SERVERS, []),
     "one of several is missing": (
         {"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (client)\n"}},
