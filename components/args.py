@@ -308,8 +308,9 @@ class ClientDefaultsArgs(TypedDict, total=False):
     are found too. `hostKey` overrides it."""
     bastion: SshAccessArgs
     """The host through which the client is reached."""
-    hosts_entry: str
-    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
+    hosts_entry: Sequence[str]
+    """For a client without DNS: the address of the registry, or a list with that of each server: programs try the
+    next one where one does not answer. Each gets a line in `/etc/hosts` of the client, in that order."""
     runtimes: Sequence[
         Literal[
             "docker",
@@ -375,8 +376,9 @@ class ClientArgs(TypedDict, total=False):
     """DNS name or IP address of the host."""
     bastion: SshAccessArgs
     """The host through which the client is reached."""
-    hosts_entry: str
-    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client."""
+    hosts_entry: Sequence[str]
+    """For a client without DNS: the address of the registry, or a list with that of each server: programs try the
+    next one where one does not answer. Each gets a line in `/etc/hosts` of the client, in that order."""
     runtimes: Sequence[
         Literal[
             "docker",

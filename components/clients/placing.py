@@ -75,7 +75,7 @@ def wanted(
     Args:
         known: The registry.
         runtimes: What the client trusts by.
-        entry: ADDRESS/NAMES for the hosts file, or nothing.
+        entry: ADDRESSES/NAMES for the hosts file, or nothing.
         authorities: What it is to trust, PEM.
         login: As whom it logs in, if it does: ``login_place``.
         caches: The other registries whose images come from our caches.

@@ -77,7 +77,7 @@ class ClientsTrust(Awaited):
             said = props["hosts"][client.host]
             said["runtimes"] = list(client.runtimes)
             if client.hosts_entry:
-                said["hostsEntry"] = f"{client.hosts_entry}/{host_names}"
+                said["hostsEntry"] = f"{','.join(client.hosts_entry)}/{host_names}"
             if client.login:
                 said["loginAs"] = client.login
             if client.caches:

@@ -1,8 +1,8 @@
 # Places an entry in the hosts file, and nothing else, on top of hosts_file.sh.
 #
 # Called as: create|update|delete|check key=value...
-#   entry=ADDRESS/NAME   the entry; more names follow, with blanks between
-#   marker=TEXT          ends our line
+#   entry=ADDRESS/NAME   the entry; commas between more addresses, blanks between more names
+#   marker=TEXT          ends each of our lines
 #   hosts=PATH           the hosts file
 
 clean_up() {

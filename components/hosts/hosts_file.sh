@@ -1,16 +1,19 @@
-# An entry in the hosts file, on a line of ours. A part of scripts that have the words `hosts`, `marker` and `entry`, and that
-# take away the file `hosts_new` in the end.
+# An entry in the hosts file, on lines of ours: one for each address. A part of scripts that have the words `hosts`, `marker`
+# and `entry`, and that take away the file `hosts_new` in the end.
 # shellcheck shell=sh disable=SC2154
 
-# Prints a hosts file with an entry, or without one. Our line goes first: it wins over later ones. The first line of a
-# template of cloud-init says what it is, and stays the first. The rest stays as it is to the last byte.
+# Prints a hosts file with an entry, or without one. Our lines go first, in the order given: they win over later ones. The
+# first line of a template of cloud-init says what it is, and stays the first. The rest stays as it is to the last byte.
 with_entry() {
-	line='' ends=yes
-	[ -z "$2" ] || line=$(printf '%s\t%s\t# %s' "${2%%/*}" "${2#*/}" "$marker")
+	ends=yes
 	[ -z "$(tail -c 1 "$1")" ] || ends=''
-	LINE=$line MARK="# $marker" ENDS=$ends LC_ALL=C awk '
+	ADDRESSES=${2%%/*} NAMES=${2#*/} MARK="# $marker" ENDS=$ends LC_ALL=C awk '
 		function put(text) { printf "%s%s", between, text; between = "\n" }
-		function put_entry() { if (!done && ENVIRON["LINE"] != "") put(ENVIRON["LINE"]); done = 1 }
+		function put_entry() {
+			count = done ? 0 : split(ENVIRON["ADDRESSES"], address, ",")
+			for (i = 1; i <= count; i++) put(address[i] "\t" ENVIRON["NAMES"] "\t" ENVIRON["MARK"])
+			done = 1
+		}
 		{ text = $0; sub(/\r$/, "", text); start = length(text) - length(ENVIRON["MARK"]) + 1 }
 		start > 0 && substr(text, start) == ENVIRON["MARK"] { next }
 		NR == 1 && /^## template:/ { put($0); next }
@@ -19,15 +22,21 @@ with_entry() {
 	' "$1"
 }
 
-# Prints the entries of our lines in a hosts file as ADDRESS/NAME, and more names with blanks between.
+# Prints the entries of our lines in a hosts file as ADDRESS/NAME, with commas between more addresses of the same names, and
+# blanks between more names.
 entries() {
 	MARK="# $marker" LC_ALL=C awk '
 		{ sub(/\r$/, ""); start = length($0) - length(ENVIRON["MARK"]) + 1 }
 		start > 0 && substr($0, start) == ENVIRON["MARK"] {
-			names = split(substr($0, 1, start - 1), name)
-			printf "%s/", name[1]
-			for (i = 2; i <= names; i++) printf "%s%s", name[i], i < names ? " " : "\n"
+			count = split(substr($0, 1, start - 1), word)
+			said = ""
+			for (i = 2; i <= count; i++) said = said (i > 2 ? " " : "") word[i]
+			if (found && said != names) { print addresses "/" names; found = 0 }
+			addresses = found ? addresses "," word[1] : word[1]
+			names = said
+			found = 1
 		}
+		END { if (found) print addresses "/" names }
 	' "$1"
 }
 

@@ -25,6 +25,8 @@ from .section import OrOutput
 PROJECT = "project"
 """Key of the validation context: the folder that relative file names start from."""
 
+_IN_A_HOSTS_FILE = re.compile(r"[0-9A-Za-z.:_%-]+")
+"""What follows a ``%`` is free otherwise."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _REPOSITORY = re.compile(rf"\*|{REPOSITORY_NAME}")
 _IMAGE = re.compile(r"(?:[a-z0-9][a-zA-Z0-9._/:-]*@)?sha256:[0-9a-f]{64}")
@@ -53,9 +55,13 @@ def _ip(value: str) -> str:
         raise ValueError("must be an IP address, such as 10.0.0.2") from None
 
 
-def _addresses(value: object) -> tuple[str, ...]:
+def _one_or_more(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, (list, tuple)) else [value]
-    addresses = tuple(_ip(str(one)) for one in given)
+    return tuple(_ip(str(one)) for one in given)
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    addresses = _one_or_more(value)
     families = [ip_address(one).version for one in addresses]
     alone = [one for one in addresses if ip_address(one).is_unspecified]
     if len(set(addresses)) < len(addresses) or any(families.count(ip_address(one).version) > 1 for one in alone):
@@ -64,6 +70,17 @@ def _addresses(value: object) -> tuple[str, ...]:
         raise ValueError(
             f"can have at most {len(HTTPS_PORTS)} addresses; 0.0.0.0 means all of IPv4, :: means all of IPv6"
         )
+    return addresses
+
+
+def _server_addresses(value: object) -> tuple[str, ...]:
+    addresses = _one_or_more(value)
+    if not addresses:
+        raise ValueError("must have at least one address; without any, remove the key")
+    if odd := [one for one in addresses if not _IN_A_HOSTS_FILE.fullmatch(one)]:
+        raise ValueError(f"must be an IP address that a hosts file can have, and {odd[0]!r} is none")
+    if len(set(addresses)) < len(addresses):
+        raise ValueError("contains an address twice; list each only once")
     return addresses
 
 
@@ -380,9 +397,10 @@ BucketPrefix = Annotated[
 ]
 Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$"), OrOutput]
 StorageEndpoint = Annotated[str, AfterValidator(_storage_endpoint), OrOutput]
-IpAddress = Annotated[str, AfterValidator(_ip)]
 IpAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 """One, or a list of them."""
+ServerAddresses = Annotated[tuple[str, ...], BeforeValidator(_server_addresses)]
+"""One, or a list of them in the order in which clients try them."""
 Network = Annotated[str, AfterValidator(_network)]
 """An IP address, or a network of them."""
 Host = Annotated[str, AfterValidator(host_name)]

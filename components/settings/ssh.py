@@ -18,13 +18,13 @@ from ..clients import DEFAULT, LOGIN_FILES, RUNTIMES
 from .fields import (
     Host,
     HostKey,
-    IpAddress,
     KeyFile,
     KnownHostsFile,
     Port,
     PrivateKey,
     SecretFile,
     SecretText,
+    ServerAddresses,
     SshUser,
     UserName,
     host_name,
@@ -225,10 +225,11 @@ class ClientKeys(SshPlace):
 
     Change: nothing.
     """
-    hosts_entry: IpAddress | None = None
-    """For a client without DNS: the address of the registry. It is written to `/etc/hosts` of the client.
+    hosts_entry: ServerAddresses | None = None
+    """For a client without DNS: the address of the registry, or a list with that of each server: programs try the next
+    one where one does not answer. Each gets a line in `/etc/hosts` of the client, in that order.
 
-    Change: clients: the line in `/etc/hosts` is replaced.
+    Change: clients: the lines in `/etc/hosts` are replaced.
     """
     runtimes: Annotated[
         tuple[RuntimeName, ...],

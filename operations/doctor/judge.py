@@ -30,7 +30,8 @@ class Wanted:
 
     runtimes: tuple[str, ...] = ()
     """Nothing for the server."""
-    hosts_entry: str = ""
+    hosts_entry: tuple[str, ...] = ()
+    """The addresses for the registry's name in the hosts file."""
     is_server: bool = False
 
 

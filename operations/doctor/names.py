@@ -1,6 +1,6 @@
 """What stands in the way of the registry's name on a host: its hosts file, DNS, and folders of another name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -33,13 +33,13 @@ def entries(text: str) -> Iterator[Entry]:
             yield Entry(number, address, tuple(name.lower() for name in names), comment.strip())
 
 
-def name_findings(facts: Facts, registry: Registry, wanted: str) -> Iterator[Finding]:
+def name_findings(facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
     """Yield what is wrong with the name.
 
     Args:
         facts: Of the host.
         registry: Whose name it is.
-        wanted: The address that the settings want in the hosts file, or nothing.
+        wanted: The addresses that the settings want in the hosts file, or none.
     """
     lines = [entry for entry in entries(facts.files.get(HOSTS, "")) if registry.host.lower() in entry.names]
     yield from _entry_findings(lines, facts, registry, wanted)
@@ -53,15 +53,19 @@ def name_findings(facts: Facts, registry: Registry, wanted: str) -> Iterator[Fin
     yield from _folder_findings(facts, registry)
 
 
-def _entry_findings(lines: list[Entry], facts: Facts, registry: Registry, wanted: str) -> Iterator[Finding]:
-    is_ours = [entry for entry in lines if _mark(entry, registry)]
+def _entry_findings(lines: list[Entry], facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
+    ours = {entry.address for entry in lines if _mark(entry, registry)}
     foreign = [entry for entry in lines if not _mark(entry, registry)]
-    if wanted and registry.is_deployed and not is_ours:
+    missing = [address for address in wanted if address not in ours]
+    if missing and registry.is_deployed:
+        which = f" with {', '.join(missing)}" if ours else ""
         yield Finding(
-            Kind.NAME, f"{HOSTS} has no entry of this stack for {registry.host}; 'make drift REPAIR=1' adds it"
+            Kind.NAME, f"{HOSTS} has no entry of this stack for {registry.host}{which}; 'make drift REPAIR=1' adds it"
         )
+    if not missing:
+        yield from _resolver_findings(facts, registry, wanted)
     for entry in foreign:
-        right = {wanted} if wanted else set(facts.dns)
+        right = set(wanted or facts.dns)
         if right and entry.address not in right:
             whose = "hostsEntry" if wanted else "DNS"
             yield Finding(
@@ -69,10 +73,23 @@ def _entry_findings(lines: list[Entry], facts: Facts, registry: Registry, wanted
                 f"line {entry.number} of {HOSTS} gives {registry.host} the address {entry.address}, and {whose} says "
                 f"{', '.join(sorted(right))}; remove that line",
             )
-    if wanted and facts.dns and wanted not in facts.dns:
+    if facts.dns and not set(wanted) <= set(facts.dns):
         yield note(
             Kind.NAME,
-            f"DNS gives {registry.host} the address {', '.join(facts.dns)}, and hostsEntry says {wanted}, which counts",
+            f"DNS gives {registry.host} the address {', '.join(facts.dns)}, and hostsEntry says {', '.join(wanted)}, "
+            "which counts",
+        )
+
+
+def _resolver_findings(facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
+    """Yield a resolver that takes the first line of a name alone, as glibc's does unless it is told otherwise."""
+    # A host without IPv6 is not told such addresses.
+    ignored = [address for address in wanted if address not in facts.resolved and ":" not in address]
+    if len(wanted) > 1 and facts.resolved and ignored:
+        yield Finding(
+            Kind.NAME,
+            f"programs find {registry.host} at {', '.join(facts.resolved)} alone, and {HOSTS} has {', '.join(ignored)} "
+            "too: add the line 'multi on' to /etc/host.conf",
         )
 
 
@@ -93,16 +110,10 @@ def _has_another_port(name: str, registry: Registry) -> bool:
     return name in {f"{registry.host}:443", f"{registry.host}_443_", registry.host} - registry.references
 
 
-def leftovers(facts: Facts, registry: Registry, wanted: str) -> Iterator[Finding]:
+def leftovers(facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
     """Yield what is there of this stack and is needed no more."""
-    names = tuple(registry.host_names.lower().split()) if wanted else ()
-    for entry in entries(facts.files.get(HOSTS, "")):
-        if _mark(entry, registry) and (entry.names != names or entry.address != wanted) and registry.is_deployed:
-            yield Finding(
-                Kind.LEFTOVER,
-                f"line {entry.number} of {HOSTS} is of this stack, for {entry.names[0]}: the next update "
-                "should have changed it; run it, or remove the line",
-            )
+    if registry.is_deployed:
+        yield from _left_lines(facts, registry, wanted)
     for folder in sorted(facts.folders):
         name = PurePosixPath(folder).name
         if name in registry.references or name.rstrip("_").replace("_", ":") in registry.references:
@@ -113,6 +124,22 @@ def leftovers(facts: Facts, registry: Registry, wanted: str) -> Iterator[Finding
         if _is_of_this(facts, registry, folder):
             what = f"{folder} trusts a CA of this registry for another name or port; remove it if nothing pulls by that"
             yield Finding(Kind.LEFTOVER, what) if registry.has_own_ca else note(Kind.LEFTOVER, what)
+
+
+def _left_lines(facts: Facts, registry: Registry, wanted: Sequence[str]) -> Iterator[Finding]:
+    names, needed = tuple(registry.host_names.lower().split()), list(wanted)
+    for entry in entries(facts.files.get(HOSTS, "")):
+        if not _mark(entry, registry):
+            continue
+        if entry.names == names and entry.address in needed:
+            # A second line for the same address is too much.
+            needed.remove(entry.address)
+            continue
+        yield Finding(
+            Kind.LEFTOVER,
+            f"line {entry.number} of {HOSTS} is of this stack, for {entry.names[0]} at {entry.address}: the next "
+            "update should have changed it; run it, or remove the line",
+        )
 
 
 def _is_of_this(facts: Facts, registry: Registry, folder: str) -> bool:

@@ -88,7 +88,7 @@ def _server(entry: ServerEntry) -> Host:
 
 
 def _client(client: Client) -> Host:
-    wanted = Wanted(tuple(client.runtimes), client.hosts_entry or "")
+    wanted = Wanted(tuple(client.runtimes), client.hosts_entry or ())
     way = None if client.local else connection(client.url, client, client.bastion)
     return Host(client.host, way, wanted, client.local or client.user == "root")
 
@@ -140,7 +140,7 @@ def served_somewhere(found: Asked) -> list[x509.Certificate]:
 
 def _addresses(settings: Settings) -> Iterator[str]:
     yield from (entry.reached_at for entry in settings.each_server)
-    yield from (client.hosts_entry for client in settings.all_clients if client.hosts_entry)
+    yield from (address for client in settings.all_clients for address in client.hosts_entry or ())
 
 
 def _mark(command_line: CommandLine) -> str:

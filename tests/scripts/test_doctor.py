@@ -130,7 +130,7 @@ def test_what_is_there_is_printed_and_nothing_changes(host: Hosts, shell: str) -
 def test_what_was_read_is_judged(host: Hosts) -> None:
     now = datetime.now(UTC)
     facts = read(looked(host, "dash"))
-    verdict = judge(facts, REGISTRY, Wanted(("docker",), NETWORK.gateway), (now, datetime.now(UTC)))
+    verdict = judge(facts, REGISTRY, Wanted(("docker",), (NETWORK.gateway,)), (now, datetime.now(UTC)))
     assert verdict.offset == 0
     assert dict(verdict.runtimes)["docker"].endswith("(containerd's store)")
     states = {trust.runtime: trust.state for trust in verdict.trust}
@@ -151,7 +151,7 @@ def test_the_rules_are_those_of_the_programs(host: Hosts) -> None:
     host.inside("one", f"touch {FOLDER}/other.cert && mkdir {empty}")
     assert "other.key" in host.fails("one", f"docker pull {image}")
     now = datetime.now(UTC)
-    verdict = judge(read(looked(host, "dash")), REGISTRY, Wanted(("docker",), NETWORK.gateway), (now, now))
+    verdict = judge(read(looked(host, "dash")), REGISTRY, Wanted(("docker",), (NETWORK.gateway,)), (now, now))
     host.inside("one", f"rm {FOLDER}/other.cert")
     assert verdict.trust[0].state is State.WRONG
     assert "other.key" in verdict.trust[0].why

@@ -58,18 +58,41 @@ def test_a_lock_that_nobody_gives_back_is_named(shell: Shell, hosts: Path, tmp_p
 
 def test_an_entry_comes_changes_and_goes_without_a_trace(shell: Shell, hosts: Path) -> None:
     known, before = place(hosts), hosts.read_bytes()
-    entries = (("create", "10.0.0.2", "registry.test"), ("update", "10.0.0.3", "registry.test b.test"))
-    for verb, address, names in entries:
-        done = shell.run(SCRIPT, verb, *known, f"entry={address}/{names}")
+    entries = (
+        ("create", "10.0.0.2", "registry.test"),
+        ("update", "10.0.0.7,fd00::6,10.0.0.5", "registry.test b.test"),
+        ("update", "10.0.0.5,10.0.0.7", "registry.test b.test"),
+        ("update", "10.0.0.3", "registry.test b.test"),
+    )
+    for verb, addresses, names in entries:
+        done = shell.run(SCRIPT, verb, *known, f"entry={addresses}/{names}")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert hosts.read_bytes() == f"{address}\t{names}\t# {MARKER}\n".encode() + before
-        assert shell.run(SCRIPT, "check", *known, f"entry={address}/{names}").stdout == ""
+        lines = [f"{address}\t{names}\t# {MARKER}\n" for address in addresses.split(",")]
+        assert hosts.read_bytes() == "".join(lines).encode() + before
+        assert shell.run(SCRIPT, "check", *known, f"entry={addresses}/{names}").stdout == ""
     said = shell.run(SCRIPT, "check", *known, ENTRY).stdout
     assert said == f"{hosts} has the entry '10.0.0.3/registry.test b.test' instead of '10.0.0.2/registry.test'\n"
     assert shell.run(SCRIPT, "delete", *known).returncode == 0
     assert hosts.read_bytes() == before
     said = shell.run(SCRIPT, "check", *known, ENTRY).stdout
     assert said == f"{hosts} has the entry '' instead of '10.0.0.2/registry.test'\n"
+
+
+def test_a_line_of_several_that_somebody_changes_is_found_and_put_right(shell: Shell, hosts: Path) -> None:
+    known, entry, before = place(hosts), "10.0.0.2,10.0.0.3/registry.test", hosts.read_text()
+    first, second = (f"{address}\tregistry.test\t# {MARKER}\n" for address in ("10.0.0.2", "10.0.0.3"))
+    another = f"10.0.0.3\tother.test\t# {MARKER}\n"
+    for lines, found in (
+        (first, "10.0.0.2/registry.test"),
+        (second + first, "10.0.0.3,10.0.0.2/registry.test"),
+        (first + second + second, "10.0.0.2,10.0.0.3,10.0.0.3/registry.test"),
+        (first + another, "10.0.0.2/registry.test\n10.0.0.3/other.test"),
+    ):
+        hosts.write_text(lines + before)
+        said = shell.run(SCRIPT, "check", *known, f"entry={entry}").stdout
+        assert said == f"{hosts} has the entry '{found}' instead of '{entry}'\n"
+        shell.run(SCRIPT, "update", *known, f"entry={entry}")
+        assert hosts.read_text() == first + second + before
 
 
 def test_an_update_of_what_is_there_writes_nothing(shell: Shell, hosts: Path) -> None:

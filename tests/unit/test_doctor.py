@@ -460,10 +460,36 @@ def test_a_ca_that_ends_soon_is_found(days: int, expected: str) -> None:
 
 
 HOSTS = "/etc/hosts"
+SERVERS = "10.0.0.2 10.0.0.3"
+BOTH_LINES = f"10.0.0.2\tregistry.test\t# {OURS} (client)\n10.0.0.3\tregistry.test\t# {OURS} (client)\n"
 NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "ours": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS}\n"}}, "10.0.0.2", []),
     "alone": ({"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (client)\r\n"}}, "10.0.0.2", []),
     "missing": ({"files": {HOSTS: "127.0.0.1 localhost\n"}}, "10.0.0.2", ["has no entry of this stack"]),
+    "several": ({"files": {HOSTS: BOTH_LINES}, "dns": ("10.0.0.3", "10.0.0.2")}, SERVERS, []),
+    "several that count": ({"files": {HOSTS: BOTH_LINES}, "resolved": ("10.0.0.2", "10.0.0.3")}, SERVERS, []),
+    "several, and the first one counts": (
+        {"files": {HOSTS: BOTH_LINES}, "resolved": ("10.0.0.2",)},
+        SERVERS,
+        ["find registry.test at 10.0.0.2 alone, and /etc/hosts has 10.0.0.3 too: add the line 'multi on'"],
+    ),
+    "several of two families": (
+        {"files": {HOSTS: BOTH_LINES.replace("10.0.0.3", "fd00::3")}, "resolved": ("10.0.0.2",)},
+        "10.0.0.2 fd00::3",
+        [],
+    ),
+    "several, and one of somebody": ({"files": {HOSTS: f"10.0.0.3 registry.test\n{BOTH_LINES}"}}, SERVERS, []),
+    "one of several is missing": (
+        {"files": {HOSTS: f"10.0.0.2\tregistry.test\t# {OURS} (client)\n"}},
+        SERVERS,
+        ["/etc/hosts has no entry of this stack for registry.test with 10.0.0.3; 'make drift REPAIR=1' adds it"],
+    ),
+    "all of several are missing": ({"files": {HOSTS: ""}}, SERVERS, ["of this stack for registry.test; 'make drift"]),
+    "another than several": (
+        {"files": {HOSTS: f"10.0.0.9 registry.test\n{BOTH_LINES}"}},
+        SERVERS,
+        ["gives registry.test the address 10.0.0.9, and hostsEntry says 10.0.0.2, 10.0.0.3; remove that line"],
+    ),
     "shadowed": (
         {"files": {HOSTS: f"10.0.0.9 a Registry.test\n10.0.0.2\tregistry.test\t# {OURS}\n"}},
         "10.0.0.2",
@@ -499,7 +525,7 @@ NAMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 @pytest.mark.parametrize("case", NAMES)
 def test_what_is_in_the_way_of_the_name_is_found(case: str) -> None:
     changes, wanted, expected = NAMES[case]
-    found = of(Kind.NAME, facts(**changes), wanted=Wanted(("docker",), wanted))
+    found = of(Kind.NAME, facts(**changes), wanted=Wanted(("docker",), tuple(wanted.split())))
     assert len(found) == len(expected), found
     assert all(part in what for part, what in zip(expected, found, strict=True)), found
 
@@ -513,8 +539,15 @@ def test_a_folder_with_port_443_alone_is_no_folder_for_the_plain_name() -> None:
 
 def test_dns_that_says_something_else_is_noted() -> None:
     files = {HOSTS: f"10.0.0.2 registry.test # {OURS}\n"}
-    found = said(facts(files=files, dns=("10.0.0.3",), curl=0), wanted=Wanted(("docker",), "10.0.0.2"))
+    found = said(facts(files=files, dns=("10.0.0.3",), curl=0), wanted=Wanted(("docker",), ("10.0.0.2",)))
     assert [(kind, level) for kind, level, _ in found] == [(Kind.NAME, Level.NOTE)]
+
+
+def test_dns_that_knows_one_of_several_servers_is_noted() -> None:
+    both = Wanted(("docker",), tuple(SERVERS.split()))
+    [(_, level, what)] = said(facts(files={HOSTS: BOTH_LINES}, dns=("10.0.0.2",), curl=0), wanted=both)
+    assert level is Level.NOTE
+    assert what.endswith("the address 10.0.0.2, and hostsEntry says 10.0.0.2, 10.0.0.3, which counts")
 
 
 def test_lines_of_a_hosts_file_are_read_as_they_are() -> None:
@@ -532,13 +565,16 @@ def test_lines_of_a_hosts_file_are_read_as_they_are() -> None:
         ({"files": {HOSTS: f"10.0.0.9 registry.test # {OURS}\n"}}, "10.0.0.2", True),
         ({"files": {HOSTS: f"10.0.0.2 registry.test # {OURS}\n"}}, "10.0.0.2", False),
         ({"files": {HOSTS: "10.0.0.2 old.test # private-registry project/another\n"}}, "", False),
+        ({"files": {HOSTS: BOTH_LINES}}, SERVERS, False),
+        ({"files": {HOSTS: BOTH_LINES}}, "10.0.0.3", True),
+        ({"files": {HOSTS: BOTH_LINES + BOTH_LINES}}, SERVERS, True),
         ({"folders": frozenset({"/etc/docker/certs.d/registry.test:8443"})}, "", False),
     ],
 )
 def test_entries_of_this_stack_that_are_needed_no_more_are_found(
     changes: dict[str, Any], wanted: str, is_found: bool
 ) -> None:
-    assert bool(of(Kind.LEFTOVER, facts(**changes), wanted=Wanted(("docker",), wanted))) is is_found
+    assert bool(of(Kind.LEFTOVER, facts(**changes), wanted=Wanted(("docker",), tuple(wanted.split())))) is is_found
 
 
 def test_a_ca_for_another_port_is_found_unless_others_have_the_same() -> None:
@@ -881,7 +917,7 @@ def test_a_bar_is_shown_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) 
 
 CONFIG = {
     **{key: value for key, value in BASE.items() if key != "clients"},
-    "clients": [{**BASE["clients"][0], "hostsEntry": "127.0.0.1"}, BASE["clients"][1]],
+    "clients": [{**BASE["clients"][0], "hostsEntry": ["127.0.0.1", "10.0.0.6"]}, BASE["clients"][1]],
 }
 PULUMI = """#!/bin/sh
 [ "$1" = config ] && cat "$CONFIG" || cat "$OUTPUTS"
@@ -915,7 +951,7 @@ def test_hosts_are_known_before_the_first_update(stack: Callable[..., CommandLin
     assert [host.is_root for host in found.hosts] == [True, False, True]
     assert found.registry.mark == "private-registry project/prod"
     assert (found.registry.is_deployed, found.registry.trusted) == (False, ())
-    assert found.addresses == ("127.0.0.1",)
+    assert found.addresses == ("127.0.0.1", "10.0.0.6")
     assert "PRIVATE KEY" not in repr(found)
 
 

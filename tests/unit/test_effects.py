@@ -223,7 +223,7 @@ CHANGES: dict[str, list[Change]] = {
     "clients.local": [({}, client(local=True))],
     "clients.bastion": [({}, client(bastion=BASTION))],
     "clients.caches": [({"caches": {"ghcr.io": {}}}, using_caches("ghcr.io"))],
-    "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3"))],
+    "clients.hostsEntry": [({}, client(hostsEntry="10.0.0.3")), ({}, client(hostsEntry=["10.0.0.2", "10.0.0.3"]))],
     "clients.login": [({}, client(login="ci"))],
     "clients.required": [({}, client(required=False))],
     "clients.runtimes": [({}, client(runtimes=["docker", "system"]))],

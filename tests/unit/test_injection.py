@@ -88,7 +88,7 @@ def test_a_client_that_is_accepted_means_nothing_to_a_shell(value: str) -> None:
         if settings:
             [found] = settings.clients
             assert SSH_USER.fullmatch(found.user), repr(found.user)
-            for text in (found.host, found.hosts_entry or ""):
+            for text in (found.host, *(found.hosts_entry or ())):
                 assert SAFE.fullmatch(text), repr(text)
 
 

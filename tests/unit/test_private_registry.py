@@ -13,6 +13,7 @@ from components.advice import _advise
 from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
+    BASE,
     CONTAINER,
     HOST_KEY,
     KEY,
@@ -220,6 +221,18 @@ def test_a_client_is_said_to_trust_what_is_placed_there(declare: Declare, port: 
     proof = plain(verification(recorder))
     assert (proof["hosts"]["10.0.0.7"], proof["registry"]["reference"]) == (["docker"], reference)
     assert proof["verify"]["docker"] == ["TLS", "401 without a login", "login", "push", "remove", "pull"]
+
+
+def test_a_client_without_dns_is_told_the_address_of_each_server(declare: Declare) -> None:
+    client = {key: value for key, value in BASE["clients"][0].items() if key != "hostsEntry"}
+    servers = ["10.0.0.3", "10.0.0.2", "fd00::2"]
+    for more in (
+        {"clients": [{**client, "hostsEntry": servers}]},
+        {"clients": [client], "clientDefaults": {"hostsEntry": servers}},
+    ):
+        recorder = declare(**more)
+        assert plain(trust(recorder))["hosts"]["10.0.0.7"]["hostsEntry"] == "10.0.0.3,10.0.0.2,fd00::2/registry.test"
+        assert placed(recorder, "10.0.0.7")["hosts"].words["entry"] == "10.0.0.3,10.0.0.2,fd00::2/registry.test"
 
 
 def test_a_client_without_a_hosts_entry_says_none(declare: Declare) -> None:
