@@ -36,7 +36,7 @@ OTHER_HASHES = (
 CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
 WITHOUT_KEY = {"host": "h", "hostKey": HOST_KEY}
 AGENT = {"agent": True, "hostKey": HOST_KEY}
-SERVER = {"dockerHost": "ssh://h", "dockerHostAccess": AGENT}
+SERVER: dict[str, Any] = {"dockerHost": "ssh://h", "dockerHostAccess": AGENT}
 ROOT = issue("root", authority=True)
 RUBBISH_KEY = SSH_KEY[:60] + "rubbish" + SSH_KEY[67:]
 
@@ -64,6 +64,47 @@ def message(**changes: Any) -> str:
     return str(refused.value)
 
 
+MISTAKES_OF_SERVERS: list[tuple[list[dict[str, Any]], str, str]] = [
+    ([{"dockerHost": "ssh://h"}], "servers[0]", "dockerHost and dockerHostAccess must be set together"),
+    ([{**SERVER, "dockerHost": "h"}], "servers[0].dockerHost", "ssh://[USER@]HOST[:PORT]"),
+    ([{**SERVER, "dockerHostAccess": {}}], "servers[0].dockerHostAccess", "exactly one of privateKey"),
+    ([{**SERVER, "address": "h:443"}], 'servers[0].address = "h:443"', "without a scheme or a port"),
+    ([{**SERVER, "bindAddress": "eth0"}], "servers[0].bindAddress", "IP address"),
+    ([{**SERVER, "dockerhost": "h"}], "servers[0].dockerhost", "did you mean dockerHost?"),
+    *(
+        ([{**SERVER, "name": name}], "servers[0].name", "a-z, 0-9 and '-'")
+        for name in ("B", "-b", "b-", "b.c", "b" * 33, "")
+    ),
+    ([{**SERVER, "name": True}], "servers[0].name", "without quotes YAML reads"),
+    ([{**SERVER, "name": "my-proxy"}], "servers[0].name", "must not contain the word proxy"),
+    ([SERVER, {}], "private-registry", "set name of servers[0] or servers[1]"),
+    (
+        [{"name": "a"}, {"name": "b"}],
+        "private-registry",
+        "servers[0] and servers[1] are the same machine, the control machine",
+    ),
+    (
+        [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://ops@h"}],
+        "private-registry",
+        "servers[0] and servers[1] are the same machine, h, port 22 for SSH; list each only once",
+    ),
+    (
+        [{**SERVER, "name": "b"}, {**SERVER, "name": "b", "dockerHost": "ssh://i"}],
+        "private-registry",
+        "servers[0] and servers[1] are both called b; give one of them another name",
+    ),
+    (
+        [SERVER, {**SERVER, "name": "h", "dockerHost": "ssh://i"}],
+        "private-registry",
+        "servers[0] and servers[1] are both called h",
+    ),
+    (
+        [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://h:2222"}],
+        "private-registry",
+        "servers[0] and servers[1] are both reached at h; set address of one of them",
+    ),
+    ([SERVER, {"name": "b"}], "private-registry", "servers[1]: set address to where clients reach this server"),
+]
 MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"domain": None}, "private-registry:domain", "is missing"),
     ({"domain": "https://registry.test"}, "private-registry:domain", "without a scheme or a port"),
@@ -244,50 +285,7 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "private-registry:dockerHostAccess",
         "bastion.privateKeyFile (a key without a passphrase)",
     ),
-    *(
-        ({"servers": servers, "storage": BUCKET}, key, reason)
-        for servers, key, reason in (
-            ([{"dockerHost": "ssh://h"}], "servers[0]", "dockerHost and dockerHostAccess must be set together"),
-            ([{**SERVER, "dockerHost": "h"}], "servers[0].dockerHost", "ssh://[USER@]HOST[:PORT]"),
-            ([{**SERVER, "dockerHostAccess": {}}], "servers[0].dockerHostAccess", "exactly one of privateKey"),
-            ([{**SERVER, "address": "h:443"}], 'servers[0].address = "h:443"', "without a scheme or a port"),
-            ([{**SERVER, "bindAddress": "eth0"}], "servers[0].bindAddress", "IP address"),
-            ([{**SERVER, "dockerhost": "h"}], "servers[0].dockerhost", "did you mean dockerHost?"),
-            *(
-                ([{**SERVER, "name": name}], "servers[0].name", "a-z, 0-9 and '-'")
-                for name in ("B", "-b", "b-", "b.c", "b" * 33, "")
-            ),
-            ([{**SERVER, "name": True}], "servers[0].name", "without quotes YAML reads"),
-            ([{**SERVER, "name": "my-proxy"}], "servers[0].name", "must not contain the word proxy"),
-            ([SERVER, {}], "private-registry", "set name of servers[0] or servers[1]"),
-            (
-                [{"name": "a"}, {"name": "b"}],
-                "private-registry",
-                "servers[0] and servers[1] are the same machine, the control machine",
-            ),
-            (
-                [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://ops@h"}],
-                "private-registry",
-                "servers[0] and servers[1] are the same machine, h, port 22 for SSH; list each only once",
-            ),
-            (
-                [{**SERVER, "name": "b"}, {**SERVER, "name": "b", "dockerHost": "ssh://i"}],
-                "private-registry",
-                "servers[0] and servers[1] are both called b; give one of them another name",
-            ),
-            (
-                [SERVER, {**SERVER, "name": "h", "dockerHost": "ssh://i"}],
-                "private-registry",
-                "servers[0] and servers[1] are both called h",
-            ),
-            (
-                [SERVER, {**SERVER, "name": "b", "dockerHost": "ssh://h:2222"}],
-                "private-registry",
-                "servers[0] and servers[1] are both reached at h; set address of one of them",
-            ),
-            ([SERVER, {"name": "b"}], "private-registry", "servers[1]: set address to where clients reach this server"),
-        )
-    ),
+    *(({"servers": servers, "storage": BUCKET}, key, reason) for servers, key, reason in MISTAKES_OF_SERVERS),
     ({"servers": [{}], **SERVER}, "private-registry", "cannot be used with dockerHost, dockerHostAccess: move what"),
     ({"servers": [{}], "bindAddress": "10.0.0.2"}, "private-registry", "servers cannot be used with bindAddress"),
     (
@@ -482,7 +480,8 @@ def test_a_docker_host_takes_such_a_user_too() -> None:
 
 
 def test_one_server_is_the_same_in_the_list_and_out_of_it() -> None:
-    for alone in ({}, {**SERVER, "bindAddress": ["10.0.0.2"]}):
+    cases: list[dict[str, Any]] = [{}, {**SERVER, "bindAddress": ["10.0.0.2"]}]
+    for alone in cases:
         assert read({**BASE, "servers": [alone]}).each_server == read({**BASE, **alone}).each_server
 
 
