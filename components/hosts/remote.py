@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import cache
 from typing import Any
 
@@ -55,7 +55,12 @@ async def forwarding(connection: Connection, opened: AsyncExitStack, address: st
 
 
 async def _over(ssh: asyncssh.SSHClientConnection, line: str, stdin: str) -> Answer:
-    done = await ssh.run(line, input=stdin, errors="replace")
+    process = await ssh.create_process(line, errors="replace")
+    # One that ends before it has read anything, as sudo without a password does, has said why.
+    with suppress(OSError):
+        process.stdin.write(stdin)
+        process.stdin.write_eof()
+    done = await process.wait()
     # A command that a signal ended has no status.
     return Answer(1 if done.exit_status is None else done.exit_status, str(done.stdout), str(done.stderr))
 

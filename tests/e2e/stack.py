@@ -1,5 +1,6 @@
 """A stack of this project on the real engine, in a folder of its own."""
 
+import compileall
 import copy
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,12 +90,19 @@ def kill_once_locked(command: Sequence[str], folder: Path, locks: Path, env: Map
     process.wait()
 
 
+@cache
+def compiled(folder: Path) -> None:
+    """Compile what every update and preview would compile anew, where nothing may write that down."""
+    compileall.compile_dir(folder, quiet=1)
+
+
 def copy_program(folder: Path) -> None:
     """Put the program into a folder, as a checkout does."""
     for entry in PROGRAM:
         source = PROJECT / entry
         if source.is_dir():
-            shutil.copytree(source, folder / entry, ignore=shutil.ignore_patterns("__pycache__"))
+            compiled(source)
+            shutil.copytree(source, folder / entry)
         else:
             shutil.copy(source, folder / entry)
 
