@@ -64,7 +64,7 @@ def stack(
         stack.configure(
             bindAddress=None,
             storage={**place, "accessKeyIdFile": "storage.id", "secretAccessKeyFile": "storage.key"},
-            clients=[{**client_hosts.clients["one"], "hostsEntry": ADDRESSES["server"]}],
+            clients=[{**client_hosts.clients["one"], "hostsEntry": list(ADDRESSES.values())}],
         )
         yield stack
 
