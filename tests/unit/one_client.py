@@ -41,6 +41,8 @@ class Host:
         self.lines: list[str] = []
         self.services: list[str] = []
         """What was restarted or told to read its files again."""
+        self.writes = 0
+        """How often files were written or removed."""
 
     async def run(self, line: str, stdin: str) -> Answer:
         self.lines.append(line)
@@ -49,6 +51,7 @@ class Host:
             said = next((one for word, one in SAID.items() if word in payload["question"]), "")
             return Answer(0, self._read(payload["paths"].split(), said), "")
         if "changes" in payload:
+            self.writes += 1
             self.services += payload["services"].split()
             self._write(payload)
         return Answer(0, "", "")
