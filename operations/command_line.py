@@ -14,6 +14,8 @@ from typing import NoReturn
 
 from typing_extensions import override
 
+from components.troubleshooting import problem_of
+
 _ADVICE = {
     "no stack named": (
         "The backend has no stack of this name. 'pulumi stack ls' lists its stacks, and 'pulumi stack init NAME' "
@@ -59,8 +61,14 @@ def status_of(operation: Callable[[], int]) -> int:
 
 def advised(error: str) -> str:
     """Return an error of the command line, with what to do where that is known."""
-    advice = next((advice for said, advice in _ADVICE.items() if said in error), "")
+    advice = next((advice for said, advice in _ADVICE.items() if said in error), "") or _known(error)
     return f"{error.strip()}\n{advice}" if advice else error.strip()
+
+
+def _known(error: str) -> str:
+    # What a resource reports has another cause than what the command line says of the backend.
+    problem = problem_of(error)
+    return problem.advice() if problem and problem.by_engine else ""
 
 
 @dataclass(frozen=True)

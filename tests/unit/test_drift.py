@@ -207,6 +207,16 @@ def test_a_client_that_has_left_the_list_is_behind_until_all_is_removed_from_it(
     assert {host.name for host in hosts_of(resources)} == {"this machine", "10.0.0.7"}
 
 
+def test_what_a_client_has_until_the_next_update_is_not_repaired(declare: Declare) -> None:
+    """Its record says what is there afterwards: without authorities that the proxy may still need."""
+    resources = exported(declare())
+    entry = {"name": "1a2b", "host": "10.0.0.7", "bundle": "docker", "reach": {"connection": None, "sudo": False}}
+    of(resources, TRUST)["outputs"]["dropped"] = [entry]
+    [host] = [host for host in hosts_of(resources) if host.connection]
+    assert host.is_behind
+    assert directories(host) == [""], "the hosts entry"
+
+
 def test_each_runtime_of_a_client_is_looked_at(declare: Declare) -> None:
     client = {**BASE["clients"][0], "runtimes": list(RUNTIMES)}
     [host] = [host for host in hosts_of(exported(declare(clients=[client]))) if host.connection]

@@ -189,3 +189,12 @@ def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
 
 def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
     assert advised("error: something else\n") == "error: something else"
+
+
+def test_settings_that_are_too_long_belong_into_a_file() -> None:
+    where = "problem executing program (could not run language executor): fork/exec /usr/bin/python3"
+    assert "private-registry:clientsFile: clients.yaml" in advised(f"error: {where}: argument list too long\n")
+
+
+def test_what_a_backend_says_is_no_problem_of_a_client() -> None:
+    assert advised("error: dial tcp: connect: connection refused") == "error: dial tcp: connect: connection refused"
