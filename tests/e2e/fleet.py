@@ -123,9 +123,10 @@ mkdir -p /run/sshd && /usr/sbin/sshd -E /var/log/sshd""",
 
         def read(process: subprocess.Popen[str]) -> None:
             assert process.stdout
-            for line in process.stdout:
-                address, _, said = line.strip().partition(" ")
-                answers[address].append(said)
+            with process.stdout as lines:
+                for line in lines:
+                    address, _, said = line.strip().partition(" ")
+                    answers[address].append(said)
 
         processes = [self._probing(host) for host in self.network.hosts]
         threads = [threading.Thread(target=read, args=(process,)) for process in processes]
@@ -137,8 +138,8 @@ mkdir -p /run/sshd && /usr/sbin/sshd -E /var/log/sshd""",
             for host in self.network.hosts:
                 self._inside(host, f"touch {_PROBE}.stop")
             for process, thread in zip(processes, threads, strict=True):
-                thread.join(timeout=60)
-                process.wait(timeout=10)
+                process.wait(timeout=60)
+                thread.join(timeout=10)
 
     def _probing(self, host: LabHost) -> subprocess.Popen[str]:
         # One program for all of them costs little; it has no connection for two files.
