@@ -10,6 +10,7 @@ import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -163,11 +164,16 @@ def many(client_host: ClientHost, served: Served) -> str:
     said = f"architectures='{other} {architecture}'\n{INDEX_OF_TWO}"
     client_host.done(script(repository, "", said), served.authority)
     index = digest_of(served, repository)
-    answer = served.client().send("ci", "GET", f"/v2/{repository}/manifests/{index}", Accept=MANIFESTS)
-    found = {one["platform"]["architecture"]: one["digest"] for one in json.loads(answer.body)["manifests"]}
+
+    def manifest(digest: str) -> dict[str, Any]:
+        answer = served.client().send("ci", "GET", f"/v2/{repository}/manifests/{digest}", Accept=MANIFESTS)
+        return dict(json.loads(answer.body))
+
+    found = {one["platform"]["architecture"]: one["digest"] for one in manifest(index)["manifests"]}
+    [layer] = manifest(found[other])["layers"]
     return (
         f"many={REGISTRY}/{repository}:1.0.0 index={index} architecture={architecture} "
-        f"chosen={found[architecture]} other={found[other]}"
+        f"chosen={found[architecture]} other_layer={layer['digest']}"
     )
 
 
