@@ -17,7 +17,7 @@ from tests.e2e.load import certificate
 from tests.e2e.stack import Stack
 
 COUNT, DOWN = 20, (0, 9, 10)
-"""So many clients, and which of them are down: of Docker, K3s and the system, on both hosts. With 50 it was seen too."""
+"""So many clients, and which are down: of Docker, K3s and the system, on both hosts. With 50 it was seen too."""
 BOTH, MOVED, NEW = ({"authorities": authorities} for authorities in (["2026", "2027"], ["2027", "2026"], ["2027"]))
 SILENT, REFUSED = "DROP", "REJECT --reject-with tcp-reset"
 UNREACHED = re.compile(
