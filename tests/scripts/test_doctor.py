@@ -180,7 +180,7 @@ def test_a_host_is_read_over_one_connection_as_root_by_sudo(host: Hosts) -> None
     client = host.clients["one"]
     connection = {**client, "privateKey": Path(client["privateKeyFile"]).read_text()}
     listed = Host("one", connection, Wanted(), is_root=False)
-    seen = asyncio.run(visit_all([listed], REFERENCE, "registry.test", lambda: None))
+    seen = asyncio.run(visit_all([listed], REFERENCE, "registry.test"))
     [facts] = [one.facts for one in seen]
     assert isinstance(facts, Facts), seen
     assert facts.uid == 0

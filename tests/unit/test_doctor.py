@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from components.clients import RUNTIMES
+from components.hosts import remote
 from components.settings import Settings
 from operations.command_line import CommandLine, OperationError
 from operations.doctor import __main__ as command
@@ -734,7 +735,7 @@ class Server(asyncssh.SSHServer):
 def visited(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Seen]]:
     """Return a function that visits hosts, each a change of how the same SSH server is reached."""
     monkeypatch.setattr("components.hosts.remote._ATTEMPTS", 1)
-    monkeypatch.setattr(visit, "_LOGIN_SECONDS", 0.5)
+    monkeypatch.setattr("components.hosts.remote._LIMIT_SECONDS", 0.5)
 
     async def answer(process: asyncssh.SSHServerProcess[str]) -> None:
         await process.stdin.read()
@@ -754,7 +755,7 @@ def visited(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Seen]]:
             }
             hosts = [Host(str(number), {**usual, **change}, Wanted()) for number, change in enumerate(changes)]
             # mypy takes the server for one that swallows exceptions.
-            return await visit_all(hosts, reference, "registry.test", lambda: None)
+            return await visit_all(hosts, reference, "registry.test")
         raise AssertionError
 
     return lambda *changes, reference=REFERENCE: asyncio.run(go(changes, reference))
@@ -778,7 +779,7 @@ def test_a_host_says_why_it_does_not_answer_and_no_other_waits_for_it(visited: C
 
 
 def test_a_dead_host_costs_less_than_25_seconds() -> None:
-    assert visit._LOGIN_SECONDS < 25
+    assert remote._LIMIT_SECONDS < 25
 
 
 def test_an_answer_that_broke_off_is_none(visited: Callable[..., list[Seen]]) -> None:
