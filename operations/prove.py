@@ -4,7 +4,6 @@
 possible.
 """
 
-import argparse
 import asyncio
 import json
 import sys
@@ -17,7 +16,7 @@ from components.hosts.connections import Connections, Failure
 from components.hosts.session import Connection, Run
 from components.provider.fleet import known_of, reach_of
 from components.provider.values import revealed
-from operations.command_line import CommandLine, OperationError, add_stack, status_of
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, run
 from operations.drift.state import export
 from operations.fleet import TRUST, VERIFICATION
 from operations.visits import visit
@@ -122,12 +121,11 @@ def report(command_line: CommandLine, hosts: Sequence[str], *, as_json: bool) ->
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m operations.prove", description=__doc__)
+    parser = Parser(prog="python -m operations.prove", description=__doc__)
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="a client of the stack; default: all")
-    options = parser.parse_args()
-    return status_of(lambda: report(CommandLine(options.stack), options.hosts, as_json=options.json))
+    return run(parser, lambda options: report(CommandLine(options.stack), options.hosts, as_json=options.json))
 
 
 if __name__ == "__main__":

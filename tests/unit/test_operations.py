@@ -1,5 +1,6 @@
 """The commands for a stack of one's own: what they ask Pulumi, what they print, and that they leave nothing."""
 
+import importlib
 import os
 import pty
 import signal
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lab.places import PROJECT
-from operations.command_line import advised
+from operations.command_line import Parser, advised
+from operations.command_line import run as run_command
 
 REVIEWS = PROJECT / "tests/unit/review"
 PULUMI = """#!/bin/sh
@@ -185,6 +187,39 @@ def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(20) != 0
     assert (tmp_path / "ended").exists()
+
+
+COMMANDS = ("preview", "update", "forget", "prove", "drift.__main__", "doctor.__main__", "expiry.__main__")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_mistake_in_the_options_is_no_finding(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [name, "--stack", "prod", "--no", "10.0.0.7"])
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(f"operations.{name}").main()
+    assert end.value.code == 1
+    assert "--no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_can_not_begin_says_so_by_its_status(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = {"forget": ["10.0.0.7"], "update": ["--yes"]}
+    monkeypatch.setattr("sys.argv", [name, "--stack", "prod", *words.get(name, [])])
+    assert importlib.import_module(f"operations.{name}").main() == 1
+    assert "the Pulumi CLI is not on the PATH" in capsys.readouterr().err
+
+
+def test_what_ctrl_c_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["command"])
+    assert run_command(Parser(), interrupted) == 130
 
 
 def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
