@@ -66,6 +66,11 @@ class CommandLine:
     config_file: str = ""
     """The file with the stack's settings, where it is another one than Pulumi has it."""
 
+    @property
+    def of_config(self) -> tuple[str, ...]:
+        """The words that name this file, for the commands of Pulumi that read settings."""
+        return ("--config-file", self.config_file) if self.config_file else ()
+
     def run(self, *words: str, failure: str, stdin: str | None = None) -> str:
         """Run ``pulumi`` on the stack and return its output.
 

@@ -30,14 +30,16 @@ def preview(command_line: CommandLine, *, as_markdown: bool = False, in_full: bo
     # Without this variable the command line knows no --event-log.
     asked = replace(command_line, env={**command_line.env, "PULUMI_DEBUG_COMMANDS": "true"})
     with events_file() as events:
-        words, error = ("preview", "--diff", "--event-log", str(events)), ""
+        words, error = ("preview", "--diff", "--event-log", str(events), *asked.of_config), ""
         if in_full:
             status = asked.show(*words)
+            print()
         else:
             done = asked.done(*words)
             status, error = done.returncode, done.stderr
         if status != 0 and not events.read_text(encoding="utf-8"):
-            raise OperationError(f"Stack {command_line.stack} could not be previewed: {advised(error)}")
+            why = advised(error) if error else "the output above says why"
+            raise OperationError(f"Stack {command_line.stack} could not be previewed: {why}")
         print(review.of(events, as_markdown), flush=True)
     return status
 

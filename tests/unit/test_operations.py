@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+import lab.__main__ as lab
 from lab.places import PROJECT
-from operations.command_line import Parser, advised
+from operations.command_line import CommandLine, OperationError, Parser, advised
 from operations.command_line import run as run_command
 
 REVIEWS = PROJECT / "tests/unit/review"
@@ -104,6 +105,31 @@ def test_a_preview_that_cannot_begin_says_what_to_do(run: Run) -> None:
     done = run("preview", error="no stack named 'prod' found")
     assert (done.returncode, done.stdout) == (1, "")
     assert "error: no stack named 'prod' found\nThe backend has no stack of this name." in done.stderr
+
+
+def test_the_lab_previews_by_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text(PULUMI)
+    program.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "EVENTS": str(REVIEWS / "user-added.jsonl"),
+        "STATUS": "0",
+        "ERROR": "",
+    }
+    dev = CommandLine("dev", tmp_path, environment, "dev.yaml")
+    monkeypatch.setattr("lab.stack.command_line", lambda: dev)
+    monkeypatch.setattr("lab.stack.ensure", lambda: None)
+    monkeypatch.setenv("FORMAT", "markdown")
+    assert lab.preview() == 0
+    assert asked(tmp_path) == ["preview --diff --event-log EVENTS --config-file dev.yaml --stack dev"]
+    review = (REVIEWS / "user-added.md").read_text().strip()
+    assert capfd.readouterr().out.strip() == f"all that Pulumi prints\n\n{review}"
+    monkeypatch.setitem(environment, "ERROR", "no such stack")
+    with pytest.raises(OperationError, match="the output above says why"):
+        lab.preview()
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
