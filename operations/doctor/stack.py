@@ -118,6 +118,7 @@ def registry_of(settings: Settings, outputs: Mapping[str, Any], mark: str) -> Re
         aliases=tuple(sorted(aliases)),
         is_deployed=bool(outputs.get("url")),
         trusted=anchors_in(outputs.get("ca_certificate") or ""),
+        is_public=settings.certificate.is_public,
         has_own_ca=isinstance(settings.certificate, SelfSigned),
     )
 
