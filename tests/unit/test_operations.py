@@ -194,7 +194,8 @@ def test_yes_means_what_it_says(tmp_path: Path) -> None:
 
 def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
     program = tmp_path / "pulumi"
-    program.write_text("#!/bin/sh\ntrap 'sleep 1; touch ended; exit 1' INT\ntouch begun\nwhile :; do sleep 0.1; done\n")
+    trap = "trap 'sleep 0.5; touch ended; exit 1' INT"
+    program.write_text(f"#!/bin/sh\n{trap}\ntouch begun\nwhile :; do sleep 0.1; done\n")
     program.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "operations.update", "--stack", "prod", "--yes"]
