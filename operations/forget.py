@@ -3,14 +3,13 @@
 ``python -m operations.forget HOST``.
 """
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from operations.command_line import CommandLine, OperationError, add_stack
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, run
 from operations.fleet import TRUST, VERIFICATION, left_over
 
 _COMPONENTS = (":ClientTrust", ":Verification")
@@ -119,17 +118,16 @@ def _dropped(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Forget a client and return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m operations.forget", description="Remove a client that no longer exists from the state."
     )
     parser.add_argument("client", help="its host, as in private-registry:clients")
     add_stack(parser)
-    options = parser.parse_args()
-    try:
-        print(forget(options.client, CommandLine(options.stack)))
-    except OperationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return run(parser, lambda options: _report(options.client, CommandLine(options.stack)))
+
+
+def _report(client: str, command_line: CommandLine) -> int:
+    print(forget(client, command_line))
     return 0
 
 
