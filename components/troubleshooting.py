@@ -761,6 +761,20 @@ PULUMI = (
         by_engine=True,
         works=_AS_BEFORE,
     ),
+    Problem(
+        "settings-too-long",
+        r"(language executor|analyzer-policy).*argument list too long",
+        "(could not run language executor): fork/exec …: argument list too long",
+        "The settings in the stack's file are longer than 128 KiB. Pulumi gives all of them to the program in one "
+        "variable of its environment, and Linux allows no longer one. Some hundred entries in private-registry:clients "
+        "are enough for that.",
+        "Move the list below `private-registry:clients` to a file of its own, such as `clients.yaml` beside the "
+        "stack's file.\n"
+        "In the stack's file, replace `private-registry:clients` by `private-registry:clientsFile: clients.yaml` "
+        "(docs/clients.md).\n" + _RUN_AGAIN,
+        by_engine=True,
+        works=_AS_BEFORE,
+    ),
 )
 
 _ONE_HOST = "The message starts with the name of the host. The update continues on all other hosts."

@@ -7,17 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 
-import review
 from lab import client_programs, docker, engine, hosts, images, servers, stack, summary
 from lab.debian import install
 from lab.places import STATE
 from lab.run import LabError, run, say, step
 from operations import doctor as reading
 from operations import forget as forgetting
+from operations import preview as previewing
 from operations import prove as proving
 from operations.command_line import OperationError
 from operations.drift import Report, examine
-from operations.preview import events_file
 
 
 def prepare() -> dict[str, str]:
@@ -78,14 +77,9 @@ def _repair() -> list[str]:
 
 def preview() -> int:
     """Show what an update would change, and what follows from it: FORMAT=markdown as Markdown."""
-    if not stack.exists():
-        raise LabError("there is no dev stack yet; to create it: 'make up'")
+    line = stack.command_line()
     stack.ensure()
-    with events_file() as events:
-        status = stack.show("preview", "--diff", "--event-log", str(events))
-        say("")
-        say(review.of(events, as_markdown=os.environ.get("FORMAT") == "markdown"))
-    return status
+    return previewing.preview(line, as_markdown=os.environ.get("FORMAT") == "markdown", in_full=True)
 
 
 def drift() -> int:

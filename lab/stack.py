@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -32,8 +31,6 @@ def pulumi_environment() -> dict[str, str]:
         "PULUMI_STACK": STACK,
         # A bytecode cache beside the program would be the only trace of a preview.
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Without it the command line knows no --event-log.
-        "PULUMI_DEBUG_COMMANDS": "true",
     }
 
 
@@ -126,8 +123,8 @@ def pulumi(*arguments: str) -> str:
 
 def show(*arguments: str) -> int:
     """Run ``pulumi`` on the dev stack, its output on the terminal; return its status."""
-    command = [engine.pulumi(), *arguments, "--config-file", str(_local_config()), "--cwd", str(PROJECT)]
-    return subprocess.run(command, env={**os.environ, **pulumi_environment()}, check=False).returncode
+    line = command_line()
+    return line.show(*arguments, *line.of_config)
 
 
 def exists() -> bool:

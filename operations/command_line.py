@@ -14,6 +14,8 @@ from typing import NoReturn
 
 from typing_extensions import override
 
+from components.troubleshooting import problem_of
+
 _ADVICE = {
     "no stack named": (
         "The backend has no stack of this name. 'pulumi stack ls' lists its stacks, and 'pulumi stack init NAME' "
@@ -38,6 +40,8 @@ _ADVICE = {
 """What the command line says where it can't begin -> what to do."""
 
 
+_IMPOSSIBLE = 1
+"""The status of what could not be done, or was asked for by options with a mistake."""
 _INTERRUPTED = 130
 """The status of what Ctrl-C has ended."""
 
@@ -46,21 +50,16 @@ class OperationError(RuntimeError):
     """Something could not be done; the message says why or what to do."""
 
 
-def status_of(operation: Callable[[], int]) -> int:
-    """Return the exit status of an operation, after printing why it could not be done."""
-    try:
-        return operation()
-    except OperationError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-
-
 def advised(error: str) -> str:
     """Return an error of the command line, with what to do where that is known."""
-    advice = next((advice for said, advice in _ADVICE.items() if said in error), "")
+    advice = next((advice for said, advice in _ADVICE.items() if said in error), "") or _known(error)
     return f"{error.strip()}\n{advice}" if advice else error.strip()
+
+
+def _known(error: str) -> str:
+    # What a resource reports has another cause than what the command line says of the backend.
+    problem = problem_of(error)
+    return problem.advice() if problem and problem.by_engine else ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,11 @@ class CommandLine:
     """What its environment has besides."""
     config_file: str = ""
     """The file with the stack's settings, where it is another one than Pulumi has it."""
+
+    @property
+    def of_config(self) -> tuple[str, ...]:
+        """The words that name this file, for the commands of Pulumi that read settings."""
+        return ("--config-file", self.config_file) if self.config_file else ()
 
     def run(self, *words: str, failure: str, stdin: str | None = None) -> str:
         """Run ``pulumi`` on the stack and return its output.
@@ -139,12 +143,29 @@ def interrupted_by_pulumi() -> Iterator[None]:
 
 
 class Parser(argparse.ArgumentParser):
-    """Options of a command that ends with 2 where it has found something: a mistake in them is a 1, not the usual 2."""
+    """The options of a command. A mistake in them is a 1, not the usual 2: that says that something was found."""
 
     @override
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: {message}\n")
+        self.exit(_IMPOSSIBLE, f"{self.prog}: {message}\n")
+
+
+def run(parser: Parser, operation: Callable[[argparse.Namespace], int]) -> int:
+    """Run a command by its options and return its exit status: its own, or 1 after printing why it could not begin.
+
+    Args:
+        parser: Of the options.
+        operation: What is done by them; returns 0, or 2 for what it has found.
+    """
+    options = parser.parse_args()
+    try:
+        return operation(options)
+    except OperationError as error:
+        print(error, file=sys.stderr)
+        return _IMPOSSIBLE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def add_stack(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:

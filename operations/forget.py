@@ -4,7 +4,6 @@
 servers.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -12,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from operations.command_line import CommandLine, OperationError, add_stack
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, run
 from operations.fleet import TRUST, VERIFICATION, left_over
 from operations.servers import Server, going_with, servers_of
 
@@ -196,23 +195,18 @@ def _dropped(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Forget a client or a server and return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m operations.forget", description="Remove a host that no longer exists from the state."
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("client", nargs="?", help="the host of a client, as in private-registry:clients")
     which.add_argument("--server", help="the name or the address of a server, as in private-registry:servers")
     add_stack(parser)
-    options = parser.parse_args()
-    command_line = CommandLine(options.stack)
-    try:
-        if options.server:
-            print(forget_server(options.server, command_line))
-        else:
-            print(forget(options.client, command_line))
-    except OperationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return run(parser, lambda options: _report(options.client, options.server, CommandLine(options.stack)))
+
+
+def _report(client: str | None, server: str | None, command_line: CommandLine) -> int:
+    print(forget_server(server, command_line) if server else forget(client or "", command_line))
     return 0
 
 

@@ -3,7 +3,6 @@
 It changes nothing, and leaves no file: what Pulumi writes for it holds the settings of the stack.
 """
 
-import argparse
 import os
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import review
-from operations.command_line import CommandLine, OperationError, add_stack, advised, status_of
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, advised, run
 
 
 def preview(command_line: CommandLine, *, as_markdown: bool = False, in_full: bool = False) -> int:
@@ -31,14 +30,16 @@ def preview(command_line: CommandLine, *, as_markdown: bool = False, in_full: bo
     # Without this variable the command line knows no --event-log.
     asked = replace(command_line, env={**command_line.env, "PULUMI_DEBUG_COMMANDS": "true"})
     with events_file() as events:
-        words, error = ("preview", "--diff", "--event-log", str(events)), ""
+        words, error = ("preview", "--diff", "--event-log", str(events), *asked.of_config), ""
         if in_full:
             status = asked.show(*words)
+            print()
         else:
             done = asked.done(*words)
             status, error = done.returncode, done.stderr
         if status != 0 and not events.read_text(encoding="utf-8"):
-            raise OperationError(f"Stack {command_line.stack} could not be previewed: {advised(error)}")
+            why = advised(error) if error else "the output above says why"
+            raise OperationError(f"Stack {command_line.stack} could not be previewed: {why}")
         print(review.of(events, as_markdown), flush=True)
     return status
 
@@ -62,13 +63,14 @@ def events_file() -> Iterator[Path]:
 
 def main() -> int:
     """Print the preview of a stack and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m operations.preview", description="What an update would change.")
+    parser = Parser(prog="python -m operations.preview", description="What an update would change.")
     add_stack(parser)
     parser.add_argument("--markdown", action="store_true", help="for a pull request")
     parser.add_argument("--diff", action="store_true", help="first, all that Pulumi prints")
-    options = parser.parse_args()
-    asked = CommandLine(options.stack)
-    return status_of(lambda: preview(asked, as_markdown=options.markdown, in_full=options.diff))
+    return run(
+        parser,
+        lambda options: preview(CommandLine(options.stack), as_markdown=options.markdown, in_full=options.diff),
+    )
 
 
 if __name__ == "__main__":

@@ -4,22 +4,22 @@
 possible.
 """
 
-import argparse
 import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from components.clients.proving import prove
-from components.hosts.connections import Connections, allow_many_files
+from components.hosts.connections import Connections, Failure
+from components.hosts.session import Connection, Run
 from components.provider.fleet import known_of, reach_of
 from components.provider.values import revealed
-from operations.command_line import CommandLine, OperationError, add_stack, status_of
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, run
 from operations.drift.state import export
 from operations.fleet import TRUST, VERIFICATION
-from operations.progress import counted
+from operations.visits import visit
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class Proof:
     proven: str = ""
     """What it has proven; nothing where it failed."""
     failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Client:
+    host: str
+    connection: Connection | None = field(repr=False)
+    """None for this machine."""
+    sudo: bool
 
 
 def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) -> list[Proof]:
@@ -53,38 +61,38 @@ def proofs(resources: Iterable[Mapping[str, Any]], hosts: Sequence[str] = ()) ->
 
 
 async def _all(wanted: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], hosts: Sequence[str]) -> list[Proof]:
-    connections, found = Connections(), []
-    for verification, trust in wanted:
-        asked = [host for host in trust["inputs"]["hosts"] if not hosts or host in hosts]
-        found += await _registry(connections, verification, trust, asked)
-    await connections.close()
+    found = []
+    async with Connections() as connections:
+        for verification, trust in wanted:
+            reaches = {host: reach_of(trust["inputs"], host) for host in trust["inputs"]["hosts"]}
+            asked = [
+                _Client(host, reach["connection"], reach["sudo"])
+                for host, reach in reaches.items()
+                if not hosts or host in hosts
+            ]
+            found += await _registry(connections, verification, trust, asked)
     return found
 
 
 async def _registry(
-    connections: Connections, verification: Mapping[str, Any], trust: Mapping[str, Any], hosts: Sequence[str]
+    connections: Connections,
+    verification: Mapping[str, Any],
+    trust: Mapping[str, Any],
+    clients: Sequence[_Client],
 ) -> list[Proof]:
-    known, proven = known_of(verification), dict[str, str]()
-    inputs, placed = trust["inputs"], (trust.get("outputs") or {}).get("placed") or {}
-    with counted("clients that have proven themselves", len(hosts)) as done:
+    known, placed = known_of(verification), (trust.get("outputs") or {}).get("placed") or {}
 
-        async def work(host: str) -> None:
-            reach = reach_of(inputs, host)
-            run = await connections.run(reach["connection"])
-            runtimes = inputs["hosts"][host]["runtimes"]
-            proven[host] = await prove(
-                run,
-                reach["sudo"],
-                known,
-                runtimes,
-                verification["user"],
-                verification["password"],
-                placed.get(host),
-            )
-            done()
+    async def work(client: _Client, run: Run) -> Proof:
+        runtimes = trust["inputs"]["hosts"][client.host]["runtimes"]
+        user, password = verification["user"], verification["password"]
+        said = await prove(run, client.sudo, known, runtimes, user, password, placed.get(client.host))
+        return Proof(client.host, known.reference, said)
 
-        failed = await connections.each(hosts, work)
-    return [Proof(host, known.reference, proven.get(host, ""), tuple(failed.get(host, ()))) for host in hosts]
+    found = await visit(connections, "clients that were asked", clients, work)
+    return [
+        Proof(client.host, known.reference, failures=tuple(one.reasons)) if isinstance(one, Failure) else one
+        for client, one in zip(clients, found, strict=True)
+    ]
 
 
 def _mark(resource: Mapping[str, Any]) -> str:
@@ -113,13 +121,11 @@ def report(command_line: CommandLine, hosts: Sequence[str], *, as_json: bool) ->
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m operations.prove", description=__doc__)
+    parser = Parser(prog="python -m operations.prove", description=__doc__)
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="a client of the stack; default: all")
-    options = parser.parse_args()
-    allow_many_files()
-    return status_of(lambda: report(CommandLine(options.stack), options.hosts, as_json=options.json))
+    return run(parser, lambda options: report(CommandLine(options.stack), options.hosts, as_json=options.json))
 
 
 if __name__ == "__main__":

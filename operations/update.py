@@ -1,9 +1,8 @@
 """An update of a stack, after a preview and a question: ``python -m operations.update --stack STACK``."""
 
-import argparse
 import sys
 
-from operations.command_line import CommandLine, OperationError, add_stack, status_of
+from operations.command_line import CommandLine, OperationError, Parser, add_stack, run
 from operations.preview import preview
 
 # A client that is down must not keep the others from being updated.
@@ -45,12 +44,11 @@ def _agreed(stack: str) -> bool:
 
 def main() -> int:
     """Update a stack and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m operations.update", description="Preview, ask, and apply.")
+    parser = Parser(prog="python -m operations.update", description="Preview, ask, and apply.")
     add_stack(parser)
     parser.add_argument("--yes", action="store_true", help="apply it without a question")
     parser.add_argument("--diff", action="store_true", help="first, all that Pulumi prints of the preview")
-    options = parser.parse_args()
-    return status_of(lambda: update(CommandLine(options.stack), is_agreed=options.yes, in_full=options.diff))
+    return run(parser, lambda options: update(CommandLine(options.stack), is_agreed=options.yes, in_full=options.diff))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from review.certified import Certified, certified, end_of
 from review.events import Preview, State, Step
 from review.impact import DONE, Impact
+from review.waiting import needed
 
 _AUTHORITY_TYPE = ":SelfSignedCert"
 _SERVER_TYPE = ":LocallySignedCert"
@@ -200,7 +201,7 @@ def _served(found: Certified, preview: Preview) -> Iterator[Impact]:
     source = f"from {new.source} instead of {old.source}, " if old.source and found.moves else ""
     signer = f"signed by {new.signer}" + (f" instead of {old.signer}" if old.signer not in ("", new.signer) else "")
     gap = has_gap(preview)
-    effect = _GAP if gap else _NO_GAP if found.is_compared else "nginx serves it once all clients trust it"
+    effect = _GAP if gap else _NO_GAP if found.is_compared else f"nginx serves it once {needed(preview)} trust it"
     yield Impact(_STACK, f"a new server certificate: {source}{end}{signer}", effect, disruptive=gap)
 
 

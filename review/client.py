@@ -9,8 +9,8 @@ from review.certificates import described
 from review.events import State
 from review.impact import Impact
 
-TRUST, VERIFICATION = ":ClientsTrust", ":ClientsVerification"
-"""How the types of the two resources end that all clients are."""
+VERIFICATION = ":ClientsVerification"
+"""How the type of the resource ends that the proof of all clients is."""
 IN_STATE_ALONE = Impact("the stack", "the clients' entry in the state", "nothing on them changes")
 ENTRY = "hosts"
 """What the hosts entry is called among what is placed on a client."""

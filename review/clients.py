@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from review import former_clients
 from review.certificates import has_gap, trust_changes
-from review.client import IN_STATE_ALONE, TRUST, VERIFICATION, Bundle, Client, in_order, mapping, placed_of, wanted_of
+from review.client import IN_STATE_ALONE, VERIFICATION, Bundle, Client, in_order, mapping, placed_of, wanted_of
 from review.events import Preview, Step
 from review.impact import Impact
+from review.waiting import TRUST
 
 _STACK = "the stack"
 _ALL = 100

@@ -6,10 +6,10 @@ away. A state that is older still says nothing of itself: then the words say no 
 
 from collections.abc import Iterator
 
-from review.client import TRUST as TRUST_OF_ALL
 from review.client import Bundle, Client, bundles_of, mapping, steps_of
 from review.events import Preview, State, Step
 from review.impact import Impact
+from review.waiting import TRUST as TRUST_OF_ALL
 
 TRUST, VERIFICATION = ":ClientTrust", ":Verification"
 _FILES = ":HostFiles"

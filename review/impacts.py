@@ -3,7 +3,20 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from review import acme, caches, certificates, client, clients, former_clients, proofs, server, servers, storage, users
+from review import (
+    acme,
+    caches,
+    certificates,
+    client,
+    clients,
+    former_clients,
+    proofs,
+    server,
+    servers,
+    storage,
+    users,
+    waiting,
+)
 from review.events import Preview, Step
 from review.impact import Impact, of_registry
 
@@ -59,7 +72,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":PrivateKey", "", certificates.material),
     (":CertRequest", "", certificates.material),
     (":ServerProof", "", servers.proof),
-    (client.TRUST, "", clients.trust),
+    (waiting.TRUST, "", clients.trust),
     (client.VERIFICATION, "", proofs.verification),
     (former_clients.TRUST, "", former_clients.component),
     # Of who stays the proof of all tells, and of who goes the trust.

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from review import clients, former_clients
-from review.client import ENTRY, IN_STATE_ALONE, TRUST, Client, in_order, mapping, steps_of, wanted_of
+from review.client import ENTRY, IN_STATE_ALONE, Client, in_order, mapping, steps_of, wanted_of
 from review.events import Preview, State, Step
 from review.impact import Impact
+from review.waiting import TRUST
 
 
 def verification(step: Step, preview: Preview) -> Iterator[Impact]:

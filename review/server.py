@@ -10,15 +10,13 @@ from review.certificates import has_gap
 from review.events import Preview, State, Step
 from review.impact import DONE, Impact, named, of_server
 from review.users import users_changed
+from review.waiting import needed
 
 PARTS = ("Login", "Proxy", "Registry")
 """The components of a container each."""
 _PROGRAMS = {"Login": "nginx that checks passwords", "Proxy": "nginx", "Registry": "the registry"}
 _BUNDLES = {
-    "tls": (
-        "nginx's certificate",
-        "once all clients trust it, nginx reloads with it; no interruption",
-    ),
+    "tls": ("nginx's certificate", "once {needed} trust it, nginx reloads with it; no interruption"),
     "users": ("the users file", "nginx reads it at the next request; no reload"),
     "site": (
         "nginx's configuration",
@@ -32,7 +30,7 @@ _BUNDLES = {
 """Files that change together -> what they are, and who reads them when."""
 _OTHER_BUNDLE = ("files", "read by the program that they are for")
 _NEW_CERTIFICATE = {
-    "create": "nginx listens only after all clients trust it",
+    "create": "nginx listens only after {needed} trust it",
     "replace": "nginx starts without it, and listens again once it is there",
 }
 _KEPT = "nginx keeps the current one, since the clients refuse"
@@ -66,7 +64,8 @@ def bundle(step: Step, preview: Preview) -> Iterator[Impact]:
     if kind == "site" and _starts(preview, step):
         effect = "nginx reads it when it starts in this update"
     elif kind == "tls":
-        effect = _KEPT if has_gap(preview) else _NEW_CERTIFICATE.get(step.op, effect)
+        told = _NEW_CERTIFICATE.get(step.op, effect).format(needed=needed(preview))
+        effect = _KEPT if has_gap(preview) else told
     if step.op == "create":
         yield Impact(host, f"{what}: placed in {new}", effect)
     elif step.op == "delete":

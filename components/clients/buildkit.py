@@ -1,13 +1,10 @@
 """BuildKit's own daemon: a key for each name of the registry in ``buildkitd.toml``."""
 
-import base64
-import binascii
 import json
-import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from . import paths, toml_keys
 from .access import TRUST, Access
@@ -20,7 +17,6 @@ from .toml_keys import Tables, table_in
 _PROOF = Path(__file__).parent / "buildkit_proof.sh"
 _UNITS = ("buildkit", "buildkitd")
 _CONFIG_FLAG = re.compile(r"--config[= ]([^\s;]+)")
-_IN_A_BUILDER = re.compile(r"[^a-zA-Z0-9.-]+")
 
 
 class BuildKit(FilesRuntime):
@@ -35,7 +31,7 @@ class BuildKit(FilesRuntime):
     A builder of ``docker buildx create`` is no such daemon: it has copies of the configuration that was given by
     ``--buildkitd-config`` and of the files that it names (``LoadConfigFiles`` in
     https://github.com/docker/buildx/blob/master/util/confutil/container.go). One that was made before has to be made
-    again: ``old_builders`` finds it.
+    again: the doctor finds it.
 
     With tokens ``buildctl`` asks for them itself, and needs ``--registry-auth-tlscontext host=NAME,ca=FILE`` or the
     system's store: https://github.com/moby/buildkit/blob/master/docs/buildkitd.toml.md.
@@ -55,12 +51,11 @@ class BuildKit(FilesRuntime):
 
     @property
     def question(self) -> str:
-        """Prints the unit's name and how it starts, and the user's builders."""
+        """Prints the unit's name and how it starts."""
         systemctl = "systemctl --user" if self._rootless else "systemctl"
         return (
             f"for unit in {' '.join(_UNITS)}; do {systemctl} cat $unit.service > /dev/null 2>&1 && "
-            f'echo "unit $unit" && {systemctl} show -p ExecStart $unit.service; done; '
-            'for one in "$HOME"/.docker/buildx/instances/*; do [ ! -f "$one" ] || echo "builder $one"; done'
+            f'echo "unit $unit" && {systemctl} show -p ExecStart $unit.service; done'
         )
 
     def reads(self, registry: Known, home: str, access: Access = TRUST) -> list[str]:
@@ -68,9 +63,8 @@ class BuildKit(FilesRuntime):
         return [f"{paths.buildkit_folder(home, self._rootless)}/buildkitd.toml"]
 
     def reads_more(self, registry: Known, facts: Facts, access: Access = TRUST) -> list[str]:
-        """Return the configuration that the unit names, and the user's builders."""
-        builders = [line.removeprefix("builder ") for line in facts.said.splitlines() if line.startswith("builder ")]
-        return [self._config(facts), *builders]
+        """Return the configuration that the unit names."""
+        return [self._config(facts)]
 
     def wants(self, registry: Known, authorities: str, facts: Facts, access: Access = TRUST) -> list[HostFile]:
         """Return the file with the authorities, the keys that name it, and those of caches.
@@ -97,20 +91,6 @@ class BuildKit(FilesRuntime):
             for key in ("insecure", "http")
             if table_in(found, "registry", name).get(key) is True
         ]
-
-    def old_builders(self, registry: Known, authorities: str, facts: Facts) -> list[str]:
-        """Return which builders of ``docker buildx create`` do not trust the registry, and how to make each again."""
-        config = self._config(facts)
-        found = []
-        for path in self.reads_more(registry, facts)[1:]:
-            if _lacks(facts.text(path), registry, authorities):
-                builder = posixpath.basename(path)
-                found.append(
-                    f"builder {builder} has no current CA of {registry.reference}: docker buildx rm --keep-state "
-                    f"{builder} && docker buildx create --name {builder} --driver docker-container "
-                    f"--buildkitd-config {config}"
-                )
-        return found
 
     def proof(self, registry: Known, user: str) -> Proof:
         """TLS, 401 without a login, then a build that pushes an image, and one that starts from it."""
@@ -198,26 +178,3 @@ def _refuse_by_hand(path: str, text: str, own: str) -> None:
                 f'{path} has {json.dumps(own)} in [registry."{name}"] by hand. Remove it there first: '
                 "BuildKit fails where a file of that list is missing"
             )
-
-
-def _lacks(text: str, registry: Known, authorities: str) -> bool:
-    """Return whether a builder's description has copies of files, or none, but not these authorities."""
-    try:
-        builder = json.loads(text)
-        if builder["Driver"] not in ("docker-container", "kubernetes"):
-            return False
-        return not all(_has(node.get("Files") or {}, registry, authorities) for node in builder["Nodes"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False  # another version's, of which nothing is known
-
-
-def _has(files: Mapping[str, Any], registry: Known, authorities: str) -> bool:
-    folder = f"certs/{_IN_A_BUILDER.sub('_', registry.reference)}/"
-    return any(_decoded(one) == authorities for name, one in files.items() if name.startswith(folder))
-
-
-def _decoded(text: str) -> str:
-    try:
-        return base64.b64decode(text).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

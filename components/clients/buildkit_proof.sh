@@ -2,13 +2,7 @@
 #
 # Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...]
 # `~` is the user's home. `payload password` prints the user's password.
-
-clean_up() {
-	status=$?
-	trap - EXIT
-	[ -z "$scratch" ] || rm -rf "$scratch"
-	exit "$status"
-}
+# shellcheck disable=SC2154 # proof.sh sets the rest
 
 check_tools() {
 	step='buildctl and curl are installed, and buildkitd runs'
@@ -20,25 +14,11 @@ check_tools() {
 	for socket in "$runtime/buildkit/rootless" "$runtime/buildkit/buildkitd.sock"; do
 		if [ -S "$socket" ]; then export BUILDKIT_HOST="unix://$socket"; fi
 	done
-	output=$(buildctl debug workers 2>&1) || fail "$output"
-}
-
-# With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
-trusting() {
-	[ -z "$authority" ] || set -- --cacert "$authority" --capath "$scratch" "$@"
-	status_of "$@"
-}
-
-check_tls() {
-	step='TLS with ca.crt'
-	[ -n "$authority" ] || step='TLS with the CAs of the system'
-	check_trust
-	check_refusal
+	run buildctl debug workers
 }
 
 log_in() {
-	auth=$(printf '%s:%s' "$user" "$(payload password)" | base64 | tr -d '\n')
-	printf '{"auths": {"%s": {"auth": "%s"}}}\n' "$registry" "$auth" > "$scratch/config.json"
+	printf '{"auths": {"%s": {"auth": "%s"}}}\n' "$registry" "$(basic)" > "$scratch/config.json"
 	export DOCKER_CONFIG="$scratch"
 }
 
@@ -46,7 +26,7 @@ log_in() {
 build() {
 	set -- --frontend dockerfile.v0 --no-cache --local "context=$scratch/context" --local "dockerfile=$scratch/context" "$@"
 	[ -z "$authority" ] || set -- "$@" --registry-auth-tlscontext "host=$registry,ca=$authority"
-	output=$(buildctl build --progress plain "$@" 2>&1) || fail "$(printf '%s\n' "$output" | tail -n 5)"
+	run buildctl build --progress plain "$@"
 }
 
 # The same bytes each time, so that nothing grows in the registry.
@@ -75,23 +55,17 @@ check_alias() {
 }
 
 main() {
-	umask 077
 	# shellcheck disable=SC2034 # proof.sh says the step
 	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
-	case $authority in '~'/*) authority=$HOME${authority#'~'} ;; esac
-	scratch=''
-	trap clean_up EXIT
-	trap 'exit 1' HUP INT TERM
-	scratch=$(mktemp -d)
+	authority=$(at_home "$authority")
+	leave_nothing
 	check_tools
 	check_tls
 	log_in
 	push
 	pull
-	said="trusted by BuildKit, 401 without a login, built and pushed, built from $pushed"
-	for_each_alias check_alias
-	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
+	conclude "trusted by BuildKit, 401 without a login, built and pushed, built from $pushed" check_alias
 }
 
 set -eu

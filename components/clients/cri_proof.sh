@@ -4,14 +4,7 @@
 # Called as: runtime=containerd|k3s|rke2 registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE]
 # [aliases=HOST[:PORT],...]
 # `payload password` prints the user's password, `payload image` an archive with an image in base64.
-
-clean_up() {
-	status=$?
-	trap - EXIT
-	remove_images > /dev/null 2>&1 || true
-	[ -z "$scratch" ] || rm -rf "$scratch"
-	exit "$status"
-}
+# shellcheck disable=SC2154 # proof.sh sets the rest
 
 remove_images() {
 	set -f
@@ -44,22 +37,6 @@ find_programs() {
 has_crictl() {
 	[ "$runtime" = k3s ] || command -v crictl > /dev/null || return 1
 	crictl info > /dev/null 2>&1
-}
-
-run() {
-	output=$("$@" 2>&1) || fail "$(printf '%s\n' "$output" | tail -n 3)"
-}
-
-trusting() {
-	[ -z "$authority" ] || set -- --cacert "$authority" --capath "$scratch/none" "$@"
-	status_of "$@"
-}
-
-check_tls() {
-	step='TLS with ca.crt'
-	[ -n "$authority" ] || step='TLS with the CAs of the system'
-	check_trust
-	check_refusal
 }
 
 # A password among a program's arguments is seen by each user.
@@ -109,25 +86,19 @@ check_alias() {
 }
 
 main() {
-	umask 077
 	# shellcheck disable=SC2034 # proof.sh says the step
 	runtime='' registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
-	scratch='' names='' pulled='' # until there is something
-	trap clean_up EXIT
-	trap 'exit 1' HUP INT TERM
+	names='' pulled='' # until there is something
 	check_curl
 	find_programs
-	scratch=$(mktemp -d)
-	mkdir "$scratch/none"
-	CRICTL_AUTH=$(printf '%s:%s' "$user" "$(payload password)" | base64 | tr -d '\n')
+	leave_nothing
+	CRICTL_AUTH=$(basic)
 	export CRICTL_AUTH
 	check_tls
 	check_push
 	check_pull
-	said="trusted, 401 without a login, pushed, pulled $digest by ${step%% *}"
-	for_each_alias check_alias
-	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
+	conclude "trusted, 401 without a login, pushed, pulled $digest by ${step%% *}" check_alias
 }
 
 set -eu

@@ -2,22 +2,15 @@
 #
 # Called as: registry=HOST[:PORT] repository=NAME user=NAME [authority=FILE] [aliases=HOST[:PORT],...]
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
+# shellcheck disable=SC2154 # proof.sh sets the rest
 
-clean_up() {
-	status=$?
-	trap - EXIT
+remove_images() {
 	set -f
 	# shellcheck disable=SC2086 # names of images
-	docker image rm --force "$name:probe" "$pulled" "$local_image" $by_alias > /dev/null 2>&1 || true
-	[ -z "$config" ] || rm -rf "$config"
-	exit "$status"
+	docker image rm --force "$name:probe" "$pulled" "$local_image" $by_alias
 }
 
-run() {
-	output=$("$@" 2>&1) || fail_at_docker
-}
-
-fail_at_docker() {
+explain() {
 	said=$(printf '%s\n' "$output" | grep -v -e Retrying -e Preparing -e Waiting | tail -n 5)
 	without=$(docker info --format '{{.NoProxy}}' 2> /dev/null) || true
 	if is_proxied; then said="$said; Docker on this client uses a proxy for $host (its No Proxy: ${without:-none})"; fi
@@ -44,15 +37,8 @@ check_tools() {
 	run docker version --format '{{.Server.Version}}'
 }
 
-check_tls() {
-	step='TLS with ca.crt'
-	[ -n "$authority" ] || step='TLS with the CAs of the system'
-	check_trust
-	[ -z "$authority" ] || check_distrust
-	check_refusal
-}
-
 check_distrust() {
+	[ -n "$authority" ] || return 0
 	step='TLS is refused without ca.crt'
 	status=0
 	output=$(status_of "https://$registry/v2/") || status=$?
@@ -67,17 +53,10 @@ is_in_the_store() {
 		/etc/*/*/anchors/private-registry_* /etc/pki/*/*/anchors/private-registry_*
 }
 
-# With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
-trusting() {
-	[ -z "$authority" ] || set -- --cacert "$authority" --capath "$config" "$@"
-	status_of "$@"
-}
-
 # Docker looks for a credential helper by itself where its configuration knows no login at all.
 use_no_helper() {
-	config=$(mktemp -d)
-	printf '{"auths": {"%s": {}}}\n' "$registry" > "$config/config.json"
-	export DOCKER_CONFIG="$config"
+	printf '{"auths": {"%s": {}}}\n' "$registry" > "$scratch/config.json"
+	export DOCKER_CONFIG="$scratch"
 }
 
 # A process in Go looks into the hosts file every five seconds at most, and Docker may have looked for another name just
@@ -89,7 +68,7 @@ hosts_file_is_new() {
 check_login() {
 	step='docker login'
 	until output=$(payload password | docker login --username "$user" --password-stdin "$registry" 2>&1); do
-		hosts_file_is_new || fail_at_docker
+		hosts_file_is_new || explain
 		sleep 1
 	done
 }
@@ -129,14 +108,13 @@ check_alias() {
 }
 
 main() {
-	umask 077
 	unset DOCKER_AUTH_CONFIG
 	# shellcheck disable=SC2034 # proof.sh says the step
 	registry='' repository='' user='' authority='' aliases='' step=arguments
 	read_words "$@"
 	# What a user's own Docker reads is below the user's home, and it listens elsewhere.
 	case $authority in '~'/*)
-		authority=$HOME/${authority#??}
+		authority=$(at_home "$authority")
 		DOCKER_HOST=unix:///run/user/$(id -u)/docker.sock
 		export DOCKER_HOST
 		;;
@@ -145,17 +123,14 @@ main() {
 	local_image=private-registry-verification:$(printf '%s' "$registry" | sha256sum | cut -c 1-12)
 	name=$registry/$repository
 	pulled=$name:probe
-	config='' by_alias='' # until there is a folder, and an image
-	trap clean_up EXIT
-	trap 'exit 1' HUP INT TERM
+	by_alias='' # until there is an image
+	leave_nothing
 	use_no_helper
 	check_tools
 	check_tls
 	check_login
 	check_round_trip
-	said="trusted, 401 without a login, logged in, pushed, removed, pulled $digest"
-	for_each_alias check_alias
-	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
+	conclude "trusted, 401 without a login, logged in, pushed, removed, pulled $digest" check_alias
 }
 
 set -eu

@@ -18,7 +18,17 @@ from ..hosts.session import Run
 from ..scripts.script import with_payload, words
 from . import CACHES_FILES, LOGIN_FILES, RUNTIMES, paths
 from .access import Access, Login
-from .host_changes import beside, changes_to, changes_without, made_files, own_files, read, write
+from .host_changes import (
+    Change,
+    beside,
+    changes_to,
+    changes_without,
+    digest_of,
+    made_files,
+    own_files,
+    read,
+    write,
+)
 from .host_file import Facts, HostFile, Own, Refused, Shared
 from .runtime import (
     ANY,
@@ -50,6 +60,8 @@ _PLANNED: Mapping[str, Planned] = {
 _KEEP = Path(__file__).parent / "keep_trust_of_file.sh"
 _FOR_WRITING = ("entry", "registry")
 """What of a place is of no use to who takes it away."""
+_HAS_AUTHORITIES = "hasAuthorities"
+"""What of a place says that clients are given no authorities, where it is there."""
 
 
 def digest(authorities: str) -> str:
@@ -118,7 +130,14 @@ def superseded(have: Mapping[str, Record], want: Mapping[str, Record]) -> Iterat
             yield bundle, record
 
 
-async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record], texts: Texts) -> list[str]:
+async def place(
+    run: Run,
+    sudo: bool,
+    have: Records,
+    want: Mapping[str, Record],
+    texts: Texts,
+    leaving: Records | None = None,
+) -> list[str]:
     """Place what is wanted and not there; ``have`` becomes what is there. A bundle that fails does not stop the others.
 
     Args:
@@ -127,6 +146,8 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
         have: What is there of the stack. What is wanted no more stays.
         want: What is to be there.
         texts: What the records name.
+        leaving: What is to be taken away of a bundle later, and may be away already. It becomes what is there instead
+            of what is wanted, where authorities are wanted no more: ``have`` then says what is there afterwards.
 
     Returns:
         What the scripts said.
@@ -135,13 +156,19 @@ async def place(run: Run, sudo: bool, have: Records, want: Mapping[str, Record],
         Failed: Scripts failed.
     """
     said, failed = [], []
+    leaving = {} if leaving is None else leaving
     for bundle, record in want.items():
         if is_placed(have.get(bundle), record):
             continue
         is_there = bundle in have and target(have[bundle]) == target(record)
         try:
             if bundle in _PLANNED:
-                have[bundle] = await _put(run, sudo, _PLANNED[bundle], record, have.get(bundle), is_there, texts)
+                runtime, former = _PLANNED[bundle], have.get(bundle)
+                trusting = await _trusting(run, sudo, runtime, record, (former, leaving.get(bundle)), texts)
+                if trusting:
+                    have[bundle], leaving[bundle] = await _put_trusting(run, sudo, runtime, record, trusting, texts)
+                else:
+                    have[bundle] = await _put(run, sudo, runtime, record, former, is_there, texts)
             else:
                 said += await _run(run, *command(sudo, "update" if is_there else "create", bundle, record, texts))
                 have[bundle] = record
@@ -179,15 +206,18 @@ async def take_away(
     try:
         facts, wants = await _planned(run, sudo, runtime, runtime.placed, record, texts)
     except Refused as error:
-        if current is None:
+        if current is None or _loses_authorities(record, current):
             raise Failed(str(error)) from None
         # Its lines are those of what stays, where names have changed places.
         facts, wants = await read(run, sudo, "", lambda _: list(files), lambda _: []), []
     try:
         gone = changes_without(wants, facts, files, _hiding(record, texts), record.get("made") or ())
         if current and wants:
-            there, now = await _wants(run, sudo, runtime, current, texts)
-            gone, facts = beside(gone, now, facts), facts.beside(there.files)
+            lines = wants if _loses_authorities(record, current) else ()
+            there, now = await _planned(run, sudo, runtime, runtime.wants, current, texts, gone=lines)
+            facts = facts.beside(there.files)
+            # First what names the authorities, and then these.
+            gone = [*_without_authorities(record, current, wants, gone, now, facts), *beside(gone, now, facts)]
         await write(run, sudo, gone, facts)
     except Refused as error:
         raise Failed(str(error)) from None
@@ -252,7 +282,7 @@ def command(sudo: bool, verb: str, bundle: str, record: Record, texts: Texts) ->
 
 def target(record: Record) -> Sequence[Any]:
     """Return where a bundle is: in another place it is another one."""
-    keys = ("directory", "store", "reference", "fullReference", "hasAuthorities", "marker")
+    keys = ("directory", "store", "reference", "fullReference", _HAS_AUTHORITIES, "marker")
     return [record["place"].get(key) for key in keys]
 
 
@@ -305,17 +335,99 @@ async def _put_over(run: Run, sudo: bool, runtime: Planned, record: Record, know
     """Write the files of a bundle where names of the registry change places: the lines of both are the same ones."""
     facts, former = await _planned(run, sudo, runtime, runtime.placed, known, texts)
     takes = {one.path: one.take for one in former if isinstance(one, Shared) and one.path in facts.files}
-    freed = {path: replace(facts.files[path], text=take(facts.text(path))) for path, take in takes.items()}
     wants = runtime.wants(
         _known_of(record),
         texts.get(record["authorities"], ""),
-        Facts({**facts.files, **freed}, facts.said, facts.home),
+        _without(former, facts),
         _access_of(record, known, texts),
     )
     over = [_after(one, takes[one.path]) if one.path in takes and isinstance(one, Shared) else one for one in wants]
     await write(run, sudo, changes_to(over, facts, restart=True), facts)
     made = known.get("made") or ()
     return {**record, "files": own_files(wants, _hiding(record, texts)), **({"made": made} if made else {})}
+
+
+async def _trusting(
+    run: Run, sudo: bool, runtime: Planned, record: Record, known: Sequence[Record | None], texts: Texts
+) -> Record | None:
+    """Return by what a bundle that is to have no authorities trusts the registry until now, if by anything.
+
+    Args:
+        run: Runs commands on the client.
+        sudo: Whether they become root.
+        runtime: What it is for.
+        record: What is wanted.
+        known: What is there of it, and what is to be taken away of it later.
+        texts: What the records name.
+    """
+    have, leaving = known
+    if have and _loses_authorities(have, record):
+        return have
+    if leaving and _loses_authorities(leaving, record) and await _has_files(run, sudo, runtime, leaving, texts):
+        return leaving
+    return None
+
+
+async def _has_files(run: Run, sudo: bool, runtime: Planned, record: Record, texts: Texts) -> bool:
+    """Tell whether a file of a record is on the client as it was written."""
+    files, hide = record.get("files") or {}, _hiding(record, texts)
+    facts = await read(run, sudo and not runtime.is_of_user, "", lambda _: list(files), lambda _: [])
+    return any(digest_of(hide(there.text)) == files[path] for path, there in facts.files.items())
+
+
+async def _put_trusting(
+    run: Run, sudo: bool, runtime: Planned, record: Record, former: Record, texts: Texts
+) -> tuple[Record, Record]:
+    """Write what is wanted beside the authorities, which the client needs until the proxy does without them.
+
+    Args:
+        run: Runs commands on the client.
+        sudo: Whether they become root.
+        runtime: What it is for.
+        record: What is wanted, without authorities.
+        former: What is there of it, with some.
+        texts: What the records name.
+
+    Returns:
+        What will be there once the authorities are taken away, and what is there until then.
+    """
+    sudo = sudo and not runtime.is_of_user
+    _, before = await _planned(run, sudo, runtime, runtime.placed, former, texts)
+    _, wants = await _planned(run, sudo, runtime, runtime.wants, record, texts, gone=before)
+    place = {key: value for key, value in record["place"].items() if key != _HAS_AUTHORITIES}
+    now: Record = {"place": place, "authorities": former["authorities"]}
+    if is_placed(former, now):
+        now = former
+    else:
+        now = await _put(run, sudo, runtime, now, former, target(former) == target(now), texts)
+    made = {"made": now["made"]} if now.get("made") else {}
+    return {**record, "files": own_files(wants, _hiding(record, texts)), **made}, now
+
+
+def _loses_authorities(before: Record, after: Record) -> bool:
+    return before["place"].get(_HAS_AUTHORITIES, True) and not after["place"].get(_HAS_AUTHORITIES, True)
+
+
+def _without_authorities(
+    record: Record,
+    current: Record,
+    wants: Sequence[HostFile],
+    gone: Sequence[Change],
+    now: Sequence[HostFile],
+    facts: Facts,
+) -> Sequence[Change]:
+    """Return how files that had authorities, or named them, are written without."""
+    if not _loses_authorities(record, current):
+        return []
+    paths_before = {*(record.get("files") or {}), *(one.path for one in wants)} - {one.path for one in gone}
+    return changes_to([one for one in now if one.path in paths_before], facts)
+
+
+def _without(files: Sequence[HostFile], facts: Facts) -> Facts:
+    """Return what is there without our lines in files of others."""
+    takes = {one.path: one.take for one in files if isinstance(one, Shared) and one.path in facts.files}
+    freed = {path: replace(facts.files[path], text=take(facts.text(path))) for path, take in takes.items()}
+    return replace(facts, files={**facts.files, **freed})
 
 
 def _after(one: Shared, take: Callable[[str], str]) -> Shared:
@@ -350,8 +462,9 @@ async def _planned(
     record: Record,
     texts: Texts,
     before: Record | None = None,
+    gone: Sequence[HostFile] = (),
 ) -> tuple[Facts, Sequence[HostFile]]:
-    """Return what is on a client, and what a plan wants there."""
+    """Return what is on a client, and what a plan wants there once the lines of some files are gone."""
     known, access = _known_of(record), _access_of(record, before, texts)
     facts = await read(
         run,
@@ -360,7 +473,7 @@ async def _planned(
         lambda home: [*runtime.reads(known, home, access), *(record.get("files") or {})],
         lambda facts: runtime.reads_more(known, facts, access),
     )
-    wants = plan(known, texts.get(record["authorities"], ""), facts, access)
+    wants = plan(known, texts.get(record["authorities"], ""), _without(gone, facts), access)
     missing = [one.path for one in wants if one.path not in facts.files]
     if missing:
         # What a runtime wants may be there, though it did not have to know that.
@@ -388,7 +501,7 @@ def _place_of(runtime: str, known: Known) -> Mapping[str, Any]:
 
 def _reference_without(known: Known) -> Mapping[str, Any]:
     """Return the registry, and whether clients are given no authorities for it."""
-    return {**_reference(known), **({} if known.has_authorities else {"hasAuthorities": False})}
+    return {**_reference(known), **({} if known.has_authorities else {_HAS_AUTHORITIES: False})}
 
 
 def _reference(known: Known) -> Mapping[str, Any]:
@@ -403,7 +516,7 @@ def _reference(known: Known) -> Mapping[str, Any]:
 def _known_of(record: Record) -> Known:
     place = record["place"]
     aliases = tuple(place.get("aliases") or ())
-    has_authorities = place.get("hasAuthorities", True)
+    has_authorities = place.get(_HAS_AUTHORITIES, True)
     # Each reference has lines of its own in files of others, so that one can come before another goes.
     mark = f"{place['mark']}@{place['reference']}{'' if has_authorities else '+public'}"
     return Known(place["reference"], place["fullReference"], mark, has_authorities, aliases=aliases)

@@ -3,18 +3,11 @@
 # Called as: registry=HOST[:PORT] repository=NAME user=NAME [folders=PATH:... crt=NAME] [aliases=HOST[:PORT],...]
 # The folders have one for each registry, in the order of who wins; `~` is the user's home.
 # `payload password` prints the user's password, `payload image` an archive for `docker load` in base64.
+# shellcheck disable=SC2154 # proof.sh sets the rest
 
-clean_up() {
-	status=$?
-	trap - EXIT
+remove_images() {
 	# shellcheck disable=SC2086 # names of images
-	[ -z "$images" ] || "$tool" rmi --force $images > /dev/null 2>&1 || true
-	[ -z "$scratch" ] || rm -rf "$scratch"
-	exit "$status"
-}
-
-run() {
-	output=$("$@" 2>&1) || fail "$(printf '%s\n' "$output" | tail -n 5)"
+	[ -z "$images" ] || "$tool" rmi --force $images
 }
 
 # All three have one library, and the same trust.
@@ -34,33 +27,18 @@ find_authority() {
 	step="the folder that wins has $crt"
 	rest=$folders: found=''
 	while [ -n "$rest" ] && [ -z "$found" ]; do
-		folder=${rest%%:*}/$registry rest=${rest#*:}
-		case $folder in '~'/*) folder=$HOME${folder#'~'} ;; esac
+		folder=$(at_home "${rest%%:*}/$registry") rest=${rest#*:}
 		[ ! -d "$folder" ] || found=$folder
 	done
 	[ -n "$found" ] || fail "no folder has $registry"
 	[ -e "$found/$crt" ] || fail "$found wins, and has no $crt"
-	trusted=$found/$crt
-}
-
-# With an authority that is given, Debian's curl still trusts the folder of the system's store, unless it gets another one.
-trusting() {
-	[ -z "$trusted" ] || set -- --cacert "$trusted" --capath "$scratch/none" "$@"
-	status_of "$@"
-}
-
-check_tls() {
-	find_authority
-	step='TLS with the CA that was placed'
-	check_trust
-	check_distrust
-	check_refusal
+	authority=$found/$crt
 }
 
 # Unless the system trusts it too, the program itself must refuse: else its configuration has turned off the check.
 check_distrust() {
-	step='TLS is refused without the CA that was placed'
-	[ -n "$trusted" ] && ! status_of "https://$registry/v2/" > /dev/null || return 0
+	step="TLS is refused without $crt"
+	[ -n "$authority" ] && ! status_of "https://$registry/v2/" > /dev/null || return 0
 	! log_in --cert-dir "$scratch/none" > /dev/null 2>&1 ||
 		fail "$tool does not check the certificate: is there insecure = true in registries.conf?"
 }
@@ -71,7 +49,7 @@ log_in() {
 
 check_login() {
 	step="$tool login"
-	output=$(log_in 2>&1) || fail "$output"
+	run log_in
 }
 
 push() {
@@ -109,24 +87,18 @@ check_alias() {
 }
 
 main() {
-	umask 077
 	unset REGISTRY_AUTH_FILE
 	# shellcheck disable=SC2034 # proof.sh says the step
 	registry='' repository='' user='' folders='' crt='' aliases='' step=arguments
 	read_words "$@"
-	name=$registry/$repository trusted='' images='' scratch=''
-	trap clean_up EXIT
-	trap 'exit 1' HUP INT TERM
-	scratch=$(mktemp -d)
-	mkdir "$scratch/none"
+	name=$registry/$repository authority='' images=''
+	leave_nothing
 	check_tools
 	check_tls
 	check_login
 	push
 	pull "$name"
-	said="trusted by $tool, 401 without a login, logged in, pushed, removed, pulled $pushed"
-	for_each_alias check_alias
-	printf '%s%s\n' "$said" "${aliases:+, also as $aliases}"
+	conclude "trusted by $tool, 401 without a login, logged in, pushed, removed, pulled $pushed" check_alias
 }
 
 set -eu

@@ -138,6 +138,15 @@ class Runtime(ABC):
     def proof(self, registry: Known, user: str) -> Proof:
         """Return how a client proves that it trusts a registry, with the stack's own user where it needs one."""
 
+    def pitfalls(self, registry: Known, facts: Facts) -> Sequence[str]:
+        """Return which lines of its configuration make trust useless, though nothing is wrong with that: for doctor.
+
+        Args:
+            registry: As clients know it.
+            facts: The configuration and the user's home; ``said`` is that of ``question`` as far as doctor knows it.
+        """
+        return ()
+
 
 class ScriptRuntime(Runtime):
     """One whose files a script of its own places, as it alone knows the host."""

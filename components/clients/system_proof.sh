@@ -2,11 +2,7 @@
 #
 # Called as: registry=HOST[:PORT] [aliases=HOST[:PORT],...]
 
-trusting() {
-	status_of "$1"
-}
-
-check_name() {
+check_tls() {
 	step="TLS with the system's trust store"
 	check_trust
 	check_refusal
@@ -14,12 +10,11 @@ check_name() {
 
 main() {
 	# shellcheck disable=SC2034 # proof.sh says the step
-	registry='' aliases='' step=''
+	registry='' aliases='' authority='' step=''
 	read_words "$@"
 	check_curl
-	check_name
-	for_each_alias check_name
-	printf '%s\n' "trusted by the system, 401 without a login${aliases:+, also as $aliases}"
+	check_tls
+	conclude 'trusted by the system, 401 without a login' check_tls
 }
 
 set -eu

@@ -6,7 +6,9 @@ import resource
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self, TypeVar
 
 from .session import Connection, Run, Tunnels, Unanswered, reason, session
 
@@ -14,6 +16,18 @@ AT_ONCE = 50
 """So many hosts are worked on side by side, where nobody says otherwise."""
 _OPEN_FILES = 16_384
 _STOPPED = "not tried, since the update was stopped"
+
+H = TypeVar("H")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the work on a host failed."""
+
+    reasons: Sequence[str]
+    error: Exception | None = field(default=None, repr=False)
+    """What was raised; None where the host was not tried."""
 
 
 class Connections:
@@ -43,35 +57,56 @@ class Connections:
         return await self._runs[key]
 
     async def each(
-        self, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], at_once: int = AT_ONCE
-    ) -> dict[str, list[str]]:
-        """Work on so many hosts side by side; return host -> why it failed, sorted by host."""
-        failed: dict[str, list[str]] = {}
+        self,
+        hosts: Sequence[H],
+        work: Callable[[H], Awaitable[R]],
+        done: Callable[[], None] = lambda: None,
+        at_once: int = AT_ONCE,
+    ) -> list[R | Failure]:
+        """Work on hosts side by side; return what came of each, in their order. No failure stops the others.
+
+        Args:
+            hosts: Which; anything that ``work`` knows them by.
+            work: What is done on each.
+            done: Called after each host that was tried, whatever came of it.
+            at_once: On so many at the same time.
+        """
         limit = asyncio.Semaphore(at_once)
 
-        async def guarded(host: str) -> None:
+        async def guarded(host: H) -> R | Failure:
             async with limit:
                 if self._is_stopped:
-                    failed[host] = [_STOPPED]
-                    return
-                try:
-                    await work(host)
-                except Unanswered as error:
-                    failed[host] = [str(error)]
-                except Failed as error:
-                    failed[host] = error.reasons
-                except Exception as error:
-                    # Its text may have a secret in it, so no more than its place is said.
-                    frame = traceback.extract_tb(error.__traceback__)[-1]
-                    place = f"{Path(frame.filename).name}, line {frame.lineno}"
-                    failed[host] = [f"unexpected {type(error).__name__} in {place}: a fault of private-registry itself"]
+                    return Failure([_STOPPED])
+                found = await _tried(work, host)
+            done()
+            return found
 
-        await asyncio.gather(*map(guarded, hosts))
-        return {host: failed[host] for host in sorted(failed)}
+        return await asyncio.gather(*map(guarded, hosts))
+
+    async def __aenter__(self) -> Self:
+        """Return this, which closes all connections in the end."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._opened.aclose()
+
+
+async def _tried(work: Callable[[H], Awaitable[R]], host: H) -> R | Failure:
+    try:
+        return await work(host)
+    except Unanswered as error:
+        return Failure([str(error)], error)
+    except Failed as error:
+        return Failure(error.reasons, error)
+    except Exception as error:
+        # Its text may have a secret in it, so no more than its place is said.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        return Failure([f"unexpected {type(error).__name__} in {place}: a fault of private-registry itself"], error)
 
 
 def allow_many_files() -> None:

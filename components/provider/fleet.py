@@ -8,7 +8,7 @@ from typing import Any
 
 from ..clients.placing import login_place
 from ..clients.runtime import Known
-from ..hosts.connections import AT_ONCE, Connections
+from ..hosts.connections import AT_ONCE, Connections, Failure
 from ..hosts.session import Run
 from .kind import Failures, Tell, Values
 
@@ -43,18 +43,18 @@ class Fleet:
     async def each(
         self, what: str, hosts: Sequence[str], work: Callable[[str], Awaitable[None]], tell: Tell
     ) -> Failures:
-        """Work on clients side by side, and tell how far it is; return client -> why it failed."""
-        done = 0
+        """Work on clients side by side, and tell how far it is; return client -> why it failed, sorted."""
+        finished = 0
 
-        async def counted(host: str) -> None:
-            nonlocal done
-            try:
-                await work(host)
-            finally:
-                done += 1
-                tell(f"{what}: {done} of {len(hosts)} clients")
+        def done() -> None:
+            nonlocal finished
+            finished += 1
+            tell(f"{what}: {finished} of {len(hosts)} clients")
 
-        return await self._connections.each(hosts, counted, int(self.inputs.get("atOnce") or AT_ONCE))
+        at_once = int(self.inputs.get("atOnce") or AT_ONCE)
+        found = zip(hosts, await self._connections.each(hosts, work, done, at_once), strict=True)
+        failed = {host: one.reasons for host, one in found if isinstance(one, Failure)}
+        return dict(sorted(failed.items()))
 
 
 class Fleets:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..clients.placing import Record, Records, Texts, digest, is_placed, named, place, superseded, wanted
+from ..clients.placing import Record, Records, Texts, digest, is_placed, named, place, superseded, target, wanted
 from .fleet import Fleets, caches_of, known_of, login_of, reach_before, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, entries, remove
@@ -20,7 +20,7 @@ class Trust(Kind):
     It takes nothing away before its own end: what is wanted no more is ``dropped``, for who comes after the proxy. A
     client that fails does not stop the others. The outputs say what is there:
 
-    - ``placed``: client -> bundle -> record;
+    - ``placed``: client -> bundle -> record, as it is once what was dropped is away;
     - ``texts``: digest -> authorities, of all that a record names;
     - ``passwords``: keyed digest -> password, of all that a record names, as one secret; nothing without logins;
     - ``dropped``: what is there and not wanted, an entry each; how its client is reached is secret;
@@ -40,7 +40,7 @@ class Trust(Kind):
     def changed(self, last: Last, inputs: Values) -> list[str]:
         """Return what differs, ``missing`` where a client lacks something, and ``placed`` where it has more."""
         want = _wanted(inputs)
-        self._know(inputs, _dropped(last, _placed(last), want), _kept(last), _placed(last))
+        self._know(inputs, _dropped(last, _placed(last), want, {}), _kept(last), _placed(last))
         is_lacking = any(_lacks(_placed(last).get(host, {}), want[host]) for host in want)
         has_more = any(any(superseded(records, want.get(host, {}))) for host, records in _placed(last).items())
         more = {"missing": is_lacking, "placed": has_more}
@@ -53,15 +53,19 @@ class Trust(Kind):
         passwords = {**_passwords_of(last), **_passwords(inputs)}
         texts = {**_kept(last), **passwords, digest(_authorities(inputs)): _authorities(inputs)}
         said: list[str] = []
+        leaving = _leaving(last)
 
         async def work(host: str) -> None:
             reach, have = reach_of(inputs, host), placed.setdefault(host, {})
-            run = await fleet.run(reach)
-            said.extend(f"{host}: {line}" for line in await place(run, reach["sudo"], have, want[host], texts))
+            run, left = await fleet.run(reach), leaving.setdefault(host, {})
+            said.extend(f"{host}: {line}" for line in await place(run, reach["sudo"], have, want[host], texts, left))
 
         hosts = [host for host in want if _lacks(placed.get(host, {}), want[host])]
         fleet.failed = await fleet.each("trust", hosts, work, tell)
-        dropped = _dropped(last, placed, want, repeated=True)
+        still = _still_there(last, leaving)
+        dropped = _dropped(last, placed, want, still, repeated=True)
+        for host, records in still.items():
+            dropped += entries(host, records.items(), reach_of(inputs, host))
         for host, records in placed.items():
             for bundle in records.keys() - want.get(host, {}).keys():
                 del records[bundle]
@@ -134,8 +138,30 @@ def _lacks(have: Mapping[str, Record], want: Mapping[str, Record]) -> bool:
     return not all(is_placed(have.get(bundle), record) for bundle, record in want.items())
 
 
+def _leaving(last: Last) -> dict[str, Records]:
+    """Return client -> bundle -> what the updates before have handed on of it."""
+    found: dict[str, Records] = {}
+    for entry in last.outputs.get("dropped") or []:
+        found.setdefault(entry["host"], {})[entry["bundle"]] = entry["record"]
+    return found
+
+
+def _still_there(last: Last, leaving: Mapping[str, Records]) -> dict[str, Records]:
+    """Return what this update has left beside what is wanted, until the proxy does without."""
+    before, found = _leaving(last), dict[str, Records]()
+    for host, records in leaving.items():
+        for bundle, record in records.items():
+            if record is not before.get(host, {}).get(bundle):
+                found.setdefault(host, {})[bundle] = record
+    return found
+
+
 def _dropped(
-    last: Last, placed: Mapping[str, Records], want: Mapping[str, Records], repeated: bool = False
+    last: Last,
+    placed: Mapping[str, Records],
+    want: Mapping[str, Records],
+    still: Mapping[str, Records],
+    repeated: bool = False,
 ) -> list[Entry]:
     """Return what is there and not wanted: of this update, and of the one before, which may not have come so far.
 
@@ -152,10 +178,16 @@ def _dropped(
             for bundle, record in superseded(records, want.get(host, {}))
             # Where the new one could not be placed, the old one is still in use.
             if bundle not in want.get(host, {}) or placed.get(host, {}).get(bundle) != record
+            if not _is_at(still.get(host, {}).get(bundle), record)
         ]
         if gone:
             kept += entries(host, gone, reach_before(last.inputs, last.outputs, host))
     return kept
+
+
+def _is_at(still: Record | None, record: Record) -> bool:
+    """Tell whether what is still there is what a record says, or has come into its place."""
+    return still is not None and target(still) == target(record)
 
 
 def _is_wanted(entry: Entry, want: Mapping[str, Records]) -> bool:

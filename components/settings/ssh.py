@@ -337,8 +337,8 @@ class Client(ClientKeys, SshAccess):
     Rules:
         - With `local: true` no key for SSH is needed.
         - Each host must be listed only once.
-        - If `user` is root, a runtime of the user who logs in must not be listed beside `docker`, `docker-snap`,
-          `podman` or `buildkit`: both would have files in the home of root.
+        - If `user` is root, or with `local: true`, a runtime of the user who logs in must not be listed beside
+          `docker`, `docker-snap`, `podman` or `buildkit`: both would have files in the home of root.
 
     Example:
         private-registry:clients:
@@ -360,13 +360,19 @@ class Client(ClientKeys, SshAccess):
 
     @model_validator(mode="after")
     def _root_has_files_once(self) -> Self:
-        if both := in_the_home_of_root(self.runtimes) if self.is_remote and self.user == "root" else None:
-            of_user, of_root = both
+        both = in_the_home_of_root(self.runtimes)
+        if both is None or (self.is_remote and self.user != "root"):
+            return self
+        of_user, of_root = both
+        if self.local:
             raise ValueError(
-                f"{of_user} belongs to the user who logs in, who is root here, so it would share files with {of_root}. "
-                f"Set user to the user who runs it, or remove {of_user} from runtimes"
+                f"with local: true root writes all files, so {of_user} would share files with {of_root}. Remove "
+                f"{of_user} from runtimes, or replace local: true with an SSH login as the user who runs it"
             )
-        return self
+        raise ValueError(
+            f"{of_user} belongs to the user who logs in, who is root here, so it would share files with {of_root}. "
+            f"Set user to the user who runs it, or remove {of_user} from runtimes"
+        )
 
     @property
     def is_remote(self) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 
-from operations.command_line import CommandLine, Parser, add_stack, status_of
+from operations.command_line import CommandLine, Parser, add_stack, run
 from operations.doctor import examine
 
 
@@ -12,8 +12,7 @@ def main() -> int:
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("hosts", nargs="*", metavar="HOST", help="a host of the stack; default: all, and the server")
-    options = parser.parse_args()
-    return status_of(lambda: _report(CommandLine(options.stack), options.hosts, as_json=options.json))
+    return run(parser, lambda options: _report(CommandLine(options.stack), options.hosts, as_json=options.json))
 
 
 def _report(command_line: CommandLine, hosts: list[str], *, as_json: bool) -> int:

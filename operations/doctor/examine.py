@@ -1,7 +1,7 @@
-"""The look at all hosts of a stack, with a bar where somebody looks on."""
+"""The look at all hosts of a stack, and at what the registry serves."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +12,6 @@ from operations.doctor.judge import judge
 from operations.doctor.report import Examined, Report
 from operations.doctor.stack import Asked, asked, served_somewhere
 from operations.doctor.visit import Seen, visit_all
-from operations.progress import counted
 
 
 def examine(command_line: CommandLine, names: Sequence[str] = ()) -> Report:
@@ -26,8 +25,7 @@ def examine(command_line: CommandLine, names: Sequence[str] = ()) -> Report:
         OperationError: The settings could not be read, or a name is none of a host.
     """
     found = asked(command_line, list(names))
-    with counted("Reading hosts", len(found.hosts)) as advance:
-        chain, seen = asyncio.run(_look(found, advance))
+    chain, seen = asyncio.run(_look(found))
     registry = replace(found.registry, served=chain)
     hosts = [
         Examined(one, judge(one.facts, registry, one.host.wanted, one.asked) if one.facts else None) for one in seen
@@ -35,8 +33,8 @@ def examine(command_line: CommandLine, names: Sequence[str] = ()) -> Report:
     return Report(command_line.stack, registry.reference, registry.is_deployed, bool(chain), datetime.now(UTC), hosts)
 
 
-async def _look(found: Asked, advance: Callable[[], None]) -> tuple[list[x509.Certificate], list[Seen]]:
+async def _look(found: Asked) -> tuple[list[x509.Certificate], list[Seen]]:
     return await asyncio.gather(
         asyncio.to_thread(served_somewhere, found),
-        visit_all(found.hosts, found.registry.reference, found.registry.host, advance),
+        visit_all(found.hosts, found.registry.reference, found.registry.host),
     )

@@ -1,11 +1,11 @@
 """What ``look.sh`` printed of a host, as typed values. Nothing here judges."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 _BAR = "| "
-_TEXTS = ("file", "certificates")
+_TEXTS = ("file", "certificates", "copy")
 """Keys after which the lines of a text come."""
 
 
@@ -17,6 +17,16 @@ class Proxy:
     """Of the proxy for HTTPS, without its password."""
     exceptions: str = ""
     """The names that are reached without it, as they stand there."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """What ``docker buildx create`` keeps of a builder."""
+
+    path: str
+    driver: str = ""
+    nodes: tuple[Mapping[str, str], ...] = ()
+    """Of each node: name of a file that was copied into it -> the certificates in it, PEM."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Facts:
     """Those that a stack of this project has created."""
     entries: frozenset[str] = frozenset()
     """Keys and certificates of clients in such folders."""
+    builders: tuple[Builder, ...] = ()
     unreadable: frozenset[str] = frozenset()
     homes: tuple[str, ...] = ()
     rootless: tuple[str, ...] = ()
@@ -93,6 +104,7 @@ def read(output: str) -> Facts:
         folders=frozenset(values("folder") + values("link")),
         ours=frozenset(values("ours")),
         entries=frozenset(values("entry")),
+        builders=tuple(_builders(lines)),
         unreadable=frozenset(values("unreadable")),
         homes=tuple(values("home")),
         rootless=tuple(values("rootless")),
@@ -132,6 +144,28 @@ def _grouped(lines: list[str]) -> dict[str, tuple[str, ...]]:
         if value:
             found[key] = (*found.get(key, ()), value)
     return found
+
+
+def _builders(lines: Sequence[tuple[str, str, str]]) -> list[Builder]:
+    """Read what stands below the line of each builder."""
+    found = list[Builder]()
+    for key, value, text in lines:
+        if key == "builder":
+            found.append(Builder(value))
+        elif found:
+            found[-1] = _more(found[-1], key, value, text)
+    return found
+
+
+def _more(builder: Builder, key: str, value: str, text: str) -> Builder:
+    if key == "driver":
+        return replace(builder, driver=value)
+    if key == "node":
+        return replace(builder, nodes=(*builder.nodes, {}))
+    if key == "copy":
+        *before, node = builder.nodes or ({},)
+        return replace(builder, nodes=(*before, {**node, value: text}))
+    return builder
 
 
 def _proxies(lines: list[str]) -> dict[str, Proxy]:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     EXPIRY = "expiry"
     LEFTOVER = "leftover"
     INSECURE = "insecure"
+    PITFALL = "pitfall"
     PROXY = "proxy"
     NAME = "name"
 

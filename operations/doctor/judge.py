@@ -1,7 +1,6 @@
 """From what was read of a host to what is to be said of it. Nothing here asks a host."""
 
 import json
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from operations.doctor.facts import Facts, Proxy
 from operations.doctor.finding import Finding, Kind, note
 from operations.doctor.names import leftovers, name_findings
+from operations.doctor.pitfalls import old_builders, pitfalls
 from operations.doctor.proxies import is_between
 from operations.doctor.registry import Registry
 from operations.doctor.trust import State, Trust, has_docker, installed, trusts, used
@@ -76,6 +76,8 @@ def judge(facts: Facts, registry: Registry, wanted: Wanted, asked: tuple[datetim
         *_trust(trust, registry, wanted),
         *_expiry(trust, asked[1]),
         *insecure(facts, registry, trust),
+        *pitfalls(facts, registry, meant),
+        *old_builders(facts, registry),
         *_proxies(facts, registry),
         *name_findings(facts, registry, wanted.hosts_entry),
         *leftovers(facts, registry, wanted.hosts_entry),
@@ -210,11 +212,9 @@ def insecure(facts: Facts, registry: Registry, trust: Sequence[Trust]) -> Iterat
             yield Finding(
                 Kind.INSECURE, f"Docker does not verify this registry: remove {entry} from insecure-registries"
             )
-    for path, text in sorted(facts.files.items()):
-        if "registries.conf" in path and any(_is_part(one, registry) for one in _insecure_locations(text)):
-            yield Finding(Kind.INSECURE, f"Podman does not verify this registry: remove insecure = true from {path}")
     for one in trust:
-        if not one.is_verifying:
+        # A pitfall names the line.
+        if not one.is_verifying and not any(pitfalls(facts, registry, {one.runtime})):
             yield Finding(Kind.INSECURE, f"{one.runtime} does not verify this registry, by {one.by}")
 
 
@@ -236,21 +236,6 @@ def _covers(network: str, addresses: Sequence[str]) -> bool:
         return any(ip_address(one) in ip_network(network, strict=False) for one in addresses)
     except ValueError:
         return False
-
-
-def _insecure_locations(text: str) -> list[str]:
-    try:
-        said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return []
-    found = said.get("registry")
-    tables = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return [str(one.get("prefix") or one.get("location")) for one in tables if one.get("insecure") is True]
-
-
-def _is_part(location: str, registry: Registry) -> bool:
-    """Tell whether a rule for a registry, or for a part of it, is one for this registry."""
-    return location.partition("/")[0] in registry.references
 
 
 def _proxies(facts: Facts, registry: Registry) -> Iterator[Finding]:

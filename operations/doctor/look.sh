@@ -44,7 +44,11 @@ show_certificates() {
 		return
 	fi
 	say "certificates $1"
-	sed -n '/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/,/-----END [A-Z0-9 ]*CERTIFICATE-----/p' "$1" | behind_bars
+	certificates_alone < "$1" | behind_bars
+}
+
+certificates_alone() {
+	sed -n '/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/,/-----END [A-Z0-9 ]*CERTIFICATE-----/p'
 }
 
 # Prints a folder that has one folder for each registry.
@@ -118,7 +122,9 @@ show_processes() {
 		esac
 		where=$(readlink "$process/ns/pid" 2> /dev/null) || where=''
 		[ -z "$where" ] || [ "$where" = "$here" ] || continue
-		say "process $name $(tr '\0' '\n' 2> /dev/null < "$process/cmdline" | sed -n -e 's/^--config=//p' -e '/^--config$/{n;p;}' | head -n 1)"
+		config=$(tr '\0' '\n' 2> /dev/null < "$process/cmdline" | sed -n -e 's/^--config=//p' -e '/^--config$/{n;p;}' | head -n 1)
+		say "process $name $config"
+		case $name:$config in buildkitd:/*) show_config "$config" ;; esac
 		{ tr '\0' '\n' < "$process/environ"; } 2> /dev/null | show_proxies "$name"
 	done
 }
@@ -142,8 +148,30 @@ show_homes() {
 		show_root "$home/.config/docker/certs.d"
 		show "$home/.config/docker/daemon.json"
 		show_root "$home/.config/containers/certs.d"
-		show "$home/.config/containers/registries.conf"
+		for file in "$home/.config/containers/registries.conf" "$home"/.config/containers/registries.conf.d/*.conf; do
+			show "$file"
+		done
 		show_config "$home/.config/buildkit/buildkitd.toml"
+		show_builders "$home/.docker/buildx/instances"
+	done
+}
+
+# Prints what `docker buildx create` keeps of each builder: its driver, and of each node the certificates that were
+# copied into it. Another copy may be a private key, and stays here.
+show_builders() {
+	for builder in "$1"/*; do
+		[ -f "$builder" ] && [ -r "$builder" ] || continue
+		say "builder $builder"
+		grep -oE '"(Driver|Endpoint|certs/[^"]*)": *"[^"]+"' "$builder" | while IFS='"' read -r _ key _ value _; do
+			case $key in
+			Driver) say "driver $value" ;;
+			Endpoint) say node ;;
+			*)
+				say "copy $key"
+				printf %s "$value" | base64 -d 2> /dev/null | certificates_alone | behind_bars
+				;;
+			esac
+		done
 	done
 }
 

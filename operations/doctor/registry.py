@@ -37,6 +37,8 @@ class Registry:
     """What it serves, its own certificate first; nothing where this machine does not get there."""
     trusted: Sequence[x509.Certificate] = ()
     """What the last update gave to clients."""
+    is_public: bool = False
+    """Whether programs trust who signs it without a CA certificate of the stack's."""
     has_own_ca: bool = True
     """Whether no other registry is signed by its CA."""
 

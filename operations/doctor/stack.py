@@ -44,8 +44,7 @@ def settings_of(command_line: CommandLine) -> Settings:
         OperationError: They can't be read, or have mistakes; the message holds no secret.
     """
     failure = f"the settings of stack {command_line.stack} could not be read"
-    words = ("--config-file", command_line.config_file) if command_line.config_file else ()
-    found = json.loads(command_line.run("config", "--json", "--show-secrets", *words, failure=failure))
+    found = json.loads(command_line.run("config", "--json", "--show-secrets", *command_line.of_config, failure=failure))
     texts = {key: str(entry.get("value", "")) for key, entry in found.items()}
     try:
         return load(lambda key: _own(texts, key), texts, command_line.folder, command_line.stack)
@@ -121,6 +120,7 @@ def registry_of(settings: Settings, outputs: Mapping[str, Any], mark: str) -> Re
         aliases=tuple(sorted(aliases)),
         is_deployed=bool(outputs.get("url")),
         trusted=anchors_in(outputs.get("ca_certificate") or ""),
+        is_public=settings.certificate.is_public,
         has_own_ca=isinstance(settings.certificate, SelfSigned),
     )
 

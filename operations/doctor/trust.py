@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from cryptography import x509
 
+from components.clients.paths import buildkit_folder
 from operations.doctor.facts import Facts
 from operations.doctor.registry import Registry, anchors_in
 
@@ -107,7 +108,7 @@ def _is_used(facts: Facts, folder: str) -> bool:
     return facts.uid != 0 or any(path.startswith(own) for path in (*facts.files, *facts.folders))
 
 
-def _users(facts: Facts) -> Sequence[str]:
+def users(facts: Facts) -> Sequence[str]:
     """Return the homes of users; that of root where no other one logs in."""
     return [home for home in facts.homes if home != _ROOT_HOME] or facts.homes
 
@@ -120,12 +121,12 @@ def _places(facts: Facts) -> Iterator[tuple[str, Callable[[Facts, str], _Place]]
         yield "docker-rootless", partial(_docker, f"{home}/.config/docker")
     if any(name in facts.programs for name in _PODMANS):
         yield "podman", partial(_podman, _ROOT_HOME)
-        yield from (("podman-rootless", partial(_podman, home)) for home in _users(facts))
+        yield from (("podman-rootless", partial(_podman, home)) for home in users(facts))
     if has_cri(facts):
         yield "containerd", _containerd
     if "buildkitd" in facts.programs:
-        yield "buildkit", partial(_buildkit, "/etc/buildkit")
-        yield from (("buildkit-rootless", partial(_buildkit, f"{home}/.config/buildkit")) for home in _users(facts))
+        yield "buildkit", partial(_buildkit, _ROOT_HOME, False)
+        yield from (("buildkit-rootless", partial(_buildkit, home, True)) for home in users(facts))
     for name in ("k3s", "rke2"):
         if name in facts.programs:
             yield name, partial(_rancher, name)
@@ -264,9 +265,18 @@ def _is_at(url: str, reference: str) -> bool:
     return re.sub(r"^https?://", "", url).partition("/")[0] in (reference, reference.removesuffix(":443"))
 
 
-def _buildkit(folder: str, facts: Facts, reference: str) -> _Place:
+def buildkit_config(facts: Facts, home: str, is_rootless: bool) -> str:
+    """Return what buildkitd was started with, or the file that it reads without that."""
+    named = facts.processes.get("buildkitd", "")
+    is_of_user = any(named.startswith(f"{one}/") for one in facts.homes if one != _ROOT_HOME)
+    if named and (named.startswith(f"{home}/") if is_rootless else not is_of_user):
+        return named
+    return f"{buildkit_folder(home, is_rootless)}/buildkitd.toml"
+
+
+def _buildkit(home: str, is_rootless: bool, facts: Facts, reference: str) -> _Place:
     """https://docs.docker.com/build/buildkit/configure/: one file, a section for each registry."""
-    path = f"{folder}/buildkitd.toml"
+    path = buildkit_config(facts, home, is_rootless)
     try:
         said = tomllib.loads(facts.files.get(path, ""))
     except tomllib.TOMLDecodeError as error:

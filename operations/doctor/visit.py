@@ -1,8 +1,6 @@
 """Asking all hosts at once, each by one connection. Nothing on a host is changed."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,17 +8,14 @@ from pathlib import Path
 import asyncssh
 
 from components.hosts import shell
-from components.hosts.session import Connection, Run, Unanswered, session
+from components.hosts.connections import Connections, Failure
+from components.hosts.session import Answer, Connection, Run
 from components.scripts.script import with_payload, words
 from operations.doctor.facts import Facts, read
 from operations.doctor.judge import Wanted
+from operations.visits import visit
 
-_AT_ONCE = 20
-_LOGIN_SECONDS = 20
-"""A host that discards packets costs this much, and no other host waits for it."""
 _LOOK = Path(__file__).parent / "look.sh"
-
-__all__ = ["Host", "Seen", "Unanswered", "line", "reason", "visit_all"]
 
 
 @dataclass(frozen=True)
@@ -48,48 +43,36 @@ class Seen:
     """The same as a sentence."""
 
 
-async def visit_all(hosts: Sequence[Host], registry: str, name: str, seen: Callable[[], None]) -> list[Seen]:
+async def visit_all(hosts: Sequence[Host], registry: str, name: str) -> list[Seen]:
     """Ask hosts what is there.
 
     Args:
         hosts: Which.
         registry: What names of images start with.
         name: The registry's name alone.
-        seen: Called after each host.
     """
-    limit, script = asyncio.Semaphore(_AT_ONCE), with_payload(_LOOK, {})
+    arguments, script = words(registry=registry, host=name), with_payload(_LOOK, {})
 
-    async def go(host: Host) -> Seen:
-        async with limit:
-            found = await _visit(host, words(registry=registry, host=name), script)
-        seen()
-        return found
+    async def look(host: Host, run: Run) -> Seen:
+        begin = datetime.now(UTC)
+        answer = await run(line(host, arguments), script)
+        return _seen(host, (begin, datetime.now(UTC)), answer)
 
-    return await asyncio.gather(*map(go, hosts))
+    async with Connections() as connections:
+        found = await visit(connections, "hosts that were read", hosts, look)
+    return [_unseen(host, one) if isinstance(one, Failure) else one for host, one in zip(hosts, found, strict=True)]
 
 
-async def _visit(host: Host, arguments: str, script: str) -> Seen:
-    begin = datetime.now(UTC)
-    try:
-        async with AsyncExitStack() as opened:
-            run = await _opened(host, opened)
-            begin = datetime.now(UTC)
-            answer = await run(line(host, arguments), script)
-    except Unanswered as error:
-        return Seen(host, (begin, datetime.now(UTC)), None, reason(error), str(error))
-    asked = (begin, datetime.now(UTC))
+def _seen(host: Host, asked: tuple[datetime, datetime], answer: Answer) -> Seen:
     facts = read(answer.output)
     if not facts.is_whole:
         return Seen(host, asked, None, "failed", answer.failure or "the answer broke off")
     return Seen(host, asked, facts)
 
 
-async def _opened(host: Host, opened: AsyncExitStack) -> Run:
-    try:
-        async with asyncio.timeout(_LOGIN_SECONDS):
-            return await opened.enter_async_context(session(host.connection))
-    except TimeoutError:
-        raise Unanswered(f"no answer within {_LOGIN_SECONDS} s") from TimeoutError()
+def _unseen(host: Host, failure: Failure) -> Seen:
+    now = datetime.now(UTC)
+    return Seen(host, (now, now), None, reason(failure.error), "; ".join(failure.reasons))
 
 
 def line(host: Host, arguments: str) -> str:
@@ -100,9 +83,9 @@ def line(host: Host, arguments: str) -> str:
     return f"sh -c '{start}' sh {arguments}"
 
 
-def reason(error: Unanswered) -> str:
+def reason(error: Exception | None) -> str:
     """Return why a host did not answer, in a word."""
-    cause = error.__cause__ or error.__context__
+    cause = error and (error.__cause__ or error.__context__)
     if isinstance(cause, ConnectionRefusedError):
         return "refused"
     if isinstance(cause, asyncssh.HostKeyNotVerifiable):

@@ -2,7 +2,7 @@
 
 import sys
 
-from operations.command_line import CommandLine, OperationError, Parser, add_stack
+from operations.command_line import CommandLine, Parser, add_stack, run
 from operations.drift import examine
 
 
@@ -12,13 +12,12 @@ def main() -> int:
     add_stack(parser)
     parser.add_argument("--json", action="store_true", help="report as JSON")
     parser.add_argument("--repair", action="store_true", help="repair what can be repaired, and check again")
-    options = parser.parse_args()
-    try:
-        report = examine(CommandLine(options.stack), options.repair)
-    except OperationError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(report.json() if options.json else report.text())
+    return run(parser, lambda options: _report(CommandLine(options.stack), repair=options.repair, as_json=options.json))
+
+
+def _report(command_line: CommandLine, *, repair: bool, as_json: bool) -> int:
+    report = examine(command_line, repair)
+    print(report.json() if as_json else report.text())
     return 2 if report.found else 0
 
 

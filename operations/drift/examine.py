@@ -7,15 +7,15 @@ from pathlib import Path
 
 from components.clients import placing
 from components.containers.container import START_SECONDS
-from components.hosts.connections import Failed
-from components.hosts.session import Answer, Run, Unanswered, session
+from components.hosts.connections import Connections, Failed, Failure
+from components.hosts.session import Answer, Run, Unanswered
 from components.scripts.script import with_payload, words
 from operations.command_line import CommandLine
 from operations.drift.containers import Seen, container_findings, seen_in, stopped
 from operations.drift.report import Finding, Remedy, Report
 from operations.drift.state import Containers, Host, Planned, export, hosts_of
+from operations.visits import visit
 
-_AT_ONCE = 20
 _CONTAINERS = Path(__file__).parent / "containers.sh"
 _START = 'docker container unpause "$1" > /dev/null 2>&1 || docker container start "$1" > /dev/null\n'
 
@@ -23,7 +23,7 @@ _BEHIND = (
     "could not be compared: the last update did not reach this host, or was of an older version; run an update first"
 )
 
-Visit = Callable[[Host, Run], Awaitable[list[Finding]]]
+Work = Callable[[Host, Run], Awaitable[list[Finding]]]
 
 
 def examine(command_line: CommandLine, repair: bool = False) -> Report:
@@ -37,28 +37,31 @@ def examine(command_line: CommandLine, repair: bool = False) -> Report:
         OperationError: The state could not be read.
     """
     hosts = sorted(hosts_of(export(command_line)), key=lambda host: host.name)
-    found = asyncio.run(_visit_all(hosts, _look))
-    names = {finding.host for finding in found if finding.remedy is Remedy.REPAIR}
-    if not repair or not names:
-        return Report(command_line.stack, len(hosts), found)
-    failed = asyncio.run(_visit_all([host for host in hosts if host.name in names], _repair))
-    left = list(dict.fromkeys([*asyncio.run(_visit_all(hosts, _look_again)), *failed]))
-    return Report(command_line.stack, len(hosts), left, [finding for finding in found if finding not in left])
+    return asyncio.run(_examine(command_line.stack, hosts, repair))
 
 
-async def _visit_all(hosts: Sequence[Host], visit: Visit) -> list[Finding]:
-    limit = asyncio.Semaphore(_AT_ONCE)
+async def _examine(stack: str, hosts: Sequence[Host], repair: bool) -> Report:
+    async with Connections() as connections:
+        found = await _visit_all(connections, "hosts that were checked", hosts, _look)
+        names = {finding.host for finding in found if finding.remedy is Remedy.REPAIR}
+        if not repair or not names:
+            return Report(stack, len(hosts), found)
+        ill = [host for host in hosts if host.name in names]
+        failed = await _visit_all(connections, "hosts that were repaired", ill, _repair)
+        again = await _visit_all(connections, "hosts that were checked again", hosts, _look_again)
+    left = list(dict.fromkeys([*again, *failed]))
+    return Report(stack, len(hosts), left, [finding for finding in found if finding not in left])
 
-    async def go(host: Host) -> list[Finding]:
-        try:
-            async with limit, session(host.connection) as run:
-                return await visit(host, run)
-        except Unanswered as error:
-            return [Finding(host.name, f"could not be checked: {error}", Remedy.MANUAL)]
 
-    found = [finding for findings in await asyncio.gather(*map(go, hosts)) for finding in findings]
+async def _visit_all(connections: Connections, what: str, hosts: Sequence[Host], work: Work) -> list[Finding]:
+    visits = zip(hosts, await visit(connections, what, hosts, work), strict=True)
+    found = [finding for host, one in visits for finding in (_failed(host, one) if isinstance(one, Failure) else one)]
     # A host that is reached in two ways may have the same to say twice.
     return list(dict.fromkeys(found))
+
+
+def _failed(host: Host, failure: Failure) -> list[Finding]:
+    return [Finding(host.name, f"could not be checked: {reason}", Remedy.MANUAL) for reason in failure.reasons]
 
 
 async def _look_again(host: Host, run: Run) -> list[Finding]:

@@ -1,7 +1,7 @@
 """From a stack's exported state to what has to be on which host. Nothing here asks a host."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -161,21 +161,26 @@ def _by_trust(resources: Sequence[Resource]) -> Iterator[Host]:
     """Find what was placed on each client, and the clients that still have what they need no more."""
     for trust in resources:
         if trust["type"] == TRUST:
+            left = left_over(trust, resources)
             for host in trust["inputs"]["hosts"]:
-                yield from _client(trust["inputs"], trust.get("outputs") or {}, host)
-            for entry in left_over(trust, resources):
+                # What such a bundle says is there once the rest is away.
+                going = {entry["bundle"] for entry in left if entry["host"] == host}
+                yield from _client(trust["inputs"], trust.get("outputs") or {}, host, going)
+            for entry in left:
                 yield _host(entry["reach"]["connection"], is_behind=True)
 
 
-def _client(inputs: Mapping[str, Any], outputs: Mapping[str, Any], host: str) -> Iterator[Host]:
-    """Find a client that has something, or should have."""
+def _client(inputs: Mapping[str, Any], outputs: Mapping[str, Any], host: str, going: Set[str]) -> Iterator[Host]:
+    """Find a client that has something, or should have; but for the bundles of which something has to go."""
     said, reach = inputs["hosts"][host], reach_of(inputs, host)
     entry, authorities = said.get("hostsEntry") or "", inputs.get("authorities") or ""
     login, caches = login_of(inputs, host), caches_of(inputs, host)
     want = placing.wanted(known_of(inputs), said["runtimes"], entry, authorities, login, caches)
     have = (outputs.get("placed") or {}).get(host, {})
     as_wanted = {
-        bundle: record for bundle, record in have.items() if bundle in want and placing.is_placed(record, want[bundle])
+        bundle: record
+        for bundle, record in have.items()
+        if bundle in want and bundle not in going and placing.is_placed(record, want[bundle])
     }
     if want:
         texts = {**(outputs.get("texts") or {}), **(outputs.get("passwords") or {})}

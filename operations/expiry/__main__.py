@@ -10,41 +10,38 @@ a fifth of the life counts, or 0.7 of the days in which an update renews it, and
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-from operations.command_line import CommandLine, OperationError, add_stack
+from operations.command_line import CommandLine, Parser, add_stack, run
 from operations.expiry.certificates import Thresholds
 from operations.expiry.metrics import write
-from operations.expiry.report import FAILED
 from operations.expiry.stack import look, outputs_of
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # The usual status for a mistake in the options is 2.
-        self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{self.prog}: {message}\n")
 
 
 def main() -> int:
     """Run the command and return its exit status."""
-    options = _options()
-    try:
-        outputs = {"url": options.url} if options.url else outputs_of(CommandLine(options.stack))
-        report = look(outputs, Thresholds(options.warn, options.error), options.stack or "")
-        if options.prometheus:
-            write(report, options.prometheus)
-    except OperationError as error:
-        print(error, file=sys.stderr)
-        return FAILED
+    parser = _parser()
+
+    def asked(options: argparse.Namespace) -> int:
+        if not options.url and not options.stack:
+            parser.error("--stack is needed, or --url")
+        return _report(options)
+
+    return run(parser, asked)
+
+
+def _report(options: argparse.Namespace) -> int:
+    outputs = {"url": options.url} if options.url else outputs_of(CommandLine(options.stack))
+    report = look(outputs, Thresholds(options.warn, options.error), options.stack or "")
+    if options.prometheus:
+        write(report, options.prometheus)
     if report.failure:
         print(report.failure, file=sys.stderr)
     print(report.json() if options.json else report.text())
     return report.status
 
 
-def _options() -> argparse.Namespace:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m operations.expiry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_stack(parser, is_needed=False)
@@ -55,10 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--prometheus", type=Path, metavar="FILE", help="write it for node exporter's textfile collector"
     )
-    options = parser.parse_args()
-    if not options.url and not options.stack:
-        parser.error("--stack is needed, or --url")
-    return options
+    return parser
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from cryptography import x509
 
 from lab.cache import built, digest_of
 from lab.engine import go_build
@@ -93,6 +94,16 @@ class Connection(http.client.HTTPSConnection):
             raise
         self.sock.settimeout(self.timeout)
         self.address = address
+
+
+def certificate(address: str, authority: str, name: str = "registry.test") -> x509.Certificate:
+    """Return what is served, as a client sees it that trusts an authority."""
+    connection = Connection(name, address, authority, False)
+    connection.connect()
+    try:
+        return x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True) or b"")
+    finally:
+        connection.close()
 
 
 @dataclass

@@ -410,6 +410,13 @@ def test_what_is_protected_is_not_taken_away(server: Stack) -> None:
     assert server.preview() == []
 
 
+def test_settings_are_too_long_for_one_variable(server: Stack) -> None:
+    before = server.settings.get("clients")
+    server.configure(clients=[{"host": f"build-{number}.{'x' * 60}.test", "local": True} for number in range(1500)])
+    advised(server.fails(), "settings-too-long")
+    server.configure(clients=before)
+
+
 def test_every_row_of_the_table_was_provoked() -> None:
     by_faults = {fault.problem for fault in FAULTS.values()} - {""}
     assert provoked.isdisjoint(by_faults), "each costs an update"

@@ -4,6 +4,8 @@ Costs one host.
 """
 
 import asyncio
+import base64
+import json
 import shutil
 import ssl
 import threading
@@ -49,7 +51,18 @@ REGISTRY = Registry(
     served=[SERVER.certificate],
     trusted=[CA.certificate],
 )
+COPIES = {"ca.crt": CA.pem, "key.pem": CA.key_pem()}
+NODE = {
+    "Name": "ci0",
+    "Endpoint": "unix:///var/run/docker.sock",
+    "DriverOpts": {"env.TOKEN": SECRET},
+    "Files": {
+        f"certs/registry.test_8443/{name}": base64.b64encode(text.encode()).decode() for name, text in COPIES.items()
+    },
+}
+BUILDER = {"Name": "ci", "Driver": "docker-container", "Nodes": [NODE, {**NODE, "Files": None}], "Dynamic": False}
 FILES = {
+    "/root/.docker/buildx/instances/ci": json.dumps(BUILDER, separators=(",", ":")),
     f"{FOLDER}/ca.crt": CA.pem,
     f"{FOLDER}/.private-registry": "",
     "/etc/docker/certs.d/registry.test:5000/ca.crt": CA.pem,
@@ -123,6 +136,12 @@ def test_what_is_there_is_printed_and_nothing_changes(host: Hosts, shell: str) -
     assert facts.ours == {FOLDER}
     assert facts.certificates[f"{FOLDER}/ca.crt"].strip() == CA.pem.strip()
     assert facts.certificates["/opt/own.pem"].strip() == CA.pem.strip()
+    [builder] = facts.builders
+    assert (builder.path, builder.driver) == ("/root/.docker/buildx/instances/ci", "docker-container")
+    copied, nothing = builder.nodes
+    assert copied["certs/registry.test_8443/ca.crt"].strip() == CA.pem.strip()
+    assert copied["certs/registry.test_8443/key.pem"].strip() == ""
+    assert nothing == {}
     assert facts.resolved == (NETWORK.gateway,)
     assert facts.curl == 60
 
@@ -136,8 +155,9 @@ def test_what_was_read_is_judged(host: Hosts) -> None:
     states = {trust.runtime: trust.state for trust in verdict.trust}
     assert states == {"docker": State.TRUSTED, "podman": State.WRONG, "system": State.MISSING}
     wrong = {finding.kind for finding in verdict.findings if finding.level is Level.WRONG}
-    assert wrong == {Kind.TRUST, Kind.INSECURE, Kind.LEFTOVER, Kind.PROXY}
+    assert wrong == {Kind.TRUST, Kind.PITFALL, Kind.LEFTOVER, Kind.PROXY}
     said = "\n".join(finding.what for finding in verdict.findings)
+    assert "builder ci in /root/.docker/buildx/instances has an older CA certificate" in said
     assert f"/etc/containers/certs.d/{REFERENCE} comes first, and hides {FOLDER}" in said
 
 
@@ -180,7 +200,7 @@ def test_a_host_is_read_over_one_connection_as_root_by_sudo(host: Hosts) -> None
     client = host.clients["one"]
     connection = {**client, "privateKey": Path(client["privateKeyFile"]).read_text()}
     listed = Host("one", connection, Wanted(), is_root=False)
-    seen = asyncio.run(visit_all([listed], REFERENCE, "registry.test", lambda: None))
+    seen = asyncio.run(visit_all([listed], REFERENCE, "registry.test"))
     [facts] = [one.facts for one in seen]
     assert isinstance(facts, Facts), seen
     assert facts.uid == 0

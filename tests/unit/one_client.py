@@ -41,6 +41,8 @@ class Host:
         self.lines: list[str] = []
         self.services: list[str] = []
         """What was restarted or told to read its files again."""
+        self.writes = 0
+        """How often files were written or removed."""
 
     async def run(self, line: str, stdin: str) -> Answer:
         self.lines.append(line)
@@ -49,6 +51,7 @@ class Host:
             said = next((one for word, one in SAID.items() if word in payload["question"]), "")
             return Answer(0, self._read(payload["paths"].split(), said), "")
         if "changes" in payload:
+            self.writes += 1
             self.services += payload["services"].split()
             self._write(payload)
         return Answer(0, "", "")
@@ -78,6 +81,7 @@ class Client:
         self.host = Host()
         self.last = Last()
         self._proven = Last()
+        self._fleets = Fleets()
 
         async def run(*_: object) -> Run:
             return self.host.run
@@ -86,22 +90,34 @@ class Client:
 
     def update(self, *runtimes: str, user: str = "ci", password: str = MARKER, **changes: Any) -> Result:
         """Place, and take away what is wanted no more."""
+        result = self.place(*runtimes, user=user, password=password, **changes)
+        self.take_away()
+        return result
+
+    def place(self, *runtimes: str, user: str = "ci", password: str = MARKER, **changes: Any) -> Result:
+        """Place alone, as an update does that fails at the proxy."""
         said = inputs(*runtimes, user=user, password=password, **changes)
-        fleets = Fleets()
-        kind, verification = Trust(fleets), Verification(fleets)
+        self._fleets = Fleets()
+        kind = Trust(self._fleets)
         kind.changed(self.last, said)
         result = asyncio.run(kind.update(self.last, said, lambda _: None))
         self.last = Last(received(sent(said)), received(sent(result.outputs)))
+        return result
+
+    def take_away(self) -> None:
+        """Take away what is wanted no more, after the proxy."""
+        verification = Verification(self._fleets)
         proof = {"registry": REGISTRY, "hosts": {}, "user": "verification", "password": "", "generation": "1"}
         verification.changed(self._proven, proof)
         proven = asyncio.run(verification.update(self._proven, proof, lambda _: None))
         assert proven.failures == {}
         self._proven = Last(received(sent(proof)), received(sent(proven.outputs)))
-        return result
 
     def destroy(self) -> None:
         """Take all away."""
-        assert asyncio.run(Trust(Fleets()).delete(self.last, lambda _: None)) == {}
+        fleets = Fleets()
+        asyncio.run(Verification(fleets).delete(Last({"registry": REGISTRY}, self._proven.outputs), lambda _: None))
+        assert asyncio.run(Trust(fleets).delete(self.last, lambda _: None)) == {}
 
 
 def inputs(*runtimes: str, user: str, password: str, **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """BuildKit: our keys in ``buildkitd.toml``, with whatever was there before and after."""
 
-import base64
-import json
 import tomllib
 from dataclasses import replace
 
@@ -240,33 +238,6 @@ def test_caches_come_with_trust_and_go_alone() -> None:
     assert tomllib.loads(cached("", "docker.io", known=unknown).put(""))["registry"].keys() == {"docker.io"}
     with pytest.raises(Refused, match=r'mirrors = \["a.test"\]'):
         cached('[registry."docker.io"]\nmirrors = ["a.test"]\n', "docker.io")
-
-
-def builder(files: dict[str, str] | None, driver: str = "docker-container") -> str:
-    """Return a builder as ``docker buildx create`` leaves it."""
-    copies = files and {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}
-    return json.dumps({"Name": "b", "Driver": driver, "Nodes": [{"Name": "b0", "Files": copies}]})
-
-
-@pytest.mark.parametrize(
-    ("text", "is_old"),
-    [
-        (builder({"buildkitd.toml": "", "certs/registry.test/ca.crt": OLD}), False),
-        (builder({"buildkitd.toml": "", "certs/registry.test/ca.crt": NEW}), True),
-        (builder({"buildkitd.toml": ""}), True),
-        (builder(None), True),
-        (builder(None, "remote"), False),
-        (builder(None, "kubernetes"), True),
-        ("{", False),
-        ("[]", False),
-    ],
-)
-def test_a_builder_that_was_made_before_is_found(text: str, is_old: bool) -> None:
-    path = "/root/.docker/buildx/instances/ci"
-    known = Facts({path: There(text)}, f"builder {path}\n")
-    found = BuildKit().old_builders(KNOWN, OLD, known)
-    assert [one.partition(" has")[0] for one in found] == ["builder ci"] * is_old
-    assert all(f"--name ci --driver docker-container --buildkitd-config {CONFIG}" in one for one in found)
 
 
 def test_the_proof_knows_the_file_that_was_placed() -> None:

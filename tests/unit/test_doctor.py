@@ -15,11 +15,12 @@ import pytest
 from rich.console import Console
 
 from components.clients import RUNTIMES
+from components.hosts import remote
 from components.settings import Settings
 from operations.command_line import CommandLine, OperationError
 from operations.doctor import __main__ as command
 from operations.doctor import visit
-from operations.doctor.facts import Facts, Proxy, read
+from operations.doctor.facts import Builder, Facts, Proxy, read
 from operations.doctor.finding import Kind, Level
 from operations.doctor.judge import Wanted, clock_offset, insecure, judge, proposal, versions
 from operations.doctor.names import entries
@@ -593,31 +594,11 @@ INSECURE: dict[str, tuple[dict[str, Any], int]] = {
     "an odd file": ({"files": {"/etc/docker/daemon.json": '{"insecure-registries": 1}'}}, 0),
     "by address": ({"docker": {**ANSWERS, "insecure": ("10.0.0.0/8",)}, "resolved": ("10.0.0.2",)}, 1),
     "another": ({"docker": {**ANSWERS, "insecure": ("127.0.0.0/8", "a.test")}, "resolved": ("10.0.0.2",)}, 0),
-    "podman's": (
-        {"files": {"/etc/containers/registries.conf": f"[[registry]]\nlocation = '{REFERENCE}/a'\ninsecure = true\n"}},
-        1,
-    ),
-    "podman's prefix": (
-        {"files": {"/etc/containers/registries.conf.d/a.conf": "[[registry]]\nprefix = 'a.test'\ninsecure = true\n"}},
-        0,
-    ),
-    "podman's that verifies": (
-        {"files": {"/etc/containers/registries.conf": f"[[registry]]\nlocation = '{REFERENCE}'\n"}},
-        0,
-    ),
-    "podman's broken": ({"files": {"/etc/containers/registries.conf": "[["}}, 0),
     "containerd's": (
         {
             "programs": CONTAINERD,
             "folders": frozenset({PLAIN}),
             "files": {**CERTS_D, f"{PLAIN}/hosts.toml": f"[host.'https://{REFERENCE}']\nskip_verify = true\n"},
-        },
-        1,
-    ),
-    "buildkit's": (
-        {
-            "programs": BUILDKIT,
-            "files": {"/etc/buildkit/buildkitd.toml": f"[registry.'{REFERENCE}']\ninsecure = true\n"},
         },
         1,
     ),
@@ -630,6 +611,114 @@ def test_what_does_not_verify_is_found(case: str) -> None:
     changes, count = INSECURE[case]
     found = facts(**changes)
     assert len(list(insecure(found, REGISTRY, trusts(found, REGISTRY)))) == count
+
+
+CONF, BUILDKITD = "/etc/containers/registries.conf", "/etc/buildkit/buildkitd.toml"
+UNVERIFIED = f"[registry.'{REFERENCE}']\ninsecure = true\n"
+
+
+def podmans(key: str, location: str = REFERENCE) -> str:
+    return f"[[registry]]\nlocation = '{location}'\n{key} = true\n"
+
+
+PITFALLS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "podman: no check": (
+        {"programs": PODMAN, "files": {CONF: podmans("insecure", f"{REFERENCE}/a")}},
+        [f'podman: {CONF}: insecure = true for "{REFERENCE}/a" turns off the check of certificates: remove it'],
+    ),
+    "podman: blocked": (
+        {"programs": PODMAN, "files": {f"{CONF}.d/a.conf": podmans("blocked")}},
+        [f'podman: {CONF}.d/a.conf: blocked = true for "{REFERENCE}" refuses all pulls: remove it'],
+    ),
+    "podman: another": ({"programs": PODMAN, "files": {CONF: podmans("insecure", "a.test")}}, []),
+    "podman: none": ({"files": {CONF: podmans("insecure")}}, []),
+    "podman: a user's own file": (
+        {
+            "programs": PODMAN,
+            "homes": ("/home/ops", "/root"),
+            "folders": frozenset({OF_USER}),
+            "files": {CONF: podmans("insecure"), "/home/ops/.config/containers/registries.conf": ""},
+        },
+        [f'podman: {CONF}: insecure = true for "{REFERENCE}" turns off the check of certificates: remove it'],
+    ),
+    "buildkit: no check": (
+        {"programs": BUILDKIT, "files": {BUILDKITD: UNVERIFIED}},
+        [
+            f'buildkit: {BUILDKITD}: insecure = true in [registry."{REFERENCE}"] turns off the check of '
+            "certificates: remove it"
+        ],
+    ),
+    "buildkit: another file": (
+        {"programs": BUILDKIT, "processes": {"buildkitd": "/srv/b.toml"}, "files": {BUILDKITD: UNVERIFIED}},
+        [],
+    ),
+    "buildkit: the file of the service": (
+        {"programs": BUILDKIT, "processes": {"buildkitd": "/srv/b.toml"}, "files": {"/srv/b.toml": UNVERIFIED}},
+        [
+            f'buildkit: /srv/b.toml: insecure = true in [registry."{REFERENCE}"] turns off the check of '
+            "certificates: remove it"
+        ],
+    ),
+    "buildkit: the file of a user's service": (
+        {
+            "programs": BUILDKIT,
+            "homes": ("/home/ops", "/root"),
+            "processes": {"buildkitd": "/home/ops/b.toml"},
+            "files": {"/home/ops/b.toml": UNVERIFIED, "/home/ops/.config/buildkit/buildkitd.toml": ""},
+        },
+        [
+            f'buildkit-rootless: /home/ops/b.toml: insecure = true in [registry."{REFERENCE}"] turns off the check of '
+            "certificates: remove it"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PITFALLS)
+def test_what_makes_trust_useless_is_said_once(case: str) -> None:
+    changes, expected = PITFALLS[case]
+    found = facts(**changes)
+    assert of(Kind.PITFALL, found) == expected
+    assert of(Kind.INSECURE, found) == []
+
+
+def builder(*nodes: str | None, driver: str = "docker-container", name: str = "registry.test_5000") -> Facts:
+    """Return a host with a builder: of each node the certificates that it has a copy of."""
+    copies = tuple({} if pem is None else {f"certs/{name}/ca.crt": pem} for pem in nodes)
+    return holding({DOCKERS: CA.pem}, builders=(Builder("/root/.docker/buildx/instances/ci", driver, copies),))
+
+
+BUILDERS: dict[str, tuple[Facts, Level | None, str]] = {
+    "the CA": (builder(CA.pem), None, ""),
+    "both CAs": (builder(OTHER.pem + CA.pem), None, ""),
+    "an older CA": (builder(OTHER.pem), Level.WRONG, "has an older CA certificate"),
+    "an older CA in one node": (builder(CA.pem, OTHER.pem), Level.WRONG, "has an older CA certificate"),
+    "none in one node": (builder(CA.pem, None), Level.WRONG, "has an older CA certificate"),
+    "none": (builder(None), Level.NOTE, "has no CA certificate of registry.test:5000: to use it, create it again"),
+    "that of another registry": (builder(CA.pem, name="a.test"), Level.NOTE, "has no CA certificate"),
+    "Kubernetes": (builder(OTHER.pem, driver="kubernetes"), Level.WRONG, "has an older CA certificate"),
+    "a driver without copies": (builder(None, driver="remote"), None, ""),
+}
+
+
+@pytest.mark.parametrize("case", BUILDERS)
+def test_a_builder_that_was_made_before_is_found(case: str) -> None:
+    found, level, what = BUILDERS[case]
+    verdict = [(level, what) for _, level, what in said(found)]
+    assert [one for one, _ in verdict] == ([level] if level else [])
+    assert all(text.startswith(f"builder ci in /root/.docker/buildx/instances {what}") for _, text in verdict)
+
+
+def test_a_builder_is_made_again_before_the_next_step_of_a_rotation() -> None:
+    rotating = replace(REGISTRY, trusted=[CA.certificate, OTHER.certificate])
+    [(_, level, what)] = said(builder(CA.pem), rotating)
+    assert (level, "for a rotation" in what) == (Level.NOTE, True)
+    assert said(builder(CA.pem + OTHER.pem), rotating) == []
+
+
+@pytest.mark.parametrize("changes", [{"is_public": True}, {"trusted": ()}])
+def test_a_builder_needs_no_copy_where_programs_trust_anyway(changes: dict[str, Any]) -> None:
+    assert said(builder(None), replace(REGISTRY, **changes)) == []
 
 
 @pytest.mark.parametrize(
@@ -722,6 +811,7 @@ def test_what_a_host_prints_is_read() -> None:
         "proxy dockerd HTTPS_PROXY=http://p\nproxy dockerd no_proxy=a,b\n"
         'proxy /etc/environment export https_proxy="q"\n'
         "file /a\n| x\n| \n|  y\n\ncertificates /d/ca.crt\n| PEM\n\nfolder /d\nlink /e\nours /d\nentry /d/a.key\n"
+        "builder /b/ci\ndriver docker-container\nnode\ncopy certs/a b/ca.crt\n| PEM\n\nnode\nbuilder /b/c\n"
         "unreadable /f\nhome /root\nrootless /home/a\nsnap docker\nresolved 1\ndns 2\ncurl 60\nend\n"
     )
     assert found == Facts(
@@ -736,6 +826,10 @@ def test_what_a_host_prints_is_read() -> None:
         folders=frozenset({"/d", "/e"}),
         ours=frozenset({"/d"}),
         entries=frozenset({"/d/a.key"}),
+        builders=(
+            Builder("/b/ci", "docker-container", ({"certs/a b/ca.crt": "PEM\n"}, {})),
+            Builder("/b/c"),
+        ),
         unreadable=frozenset({"/f"}),
         homes=("/root",),
         rootless=("/home/a",),
@@ -746,6 +840,8 @@ def test_what_a_host_prints_is_read() -> None:
         is_whole=True,
     )
     assert read("now x\ncurl\n| lone\n") == Facts(curl=0)
+    assert read("driver a\nnode\n").builders == ()
+    assert read("builder /b\ncopy a\n| PEM\n").builders == (Builder("/b", nodes=({"a": "PEM\n"},)),)
     assert found.certificates_in("/d") == {"/d/ca.crt": "PEM\n"}
 
 
@@ -771,7 +867,7 @@ class Server(asyncssh.SSHServer):
 def visited(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Seen]]:
     """Return a function that visits hosts, each a change of how the same SSH server is reached."""
     monkeypatch.setattr("components.hosts.remote._ATTEMPTS", 1)
-    monkeypatch.setattr(visit, "_LOGIN_SECONDS", 0.5)
+    monkeypatch.setattr("components.hosts.remote._LIMIT_SECONDS", 0.5)
 
     async def answer(process: asyncssh.SSHServerProcess[str]) -> None:
         await process.stdin.read()
@@ -791,7 +887,7 @@ def visited(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Seen]]:
             }
             hosts = [Host(str(number), {**usual, **change}, Wanted()) for number, change in enumerate(changes)]
             # mypy takes the server for one that swallows exceptions.
-            return await visit_all(hosts, reference, "registry.test", lambda: None)
+            return await visit_all(hosts, reference, "registry.test")
         raise AssertionError
 
     return lambda *changes, reference=REFERENCE: asyncio.run(go(changes, reference))
@@ -815,7 +911,7 @@ def test_a_host_says_why_it_does_not_answer_and_no_other_waits_for_it(visited: C
 
 
 def test_a_dead_host_costs_less_than_25_seconds() -> None:
-    assert visit._LOGIN_SECONDS < 25
+    assert remote._LIMIT_SECONDS < 25
 
 
 def test_an_answer_that_broke_off_is_none(visited: Callable[..., list[Seen]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from components import PrivateRegistry
 from components.clients import RUNTIMES, placing
 from components.hosts import arguments
+from components.hosts.connections import Connections
 from components.hosts.session import Answer, Unanswered, session
 from components.provider.fleet import known_of
 from components.provider.values import revealed
@@ -158,11 +159,19 @@ def test_files_are_told_of_also_where_docker_does_not_answer() -> None:
 
 
 def test_what_a_host_says_twice_is_found_once() -> None:
-    async def visit(host: Host, run: object) -> list[Finding]:
+    async def work(host: Host, run: object) -> list[Finding]:
+        if host.name == "two":
+            raise Unanswered("no answer")
         return [Finding(host.name, "down")]
 
-    found = asyncio.run(_visit_all([Host("one", None), Host("two", None), Host("one", None)], visit))
-    assert [finding.host for finding in found] == ["one", "two"]
+    async def go() -> list[Finding]:
+        async with Connections() as connections:
+            return await _visit_all(connections, "hosts", [Host(name, None) for name in ("one", "two", "one")], work)
+
+    assert asyncio.run(go()) == [
+        Finding("one", "down"),
+        Finding("two", "could not be checked: no answer", Remedy.MANUAL),
+    ]
 
 
 def test_containers_are_asked_for_where_the_server_is(declare: Declare) -> None:
@@ -233,6 +242,16 @@ def test_a_client_that_has_left_the_list_is_behind_until_all_is_removed_from_it(
     assert (behind.name, behind.connection) == ("10.0.0.9", reach["connection"])
     verification["outputs"]["removed"] = ["1a2b"]
     assert {host.name for host in hosts_of(resources)} == {"this machine", "10.0.0.7"}
+
+
+def test_what_a_client_has_until_the_next_update_is_not_repaired(declare: Declare) -> None:
+    """Its record says what is there afterwards: without authorities that the proxy may still need."""
+    resources = exported(declare())
+    entry = {"name": "1a2b", "host": "10.0.0.7", "bundle": "docker", "reach": {"connection": None, "sudo": False}}
+    of(resources, TRUST)["outputs"]["dropped"] = [entry]
+    [host] = [host for host in hosts_of(resources) if host.connection]
+    assert host.is_behind
+    assert directories(host) == [""], "the hosts entry"
 
 
 def test_each_runtime_of_a_client_is_looked_at(declare: Declare) -> None:

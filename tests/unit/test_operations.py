@@ -1,5 +1,6 @@
 """The commands for a stack of one's own: what they ask Pulumi, what they print, and that they leave nothing."""
 
+import importlib
 import os
 import pty
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import lab.__main__ as lab
 from lab.places import PROJECT
-from operations.command_line import advised
+from operations.command_line import CommandLine, OperationError, Parser, advised
+from operations.command_line import run as run_command
 
 REVIEWS = PROJECT / "tests/unit/review"
 PULUMI = """#!/bin/sh
@@ -104,6 +107,31 @@ def test_a_preview_that_cannot_begin_says_what_to_do(run: Run) -> None:
     assert "error: no stack named 'prod' found\nThe backend has no stack of this name." in done.stderr
 
 
+def test_the_lab_previews_by_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text(PULUMI)
+    program.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "EVENTS": str(REVIEWS / "user-added.jsonl"),
+        "STATUS": "0",
+        "ERROR": "",
+    }
+    dev = CommandLine("dev", tmp_path, environment, "dev.yaml")
+    monkeypatch.setattr("lab.stack.command_line", lambda: dev)
+    monkeypatch.setattr("lab.stack.ensure", lambda: None)
+    monkeypatch.setenv("FORMAT", "markdown")
+    assert lab.preview() == 0
+    assert asked(tmp_path) == ["preview --diff --event-log EVENTS --config-file dev.yaml --stack dev"]
+    review = (REVIEWS / "user-added.md").read_text().strip()
+    assert capfd.readouterr().out.strip() == f"all that Pulumi prints\n\n{review}"
+    monkeypatch.setitem(environment, "ERROR", "no such stack")
+    with pytest.raises(OperationError, match="the output above says why"):
+        lab.preview()
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_an_update_asks_after_the_preview(run: Run, tmp_path: Path, answer: str) -> None:
     done = run("update", "--diff", answer=answer)
@@ -167,7 +195,8 @@ def test_yes_means_what_it_says(tmp_path: Path) -> None:
 
 def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
     program = tmp_path / "pulumi"
-    program.write_text("#!/bin/sh\ntrap 'sleep 1; touch ended; exit 1' INT\ntouch begun\nwhile :; do sleep 0.1; done\n")
+    trap = "trap 'sleep 0.5; touch ended; exit 1' INT"
+    program.write_text(f"#!/bin/sh\n{trap}\ntouch begun\nwhile :; do sleep 0.1; done\n")
     program.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "operations.update", "--stack", "prod", "--yes"]
@@ -188,5 +217,47 @@ def test_an_interrupted_pulumi_ends_what_it_has_begun(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
+COMMANDS = ("preview", "update", "forget", "prove", "drift.__main__", "doctor.__main__", "expiry.__main__")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_mistake_in_the_options_is_no_finding(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [name, "--stack", "prod", "--no", "10.0.0.7"])
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(f"operations.{name}").main()
+    assert end.value.code == 1
+    assert "--no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_can_not_begin_says_so_by_its_status(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = {"forget": ["10.0.0.7"], "update": ["--yes"]}
+    monkeypatch.setattr("sys.argv", [name, "--stack", "prod", *words.get(name, [])])
+    assert importlib.import_module(f"operations.{name}").main() == 1
+    assert "the Pulumi CLI is not on the PATH" in capsys.readouterr().err
+
+
+def test_what_ctrl_c_has_ended_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["command"])
+    assert run_command(Parser(), interrupted) == 130
+
+
 def test_an_error_that_nobody_knows_is_printed_as_it_is() -> None:
     assert advised("error: something else\n") == "error: something else"
+
+
+def test_settings_that_are_too_long_belong_into_a_file() -> None:
+    where = "problem executing program (could not run language executor): fork/exec /usr/bin/python3"
+    assert "private-registry:clientsFile: clients.yaml" in advised(f"error: {where}: argument list too long\n")
+
+
+def test_what_a_backend_says_is_no_problem_of_a_client() -> None:
+    assert advised("error: dial tcp: connect: connection refused") == "error: dial tcp: connect: connection refused"

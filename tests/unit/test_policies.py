@@ -51,6 +51,10 @@ SERVER: Mapping[str, Any] = {
     "dockerHost": "ssh://ops@10.0.0.2",
     "dockerHostAccess": {"agent": True, "hostKey": HOST_KEY, "bastion": BASTION},
 }
+OF_THIS_MACHINE = [name for name, runtime in RUNTIMES.items() if not runtime.is_of_user]
+WITH_ALL = [
+    {**client, "runtimes": OF_THIS_MACHINE if client.get("local") else list(RUNTIMES)} for client in BASE["clients"]
+]
 CHANGES: tuple[Mapping[str, Any], ...] = (
     {},
     SERVER,
@@ -58,11 +62,11 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
         "anonymousPull": ["public", "base"],
         "caches": {"docker.io": {"username": "us", "password": "marker"}, "ghcr.io": {}},
         "aliases": ["b.test", "10.0.0.2"],
-        "clients": [{**client, "runtimes": list(RUNTIMES)} for client in BASE["clients"]],
+        "clients": WITH_ALL,
         "images": {"registry": f"registry:3@sha256:{'a' * 64}", "nginx": f"nginx:1.30@sha256:{'a' * 64}"},
     },
     {"clients": [{**BASE["clients"][0], "runtimes": ["system"]}]},
-    {"clients": [{**client, "runtimes": list(RUNTIMES), "login": "ci"} for client in BASE["clients"]]},
+    {"clients": [{**client, "login": "ci"} for client in WITH_ALL]},
     *({"storage": EXAMPLES[kind]} for kind in STORAGES),
     SEVERAL,
 )

@@ -226,6 +226,14 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         ({"clients": [{**CLIENT, "runtimes": both}]}, "clients[0]", f"it would share files with {both[1]}. Set user")
         for both in (["podman-rootless", "podman"], ["docker-rootless", "docker"], ["buildkit-rootless", "docker-snap"])
     ),
+    *(
+        (
+            {"clients": [{"host": "h", "local": True, "runtimes": both}]},
+            "clients[0]",
+            f"share files with {both[0]}. Remove",
+        )
+        for both in (["podman", "podman-rootless"], ["buildkit", "buildkit-rootless"])
+    ),
     ({"clients": [{**CLIENT, "port": 0}]}, "clients[0].port", "greater than"),
     ({"clients": [{**CLIENT, "user": "a b"}]}, "clients[0].user", "that OpenSSH accepts"),
     ({"clients": [{**CLIENT, "hostsEntry": "h"}]}, "clients[0].hostsEntry", "IP address"),
