@@ -127,7 +127,7 @@ class Serving:
         held_back = failed_in_this_update(self._awaited)
 
         def needed(found: list[Step]) -> pulumi.Output[list[Step]]:
-            return failed_in_this_update([login, *([] if found else [live])])
+            return failed_in_this_update([login, *self.proxy.ready, *([] if found else [live])])
 
         return held_back.apply(needed)
 

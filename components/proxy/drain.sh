@@ -1,17 +1,24 @@
-# Lets load balancers send nobody new to nginx, before it is replaced. Called as:
-# container=NAME seconds=NUMBER mark=FILE for=TEXT; the last one says what it is replaced for.
+# Takes nginx out of what load balancers choose from before it is replaced, and back in after. Called as:
+# drain|ready container=NAME seconds=NUMBER mark=FILE for=TEXT; the last one says what it is replaced for.
 
-# It ends by itself, for an update that is killed in between: then nginx stays as it is.
-forgotten_seconds=120
+drain() {
+	docker container exec "$container" touch "$mark" 2> /dev/null || return 0
+	# In the end it takes itself back in: the update may be killed before it does that.
+	docker container exec --detach "$container" sh -c 'sleep "$0"; rm -f "$1"' "$((seconds + 120))" "$mark" || true
+	sleep "$seconds"
+}
+
+# One that was replaced begins without the mark.
+ready() {
+	docker container exec "$container" rm -f "$mark"
+}
 
 main() {
-	container='' seconds='' mark='' for=''
+	verb=$1 container='' seconds='' mark='' for=''
+	shift
 	read_words "$@"
 	: "$for"
-	docker container exec --detach "$container" sh -c \
-		'touch "$0" && sleep "$1" && rm -f "$0"' "$mark" "$((seconds + forgotten_seconds))" 2> /dev/null ||
-		return 0
-	sleep "$seconds"
+	"$verb"
 }
 
 set -eu

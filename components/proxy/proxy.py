@@ -182,6 +182,8 @@ class Proxy(Component):
         self.probes = [(login_name(own.prefix), LOGIN_PROBE), (self.container, PROBE)]
         """Its containers, and what asks in each."""
         self._healthy = wait_until_healthy(f"{name}-healthy", own.host, self._container, PROBE, self.child())
+        self.ready = self._ready()
+        """What lets load balancers choose it again, where there are other servers."""
         self.register_outputs({})
 
     def refused(self, with_users: bool) -> pulumi.Output[list[Step]]:
@@ -219,21 +221,24 @@ class Proxy(Component):
         self, image: pulumi.Output[str], networks: Sequence[pulumi.Input[str]], ready: Sequence[pulumi.Resource]
     ) -> list[Command]:
         """Take nginx out of what load balancers choose from, before it is replaced: by whatever makes another of it."""
-        seconds = self._args.drain_seconds
-        if seconds is None:
+        if self._args.drain_seconds is None:
             return []
         mounts = [[one.source, one.target] for one in _mounts(self._args)]
-        replaced_for = self._own.seed.fingerprint(
+        self._replaced_for = self._own.seed.fingerprint(
             pulumi.Output.all(image, self._where.all, self._args.https_port, networks, mounts).apply(json.dumps)
         )
-        create = replaced_for.apply(
-            lambda known: words(container=self.container, seconds=str(seconds), mark=DRAINED, **{"for": known})
+        return [self._turn("drain", ready)]
+
+    def _ready(self) -> list[Command]:
+        """Let load balancers choose nginx again, also where it was not replaced."""
+        return [] if self._args.drain_seconds is None else [self._turn("ready", [self._healthy])]
+
+    def _turn(self, verb: str, depends_on: Sequence[pulumi.Resource]) -> Command:
+        known = {"container": self.container, "seconds": str(self._args.drain_seconds), "mark": DRAINED}
+        create = self._replaced_for.apply(lambda found: f"{verb} {words(**known, **{'for': found})}")
+        return self._own.host.run(
+            f"{self._name}-{verb}", with_payload(_DRAIN, {}), create, opts=self.child(depends_on=depends_on)
         )
-        return [
-            self._own.host.run(
-                f"{self._name}-drain", with_payload(_DRAIN, {}), create, opts=self.child(depends_on=ready)
-            )
-        ]
 
     def _check_address(self, image: pulumi.Output[str], where: Addresses) -> Command:
         """Try to listen where nginx is to, so that it does not leave its place for one that it can't have."""
