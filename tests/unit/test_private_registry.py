@@ -31,6 +31,7 @@ from tests.unit.conftest import (
     Recorder,
     Resource,
     certificate,
+    declared,
 )
 from tests.unit.fleet import TRUST, VERIFICATION, placed, plain, reached, trust, verification
 
@@ -159,7 +160,7 @@ def test_addresses_come_by_the_proxy_protocol_where_load_balancers_are_listed(de
 def test_servers_that_share_tokens_have_one_key(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = declare()
     monkeypatch.setattr(private_registry, "ProxyArgs", partial(ProxyArgs, shares_tokens=True))
-    first, second = declare(), declare(httpsPort=8443)
+    first, second = declared(), declared(httpsPort=8443)
     assert re.fullmatch(r"[0-9a-f]{64}\n", files(first, "site")["token.key"])
     assert files(first, "site")["token.key"] == files(second, "site")["token.key"], "it comes from the seed"
     assert "token.key" not in files(alone, "site")
