@@ -80,7 +80,7 @@ lint: $(VENV)/ready ## check code, scripts, workflows and the wording of texts
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.wording
 	@$(BIN)/lint-imports --no-logo --no-cache > $(VENV)/imports 2>&1 || { cat $(VENV)/imports >&2; exit 1; }
-	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/start-services lab/images/flock bench/start-host bench/at-address policies/run .ci/run .ci/preview .ci/watch
+	@$(BIN)/shellcheck --shell=sh $$(git ls-files '*.sh') lab/images/start-host lab/images/start-services lab/images/flock bench/start-host bench/make-places bench/at-address policies/run .ci/run .ci/preview .ci/watch
 	@$(BIN)/oxlint --deny-warnings components/proxy/login tests/scripts/units.js
 	@$(BIN)/zizmor --offline --quiet .
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

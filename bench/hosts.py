@@ -21,7 +21,7 @@ MOST = 1001
 _SUBNET = "172.30.64.0/21"
 _FOLDER = Path(__file__).parent
 _IMAGE = images.Built(
-    ("host.sh", "start-host", "at-address", "sshd.conf"),
+    ("host.sh", "start-host", "make-places", "at-address", "sshd.conf"),
     {"mmdebstrap": "mmdebstrap"},
     ('CMD ["/usr/local/sbin/start-host"]',),
     "40 s",

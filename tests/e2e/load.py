@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from cryptography import x509
 
 from lab.cache import built, digest_of
 from lab.engine import go_build
@@ -72,6 +73,16 @@ class Connection(http.client.HTTPSConnection):
     def connect(self) -> None:
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def certificate(address: str, authority: str, name: str = "registry.test") -> x509.Certificate:
+    """Return what is served, as a client sees it that trusts an authority."""
+    connection = Connection(name, address, authority, False)
+    connection.connect()
+    try:
+        return x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True) or b"")
+    finally:
+        connection.close()
 
 
 @dataclass

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.run import run
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
-from tests.e2e.load import Connection, Load, docker_load
+from tests.e2e.load import Load, certificate, docker_load
 from tests.e2e.stack import Stack
 from tests.e2e.watch import watched
 from tests.unit.authority import issue
@@ -40,11 +39,8 @@ def stack(
 
 def served(client_hosts: Hosts) -> str:
     """Return the name of the authority that signed what is served now, as a client that trusts it sees it."""
-    connection = Connection("registry.test", NETWORK.gateway, client_hosts.inside("one", f"cat {CA}"), False)
-    connection.connect()
-    certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True) or b"")
-    connection.close()
-    return certificate.issuer.rfc4514_string().rpartition(" ")[2]
+    seen = certificate(NETWORK.gateway, client_hosts.inside("one", f"cat {CA}"))
+    return seen.issuer.rfc4514_string().rpartition(" ")[2]
 
 
 def authorities(client_hosts: Hosts) -> list[int]:
@@ -154,11 +150,8 @@ def test_an_alias_takes_the_place_of_the_domain(stack: Stack, client_hosts: Host
 
 def public_key(client_hosts: Hosts) -> bytes:
     """Return the key that nginx serves with."""
-    connection = Connection("registry.test", NETWORK.gateway, client_hosts.inside("one", f"cat {CA}"), False)
-    connection.connect()
-    certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True) or b"")
-    connection.close()
-    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    seen = certificate(NETWORK.gateway, client_hosts.inside("one", f"cat {CA}"))
+    return seen.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def pushed(client_hosts: Hosts, name: str) -> str:
