@@ -53,19 +53,20 @@ class ClientHost:
         """Give it programs that no package brings."""
         client_programs.bring(self.container, *programs)
 
-    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a shell script as root to its first command that fails; its output has the errors too."""
         return subprocess.run(
-            ["docker", "exec", self.container, "sh", "-ec", f"exec 2>&1\n{script}"],
+            ["docker", "exec", "-i", self.container, "sh", "-ec", f"exec 2>&1\n{script}"],
+            input=stdin,
             stdout=subprocess.PIPE,
             text=True,
             timeout=120,
             check=False,
         )
 
-    def done(self, script: str) -> str:
+    def done(self, script: str, stdin: str = "") -> str:
         """Run a shell script that has to succeed; return its output."""
-        result = self.run(script)
+        result = self.run(script, stdin)
         assert result.returncode == 0, f"{script}\n{result.stdout}"
         return result.stdout
 

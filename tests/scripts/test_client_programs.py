@@ -1,11 +1,16 @@
 """What the clients of a registry need to trust it: files where their documentation says, placed by hand.
 
 The runtimes of ``components/clients`` rest on that. On both generations each client meets a certificate of a CA that it
-does not know, then that CA in its place, then neither again.
+does not know, then that CA in its place, then neither again. With the CA it logs in, pushes and pulls: an image, what
+is attached to that, and out of an index the image of its platform. It pulls once more with the tokens that come with
+``anonymousPull``, and without a login.
 """
 
+import json
+import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -23,6 +28,7 @@ from tests.scripts.client_commands import (
     DOCKER,
     HELM,
     K3S,
+    MANIFESTS,
     ORAS,
     PODMAN,
     REGISTRY,
@@ -128,9 +134,52 @@ def written(file: str, text: str) -> str:
     return f"mkdir -p {Path(file).parent} && cat > {file} << END\n{text}END"
 
 
+OPEN = "open"
+"""Where the index is. Everybody may pull there, when a test says so."""
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+INDEX_OF_TWO = """
+mkdir certificates && cat > certificates/ca.crt && buildah manifest create $image
+for architecture in $architectures; do
+	made=$(buildah from --quiet scratch)
+	echo $architecture > platform
+	buildah copy --quiet $made platform
+	buildah config --arch $architecture $made
+	buildah commit --quiet --rm $made $architecture
+	buildah manifest add $image containers-storage:localhost/$architecture
+done
+buildah manifest push --all --cert-dir certificates --creds "ci:$password" $image docker://$image
+buildah rmi --all
+"""
+LOGOUT = (
+    "rm -rf ~/.docker ~/.config /run/containers/0/auth.json; sed -i /auth:/d /etc/rancher/k3s/registries.yaml || true"
+)
+
+
+@pytest.fixture(scope="module")
+def many(client_host: ClientHost, served: Served) -> str:
+    """What scripts know of an index of two platforms, which Buildah pushes: that of this machine is the second one."""
+    architecture = ARCHITECTURES[platform.machine()]
+    [other] = {*ARCHITECTURES.values()} - {architecture}
+    repository = f"{OPEN}/{client_host.generation}"
+    said = f"architectures='{other} {architecture}'\n{INDEX_OF_TWO}"
+    client_host.done(script(repository, "", said), served.authority)
+    index = digest_of(served, repository)
+
+    def manifest(digest: str) -> dict[str, Any]:
+        answer = served.client().send("ci", "GET", f"/v2/{repository}/manifests/{digest}", Accept=MANIFESTS)
+        return dict(json.loads(answer.body))
+
+    found = {one["platform"]["architecture"]: one["digest"] for one in manifest(index)["manifests"]}
+    [layer] = manifest(found[other])["layers"]
+    return (
+        f"many={REGISTRY}/{repository}:1.0.0 index={index} architecture={architecture} "
+        f"chosen={found[architecture]} other_layer={layer['digest']}"
+    )
+
+
 @pytest.mark.parametrize("place", PLACES, ids=[place.name for place in PLACES])
 def test_each_client_trusts_a_ca_in_its_place_and_none_that_is_gone(
-    client_host: ClientHost, served: Served, place: Place
+    client_host: ClientHost, served: Served, many: str, place: Place
 ) -> None:
     def repository(client: Client) -> str:
         return f"{client_host.generation}-{place.name}/{client.name}"
@@ -139,6 +188,9 @@ def test_each_client_trusts_a_ca_in_its_place_and_none_that_is_gone(
         for client in place.clients:
             said = client_host.refused(script(repository(client), "", client.asks or client.login))
             assert UNKNOWN.search(said), f"{client.name}: {said}"
+
+    def pulls(client: Client, text: str) -> None:
+        client_host.done(script(repository(client), digest_of(served, repository(client)), f"{many}\n{text}"))
 
     for client in place.clients:
         client_host.bring(*client.programs)
@@ -149,7 +201,16 @@ def test_each_client_trusts_a_ca_in_its_place_and_none_that_is_gone(
         if not client.push:
             served.client().push("ci", repository(client), "1.0.0")
         client_host.done(script(repository(client), "", f"{client.login}\n{client.push}"))
-        client_host.done(script(repository(client), digest_of(served, repository(client)), client.pull))
+        pulls(client, f"{client.pull}\n{client.many}")
+        assert bool(client.many) != bool(client.no_platforms), client.name
+    served.let_in(USERS, [OPEN])
+    for client in place.clients:
+        pulls(client, client.pull)
+    served.let_in(USERS, [OPEN, f"{client_host.generation}-{place.name}"])
+    client_host.done(LOGOUT)
+    for client in place.clients:
+        pulls(client, f"password=\n{client.pull}\n{client.many}")
+    served.let_in(USERS)
     client_host.done(f"rm {place.file}\n{place.disable}")
     refused()
-    client_host.done(f"{place.after}\nrm -rf ~/.docker ~/.config /run/containers/0/auth.json")
+    client_host.done(f"{place.after}\n{LOGOUT}")
