@@ -53,9 +53,8 @@ class FloatingAddress(Component):
         said = {**said_of(own), "address": args.address, "servers": list(args.servers), "place": args.place}
         super().__init__(name, opts, said)
         image = pinned_image(f"{name}-image", own.image, self.child())
-        interface = own.host.run(
-            f"{name}-interface", with_payload(_INTERFACE, {}), words(address=args.servers[args.place]), opts=self.child()
-        )
+        address = words(address=args.servers[args.place])
+        interface = own.host.run(f"{name}-interface", with_payload(_INTERFACE, {}), address, opts=self.child())
         config = interface.stdout.apply(
             lambda printed: keepalived_config(args.address, args.servers, args.place, printed.strip())
         )
@@ -78,7 +77,7 @@ class FloatingAddress(Component):
             own,
             name=self.container,
             image=image,
-            command=[*_without_root(args.container.user), "sh", f"{_ROOT}/current/{SCRIPT}", *asked],
+            command=[*without_root(args.container.user), "sh", f"{_ROOT}/current/{SCRIPT}", *asked],
             networks=[],
             on_host_network=True,
             capabilities=CAPABILITIES,
@@ -95,7 +94,7 @@ class FloatingAddress(Component):
         self.register_outputs({})
 
 
-def _without_root(user: str) -> list[str]:
+def without_root(user: str) -> list[str]:
     """Return the command under which another one is no root, and has two capabilities and no way to more.
 
     Docker gives capabilities to root alone, and those of a file count for nothing without new privileges.

@@ -51,8 +51,8 @@ class ServerEntry(Section):
         - One entry can be without `name`. Its resources are called as those of a stack with one server.
         - Names, machines and addresses must differ.
         - With several servers the control machine needs `address`.
-        - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `provider`, `proxy`, `registry`,
-          `seed`, `trust`, `users` and `verification`.
+        - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `provider`, `proxy`,
+          `registry`, `seed`, `trust`, `users` and `verification`.
 
     Example:
         private-registry:servers:
@@ -161,14 +161,14 @@ def can_take(servers: Sequence[ServerEntry], floating: str) -> None:
     for number, server in enumerate(servers):
         if not _is_beside(server.reached_at, floating):
             raise ValueError(
-                f"servers[{number}]: {server.reached_at} cannot take turns with floatingAddress {floating}: set address "
-                f"to another IPv{address.version} address, which an interface of this server has"
+                f"servers[{number}]: {server.reached_at} cannot take turns with floatingAddress {floating}: set "
+                f"address to another IPv{address.version} address, which an interface of this server has"
             )
         bound = [ip_address(one) for one in server.bind_address]
         if bound and (address not in bound or len(bound) == 1) and not any(_is_all(one, address) for one in bound):
             raise ValueError(
-                f"servers[{number}]: bindAddress must contain floatingAddress {floating}, and an address that the server "
-                "always has, where nginx is asked whether it serves"
+                f"servers[{number}]: bindAddress must contain floatingAddress {floating}, and an address that the "
+                "server always has, where nginx is asked whether it serves"
             )
 
 
