@@ -284,8 +284,8 @@ class Settings(Section):
     """With several servers: an IP address that one of them has, and that moves to another one if it does not serve
     (floating-address.md). Clients use this address. keepalived moves it.
 
-    Change: loss: clients that use the old address no longer reach the registry. A first address changes nothing for
-    them.
+    Change: loss, restart: clients that use the old address no longer reach the registry. A first address changes
+    nothing for them.
     """
     server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
     """The folder on the server for the files of the containers. Each stack has its own folder in it.

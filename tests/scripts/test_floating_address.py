@@ -106,7 +106,7 @@ def servers(found_images: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     made = [one for name in names for one in (name, f"{name}-keepalived")]
     run(["docker", "rm", "--force", *made])
     docker.remove_network(PREFIX)
-    # Containers can have addresses of our choice only in a network whose own was chosen: the free one that Docker finds.
+    # Containers can have addresses of our choice only in a network whose own was chosen: one that Docker finds free.
     run(["docker", "network", "create", PREFIX])
     [known] = json.loads(run(["docker", "network", "inspect", "--format", "{{json .IPAM.Config}}", PREFIX]))
     network = ipaddress.ip_network(known["Subnet"])
@@ -177,10 +177,18 @@ def test_the_address_is_where_nginx_serves(servers: Servers, record_property: Ca
     took["keepalived stops"] = servers.moved(second)
     assert not first.has(servers.floating)
     run(["docker", "start", first.keepalived])
+    time.sleep(2)
 
-    second.drain(out=True)
-    took["drained again"] = servers.moved(first)
+    run(["docker", "kill", second.keepalived])
+    took["keepalived killed"] = servers.moved(first)
+    assert second.has(servers.floating), "nobody removed it"
+    run(["docker", "start", second.keepalived])
+    seconds_until(lambda: not second.has(servers.floating), MOST_SECONDS)
+    assert servers.who() == first.name
+
     first.drain(out=True)
+    took["drained again"] = servers.moved(second)
+    second.drain(out=True)
     took["nobody serves"] = seconds_until(lambda: not servers.who(), MOST_SECONDS)
     second.drain(out=False)
     took["one serves again"] = servers.moved(second)

@@ -88,6 +88,17 @@ def servers(**changes: Any) -> dict[str, Any]:
     return {"servers": [{**REMOTELY, **changes}], **bucket()}
 
 
+def floating(**changes: Any) -> dict[str, Any]:
+    first, second = ({"name": name, "address": f"192.0.2.{number}"} for name, number in (("a", 5), ("b", 6)))
+    return {
+        "servers": [first, {**second, **REMOTELY}],
+        "floatingAddress": "192.0.2.10",
+        **bucket(),
+        **images(keepalived=f"sha256:{'c' * 64}"),
+        **changes,
+    }
+
+
 def user(**changes: Any) -> dict[str, Any]:
     return {"users": [without({**CI, **changes})]}
 
@@ -139,6 +150,7 @@ CHANGES: dict[str, list[Change]] = {
     "servers.dockerHost": [(servers(), servers(dockerHost="ssh://ops@other.test"))],
     "servers.address": [(servers(), servers(address="10.0.0.1"))],
     "servers.bindAddress": [(servers(), servers(bindAddress="10.0.0.1"))],
+    "floatingAddress": [(floating(), floating(floatingAddress="192.0.2.11"))],
     "serverDirectory": [({}, {"serverDirectory": "/srv/other"})],
     "certificate": [({}, provided())],
     "certificate.self-signed.authority": [({}, certificate(authority=ROOT.pem))],
@@ -221,6 +233,7 @@ CHANGES: dict[str, list[Change]] = {
     "images.registry": [({}, images(registry=OTHER))],
     "images.nginx": [({}, images(nginx=OTHER))],
     "images.lego": [(acme(), {**acme(), "images": {**IMAGES, "lego": OTHER}})],
+    "images.keepalived": [(floating(), floating(**images(keepalived=OTHER)))],
     "limits.registryMemory": [({}, limits(registryMemory=300))],
     "limits.nginxMemory": [({}, limits(nginxMemory=320))],
     "limits.loginMemory": [({}, limits(loginMemory=200))],
@@ -359,6 +372,8 @@ def is_lost(
         return bool(old["host"] != new["host"])
     if type_.endswith(":Registry"):
         return bool(old["storage"]["place"] != new["storage"]["place"])
+    if type_.endswith(":FloatingAddress"):
+        return bool(old and new) and old["address"] != new["address"]
     if type_.endswith(":Proxy"):
         return bool(old.get("proxyProtocol")) != bool(new.get("proxyProtocol"))
     if type_ == VOLUME and old and new:
