@@ -492,8 +492,8 @@ class PrivateRegistryArgs(TypedDict, total=False):
     drain_seconds: int
     """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops."""
     floating_address: str
-    """With several servers: an IP address that one of them has, and that moves to another one if it does not serve
-    (floating-address.md). Clients use this address. keepalived moves it."""
+    """With several servers: an IP address that moves between them, to one that serves. Clients use this address, and
+    keepalived moves it (floating-address.md)."""
     server_directory: str
     """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs

@@ -281,8 +281,8 @@ class Settings(Section):
     Change: nothing: the next change that replaces nginx waits as long.
     """
     floating_address: FloatingIpAddress | None = None
-    """With several servers: an IP address that one of them has, and that moves to another one if it does not serve
-    (floating-address.md). Clients use this address. keepalived moves it.
+    """With several servers: an IP address that moves between them, to one that serves. Clients use this address, and
+    keepalived moves it (floating-address.md).
 
     Change: loss, restart: clients that use the old address no longer reach the registry. A first address changes
     nothing for them.

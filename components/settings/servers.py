@@ -18,6 +18,7 @@ RESERVED = (
     "certificate",
     "docker",
     "floating",
+    "proof",
     "provider",
     "proxy",
     "registry",
@@ -51,8 +52,8 @@ class ServerEntry(Section):
         - One entry can be without `name`. Its resources are called as those of a stack with one server.
         - Names, machines and addresses must differ.
         - With several servers the control machine needs `address`.
-        - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `provider`, `proxy`,
-          `registry`, `seed`, `trust`, `users` and `verification`.
+        - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `proof`,
+          `provider`, `proxy`, `registry`, `seed`, `trust`, `users` and `verification`.
 
     Example:
         private-registry:servers:

@@ -89,9 +89,8 @@ def servers(**changes: Any) -> dict[str, Any]:
 
 
 def floating(**changes: Any) -> dict[str, Any]:
-    first, second = ({"name": name, "address": f"192.0.2.{number}"} for name, number in (("a", 5), ("b", 6)))
     return {
-        "servers": [first, {**second, **REMOTELY}],
+        "servers": [{"address": "192.0.2.5"}, {"name": "b", "address": "192.0.2.6", **REMOTELY}],
         "floatingAddress": "192.0.2.10",
         **bucket(),
         **images(keepalived=f"sha256:{'c' * 64}"),

@@ -1,13 +1,16 @@
 """keepalived of each server: what it reads, as what it runs, and whom it asks."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.floating_address.config import keepalived_config, question
+from policies.rules import RULES, Stack
 from tests.unit.conftest import CONTAINER, DIGEST, HOST_KEY, LOCAL, REMOTE, Declare, Recorder
 from tests.unit.storages import BUCKET
+from tests.unit.test_policies import judgeable
 
 ACCESS = {"agent": True, "hostKey": HOST_KEY}
 GIVEN: dict[str, Any] = {
@@ -96,3 +99,21 @@ def test_keepalived_gives_up_root_and_all_it_does_not_need(declare: Declare) -> 
             assert word in container["command"]
         assert re.search(r"--reuid=[1-9]", " ".join(container["command"]))
         assert "ports" not in container
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("capabilities", {"drops": ["ALL"], "adds": ["CAP_SYS_ADMIN"]}, "keeps capabilities"),
+        ("entrypoints", ["sh"], "runs as root"),
+        ("command", ["--reuid=0"], "runs as root"),
+        ("readOnly", False, "can write"),
+    ],
+)
+def test_the_policies_allow_keepalived_that_and_no_more(declare: Declare, key: str, value: Any, what: str) -> None:
+    found = judgeable(declare({f"{name}-interface": "eth0\n" for name in (FIRST, SECOND)}, **GIVEN))
+    container = found[f"{CONTAINER} {FIRST}-container"]
+    assert [said for rule in RULES for said in rule.judge(container, Stack("test"))] == []
+    broken = replace(container, inputs={**container.inputs, key: value})
+    [said] = [said for rule in RULES for said in rule.judge(broken, Stack("test"))]
+    assert what in said
