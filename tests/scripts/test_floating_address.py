@@ -145,13 +145,15 @@ def start_keepalived(server: Server, image: str, folder: Path, both: Servers, pl
     addresses = [both.first.address, both.second.address]
     (folder / CONFIG).write_text(keepalived_config(both.floating, addresses, place, "eth0"))
     (folder / SCRIPT).write_text(script_text(Path("components/floating_address") / SCRIPT))
-    options = ["--detach", "--name", server.keepalived, "--network", f"container:{server.name}", "--user", "0:0"]
-    hardened = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-    added = [word for capability in CAPABILITIES for word in ("--cap-add", capability.removeprefix("CAP_"))]
-    tmpfs = ["--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=64m"]  # noqa: S108 - the container's own
-    places = [*tmpfs, "--volume", f"{folder}:/files:ro"]
-    program, *arguments = [*without_root(USER), "sh", f"/files/{SCRIPT}", *question(both.floating, [], PORT, False)]
-    run(["docker", "run", *options, *hardened, *added, *places, "--entrypoint", program, image, *arguments])
+    options = ["--name", server.keepalived, "--network", f"container:{server.name}", "--user", "0:0"]
+    options += ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
+    options += [word for one in CAPABILITIES for word in ("--cap-add", one.removeprefix("CAP_"))]
+    options += ["--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=64m"]  # noqa: S108 - the container's own
+    options += ["--volume", f"{folder}:/files:ro"]
+    asked = question(both.floating, [], PORT, False)
+    program, *dropping = without_root(USER)
+    started = ["docker", "run", "--detach", *options, "--entrypoint", program, image]
+    run([*started, *dropping, "sh", f"/files/{SCRIPT}", *asked])
     seconds_until(lambda: succeeds(["docker", "exec", server.keepalived, *PROBE]), START_SECONDS)
 
 
