@@ -103,6 +103,7 @@ class Serving:
                 cache_networks=self._caches.networks,
                 drain_seconds=settings.drain_seconds if len(settings.each_server) > 1 else None,
                 proxy_protocol=settings.proxy_protocol,
+                floating_address=settings.floating_address,
                 shares_tokens=len(settings.each_server) > 1,
             ),
             opts=self.opts,

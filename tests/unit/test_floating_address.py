@@ -117,3 +117,11 @@ def test_the_policies_allow_keepalived_that_and_no_more(declare: Declare, key: s
     broken = replace(container, inputs={**container.inputs, key: value})
     [said] = [said for rule in RULES for said in rule.judge(broken, Stack("test"))]
     assert what in said
+
+
+def test_an_address_that_the_server_has_at_times_is_not_tried(declare: Declare) -> None:
+    bound = [{**one, "bindAddress": ["192.0.2.10", one.get("address", "192.0.2.6")]} for one in GIVEN["servers"]]
+    recorder = declare({f"{name}-interface": "eth0\n" for name in (FIRST, SECOND)}, **{**GIVEN, "servers": bound})
+    assert "address=192.0.2.5 " in recorder.named(LOCAL, "registry-proxy-address").plain("create")
+    ports = recorder.named(CONTAINER, "registry-proxy-container").inputs["ports"]
+    assert [port["ip"] for port in ports] == ["192.0.2.10", "192.0.2.5"]
