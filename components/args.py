@@ -446,6 +446,9 @@ class ImagesArgs(TypedDict, total=False):
     and `curl`: the official images have all three, except the `slim` ones."""
     lego: str
     """Required with `source: acme`, in the same form. lego 4.25 to 4.35, for example `goacme/lego:v4.35.2`."""
+    keepalived: str
+    """Required with `floatingAddress`, in the same form. It must have keepalived 2.2 or newer, `curl`, `setpriv` of
+    util-linux, and `sh` (floating-address.md)."""
 
 
 class LimitsArgs(TypedDict, total=False):
@@ -490,6 +493,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
     first one asks the CA with `source: acme`."""
     drain_seconds: int
     """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops."""
+    floating_address: str
+    """With several servers: an IP address that moves between them, to one that serves. Clients use this address, and
+    keepalived moves it (floating-address.md)."""
     server_directory: str
     """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs

@@ -10,6 +10,8 @@ from .certificates import Certificate
 from .clients.clients import Clients
 from .containers.container import ContainerArgs
 from .containers.running import answering, started
+from .floating_address.floating_address import PROBE as KEEPALIVED_PROBE
+from .floating_address.floating_address import FloatingAddress, FloatingAddressArgs
 from .ordering import Step, failed_in_this_update, waiting, without_dependencies
 from .proxy.pair import Pair
 from .proxy.proxy import Proxy, ProxyArgs
@@ -104,12 +106,34 @@ class Serving:
                 cache_networks=self._caches.networks,
                 drain_seconds=settings.drain_seconds if len(settings.each_server) > 1 else None,
                 proxy_protocol=settings.proxy_protocol,
+                floating_address=settings.floating_address,
                 shares_tokens=len(settings.each_server) > 1,
             ),
             opts=self.opts,
         )
         registry.retire_predecessors(self.proxy.container, self.proxy.site)
         self._registry = registry
+        self._keepalived = self._floating_address()
+
+    def _floating_address(self) -> list[tuple[pulumi.Input[str], Sequence[str]]]:
+        """Declare keepalived, if it is wanted; return its container, and what asks in it."""
+        settings, server = self._settings, self.server
+        if settings.floating_address is None:
+            return []
+        floating = FloatingAddress(
+            server.named("floating-address"),
+            FloatingAddressArgs(
+                container=self.container(settings.keepalived_image, 0),
+                address=settings.floating_address,
+                servers=[one.reached_at for one in settings.each_server],
+                place=settings.each_server.index(server.entry),
+                listens_on=server.entry.bind_address,
+                https_port=settings.https_port,
+                proxy_protocol=bool(settings.proxy_protocol),
+            ),
+            opts=self.opts,
+        )
+        return [(floating.container, KEEPALIVED_PROBE)]
 
     def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
         """Serve with a certificate once the clients trust it; return what changes with all that serves."""
@@ -147,5 +171,6 @@ class Serving:
             (self._registry.container, PROBE),
             *self.proxy.probes,
             *self._caches.probes,
+            *self._keepalived,
         ]
         return answering(name, self._owner, self.server.shell, probes, self.proxy.live.stdout)
