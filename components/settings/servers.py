@@ -42,7 +42,8 @@ def _server_name(value: str) -> str:
 
 
 class ServerEntry(Section):
-    """One of the servers of the registry. All have the same bucket, users and certificate.
+    """One of the servers of the registry. All have the same bucket and users, and the same certificate or, with
+    `source: acme`, one of their own for the same names.
 
     Rules:
         - `dockerHost` and `dockerHostAccess` go together. One entry can be without them: the control machine.

@@ -100,6 +100,7 @@ class Acme(CertificateSource):
     """
 
     idle = frozenset({"authorities", "authorityValidityDays", "validityDays", "renewalDays"})
+    is_asked_for_by_servers = True
 
     source: Literal["acme"] = "acme"
     authority: Certificates | None = None

@@ -17,6 +17,8 @@ class CertificateSource(Section):
 
     idle: ClassVar[frozenset[str]] = frozenset()
     """Keys of other sources that may stay in the stack's file without effect, for the way back."""
+    is_asked_for_by_servers: ClassVar[bool] = False
+    """Whether each server asks for a certificate of its own, whose key stays there; else all have the same."""
 
     source: str
     authority: Certificates | None = None
