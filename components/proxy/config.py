@@ -246,6 +246,7 @@ def login_scripts(
         "login": f"http://{login}:{LOGIN_PORT}",
         "tokenKey": f"{ROOT}/site/current/{TOKEN_KEY}",
         "drained": DRAINED,
+        "health": HEALTH_URL,
         "repository": REPOSITORY_NAME,
         "costs": list(_COSTS),
         **({"aliases": {as_host(alias): known_as for alias, known_as in aliases.items()}} if aliases else {}),

@@ -45,7 +45,7 @@ KINDS = ("update", "preview", "removal", "look")
 RUNS: Counter[str] = Counter()
 """Kind of run of the engine -> how many were begun since the last report, without those of shell commands."""
 
-_REAL = ("docker:", "tls:", "command:", "private-registry:index:Clients")
+_REAL = ("docker:", "tls:", "command:", "private-registry:index:Clients", "private-registry:index:ServerProof")
 """How the types start of what is no component."""
 
 

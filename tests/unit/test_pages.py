@@ -33,6 +33,7 @@ TASKS = (
     "preview",
     "pull-requests",
     "rotate",
+    "servers",
     "signing-authority",
     "storage",
     "teams",

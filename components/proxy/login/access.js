@@ -17,6 +17,7 @@ const USERS = values.users;
 const LOGIN = values.login;
 const TOKEN_KEY = values.tokenKey;
 const DRAINED = values.drained;
+const HEALTH = values.health;
 const REPOSITORY = new RegExp(`^${values.repository}$`);
 const COSTS = values.costs;
 const CACHES = values.caches || [];
@@ -693,8 +694,8 @@ async function health(r) {
     if (fs.existsSync(DRAINED)) {
         return r.return(503, 'out\n');
     }
-    const reply = await r.subrequest('/registry', {method: 'HEAD'});
-    return reply.status === 200 ? r.return(200, 'in\n') : r.return(503, 'the registry does not answer\n');
+    const answers = await ngx.fetch(HEALTH).then((reply) => reply.status === 200, () => false);
+    return answers ? r.return(200, 'in\n') : r.return(503, 'the registry does not answer\n');
 }
 
 // The kinds of manifests that a client can read: clients name them in any order, and beside others.
