@@ -66,8 +66,7 @@ class DockerHostAccessArgs(TypedDict, total=False):
 
 
 class ServerEntryArgs(TypedDict, total=False):
-    """One of the servers of the registry. All have the same bucket and users, and the same certificate or, with
-`source: acme`, one of their own for the same names."""
+    """One of the servers of the registry. All have the same bucket and users."""
 
     name: str
     """What the names of the server's resources contain: a-z, 0-9 and `-`."""

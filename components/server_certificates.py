@@ -27,6 +27,8 @@ class ServerCertificates:
         """Those that there are: one, or one a server."""
         self._answering: list[Step] = []
         is_own = settings.certificate.is_asked_for_by_servers
+        for text in settings.certificate.limits(len(serving)):
+            pulumi.log.warn(text)
         for one in serving if is_own else serving[:1]:
             certificate = certificate_from(
                 settings.certificate,

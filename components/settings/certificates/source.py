@@ -50,6 +50,10 @@ class CertificateSource(Section):
         """What clients have to trust, PEM; None where nothing is given for them."""
         return either(self.authority, self.authority_file)
 
+    def limits(self, servers: int) -> Iterable[str]:
+        """Return what may keep so many servers from getting a certificate, one sentence each: of most, nothing."""
+        return ()
+
     def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what is served for a domain and its aliases, one sentence each."""
         raise NotImplementedError
