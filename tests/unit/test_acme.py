@@ -324,13 +324,13 @@ def test_each_server_asks_for_its_own_certificate_and_renews_it_alone(declare: D
         asked = recorder.named(REMOTE, f"{name}-certificate-renewal")
         assert f"id={renewed.removeprefix('acme/')}\n" in asked.plain("stdin")
     assert len({str(provider) for provider in providers}) == 2
-    declared = [one.name for one in recorder.resources]
+    declared = [one.name for one in recorder.resources if one.type == REMOTE]
     assert declared.index("registry-proxy-tls") < declared.index("registry-b-certificate-renewal"), "in its turn"
 
 
 def test_any_server_answers_before_the_first_one_asks(declare: Declare) -> None:
     recorder = declare(**TWO, **configured(), clients=[])
-    declared = [one.name for one in recorder.resources]
+    declared = [one.name for one in recorder.resources if one.type in (CONTAINER, REMOTE)]
     asks = declared.index("registry-certificate-renewal")
     healthy = [declared.index(f"{name}-certificate-challenge-healthy") for name in ON_BOTH]
     # One after the other, so that not both stop at once.
@@ -364,18 +364,13 @@ def test_an_address_and_a_name_are_asked_for_a_proof() -> None:
 
 
 def test_a_limit_of_public_authorities_is_told_of_in_time(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: said.append(text))
-    login = SEVERAL["servers"][0]["dockerHostAccess"]
-    servers = [
-        {"name": f"s{number}", "dockerHost": f"ssh://10.0.1.{number}", "dockerHostAccess": login}
-        for number in range(1, 7)
-    ]
-    declare(**{**SEVERAL, "servers": servers[:5]}, **configured(), clients=[])
-    declare(
-        **{**SEVERAL, "servers": servers}, **configured(directoryAuthority=ROOT.pem, authority=ROOT.pem), clients=[]
-    )
-    assert said == []
-    declare(**{**SEVERAL, "servers": servers}, **configured(), clients=[])
-    [warning] = said
-    assert warning.startswith("each of the 6 servers asks acme-v02.api.letsencrypt.org for a certificate")
+    public, own = Acme(source="acme"), Acme(source="acme", directory_authority=ROOT.pem)
+    assert (list(public.limits(5)), list(own.limits(6))) == ([], [])
+    [said] = public.limits(6)
+    assert said.startswith("each of the 6 servers asks acme-v02.api.letsencrypt.org for a certificate")
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    monkeypatch.setattr(Acme, "limits", lambda _, servers: [f"{servers} servers are too many"])
+    # Settings of no other test, as a program with the same ones does not run again.
+    declare(**TWO, **configured(**DNS, dnsWaitSeconds=7), clients=[])
+    assert told == ["2 servers are too many"]
