@@ -66,7 +66,7 @@ class DockerHostAccessArgs(TypedDict, total=False):
 
 
 class ServerEntryArgs(TypedDict, total=False):
-    """One of the servers of the registry. All have the same bucket, users and certificate."""
+    """One of the servers of the registry. All have the same bucket and users."""
 
     name: str
     """What the names of the server's resources contain: a-z, 0-9 and `-`."""
@@ -489,8 +489,9 @@ class PrivateRegistryArgs(TypedDict, total=False):
     docker_host_access: DockerHostAccessArgs
     """How to log in to the server."""
     servers: Sequence[ServerEntryArgs]
-    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
-    first one asks the CA with `source: acme`."""
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. With
+    `source: acme` each requests a certificate of its own: public CAs limit how many for the same names
+    (acme.md)."""
     drain_seconds: int
     """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops."""
     floating_address: str

@@ -30,7 +30,6 @@ class Serving:
         settings: Settings,
         seed: Seed,
         opts: pulumi.ResourceOptions,
-        after: pulumi.Output[list[Step]] | None = None,
     ) -> None:
         """Know a server.
 
@@ -39,10 +38,10 @@ class Serving:
             settings: What is configured.
             seed: What all secrets are derived from that servers share.
             opts: Of the components on the server.
-            after: What nothing on the server is changed before; what failed of it keeps the server as it is.
         """
         self.server, self._settings, self._seed = server, settings, seed
-        self.opts = waiting(server.opts(opts), after)
+        self.at_once = server.opts(opts)
+        """Options of a component that does not wait for the server's turn."""
         self._owner = started(seed.fingerprint("owner"), server.shell)
 
     def container(self, image: str, memory: int) -> ContainerArgs:
@@ -60,9 +59,18 @@ class Serving:
             told=self.server.told,
         )
 
-    def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:
-        """Declare the containers; nginx serves nobody yet."""
+    def declare(
+        self, certificate: Certificate, users: pulumi.Input[str], after: pulumi.Output[list[Step]] | None = None
+    ) -> None:
+        """Declare the containers; nginx serves nobody yet.
+
+        Args:
+            certificate: What nginx will serve with.
+            users: The file of users.
+            after: What nothing on the server is changed before; what failed of it keeps the server as it is.
+        """
         settings, limits, server = self._settings, self._settings.limits, self.server
+        opts = waiting(self.at_once, after)
         registry = Registry(
             server.named("registry"),
             RegistryArgs(
@@ -72,7 +80,7 @@ class Serving:
                 protect=settings.protect,
                 purges_uploads=server.entry == settings.each_server[0],
             ),
-            opts=self.opts,
+            opts=opts,
         )
         self._caches = served_caches(
             server.named("caches"),
@@ -82,7 +90,7 @@ class Serving:
                 network=registry.declared_network,
                 caches=settings.caches,
             ),
-            opts=self.opts,
+            opts=opts,
         )
         self.proxy = Proxy(
             server.named("proxy"),
@@ -109,7 +117,7 @@ class Serving:
                 floating_address=settings.floating_address,
                 shares_tokens=len(settings.each_server) > 1,
             ),
-            opts=self.opts,
+            opts=opts,
         )
         registry.retire_predecessors(self.proxy.container, self.proxy.site)
         self._registry = registry

@@ -269,8 +269,8 @@ class Settings(Section):
     docker_host_access: DockerHostAccess | None = None
     """How to log in to the server."""
     servers: Annotated[tuple[ServerEntry, ...], Field(strict=False)] = ()
-    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
-    first one asks the CA with `source: acme`.
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. With
+    `source: acme` each requests a certificate of its own: public CAs limit how many for the same names (acme.md).
 
     Change: reload: a new server starts, and a removed one is deleted. nginx of the others loads what it shares with
     them.
@@ -547,7 +547,7 @@ class Settings(Section):
 
     @property
     def each_server(self) -> tuple[ServerEntry, ...]:
-        """The servers, wherever they are listed; the first one asks the authority of a certificate by ACME."""
+        """The servers, wherever they are listed."""
         # Its values are checked already.
         alone = ServerEntry.model_construct(
             docker_host=self.docker_host, docker_host_access=self.docker_host_access, bind_address=self.bind_address

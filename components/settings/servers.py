@@ -45,12 +45,13 @@ def _server_name(value: str) -> str:
 
 
 class ServerEntry(Section):
-    """One of the servers of the registry. All have the same bucket, users and certificate.
+    """One of the servers of the registry. All have the same bucket and users.
 
     Rules:
         - `dockerHost` and `dockerHostAccess` go together. One entry can be without them: the control machine.
         - One entry can be without `name`. Its resources are called as those of a stack with one server.
         - Names, machines and addresses must differ.
+        - All have the same certificate; with `source: acme` each has one of its own for the same names.
         - With several servers the control machine needs `address`.
         - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `proof`,
           `provider`, `proxy`, `registry`, `seed`, `trust`, `users` and `verification`.
