@@ -27,6 +27,7 @@ class Registry(http.server.BaseHTTPRequestHandler):
     statuses: ClassVar[Mapping[str, int]] = {}
     kept: ClassVar[dict[str, bytes]] = {}
     damaged: ClassVar[bool] = False
+    location: ClassVar[str | None] = None
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -48,7 +49,8 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Begin to push."""
-        self.answered("push", 202, Location=f"https://registry.test{self.path}1?state=1")
+        place = f"https://registry.test{self.path}1?state=1" if self.location is None else self.location
+        self.answered("push", 202, **({"Location": place} if place else {}))
 
     def do_PUT(self) -> None:
         """Push."""
@@ -95,6 +97,8 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
         ({"statuses": {"login": 401}}, "login: HTTP status 401 instead of 200", "servers-wrong-answer"),
         ({"statuses": {"push": 503}}, "push: HTTP status 503 instead of 202", "servers-wrong-answer"),
         ({"statuses": {"pull": 404}}, "pull: HTTP status 404 instead of 200", "servers-wrong-answer"),
+        ({"location": ""}, "push: the answer does not say where the upload goes on", "servers-wrong-answer"),
+        ({"location": "/elsewhere"}, "push: the answer does not say where the upload goes on", "servers-wrong-answer"),
         ({"damaged": True}, "pull: what comes is not what was pushed", "servers-wrong-answer"),
     ],
 )
