@@ -19,7 +19,7 @@ from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, clear_password, verification_password
 from .registry_reference import full_reference
-from .rolling import tell_where_it_stopped
+from .rolling import keep_those_that_leave, tell_where_it_stopped
 from .seed import Seed
 from .server import Server
 from .serving import Serving
@@ -118,7 +118,9 @@ class PrivateRegistry(Component):
             after.declare(certificate, users.file)
             serving.append(after)
             releases.append(after.serve(certificate.pair, trusted_by))
-        tell_where_it_stopped([server.entry.said for server in servers], [*failed, serving[-1].missing])
+        failed.append(serving[-1].missing)
+        tell_where_it_stopped([server.entry.said for server in servers], failed)
+        keep_those_that_leave(name, [server.named("registry") for server in servers], failed)
         generation = pulumi.Output.concat(
             *(part for release in releases for part in (release, "-")),
             self._seed.fingerprint(certificate.ca_certificate or ""),
