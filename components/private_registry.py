@@ -20,7 +20,7 @@ from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, clear_password, verification_password
 from .registry_reference import full_reference
-from .rolling import tell_where_it_stopped
+from .rolling import keep_those_that_leave, tell_where_it_stopped
 from .seed import Seed
 from .server import Server
 from .server_certificates import ServerCertificates
@@ -107,7 +107,9 @@ class PrivateRegistry(Component):
             own = certificates.in_turn(one, done)
             one.declare(own, users.file, done)
             releases.append(one.serve(own.pair, trusted_by))
-        tell_where_it_stopped([one.server.entry.said for one in serving], [*failed, serving[-1].missing])
+        failed.append(serving[-1].missing)
+        tell_where_it_stopped([one.server.entry.said for one in serving], failed)
+        keep_those_that_leave(name, [one.server.named("registry") for one in serving], failed)
         generation = pulumi.Output.concat(
             *(part for release in releases for part in (release, "-")),
             self._seed.fingerprint(certificate.ca_certificate or ""),

@@ -42,7 +42,8 @@ class Serving:
         self.server, self._settings, self._seed = server, settings, seed
         self.at_once = server.opts(opts)
         """Options of a component that does not wait for the server's turn."""
-        self._owner = started(seed.fingerprint("owner"), server.shell)
+        # Another one for each server: a machine that is listed twice, or under another name, keeps what runs there.
+        self._owner = started(seed.fingerprint(" ".join(filter(None, ["owner", server.entry.name]))), server.shell)
 
     def container(self, image: str, memory: int) -> ContainerArgs:
         """Return where a container of an image runs, and as what."""

@@ -105,8 +105,11 @@ def _split(reference: str) -> tuple[str, int]:
 
 def _push_blob(connection: _Straight, content: bytes) -> str:
     begun = _step(connection, "push", "POST", f"/v2/{REPOSITORY}/blobs/uploads/", _ACCEPTED)
-    place = begun.headers["location"]
-    path = place[place.index("/v2/") :]
+    # By its path alone: what host it names is no matter of this server's.
+    _, slash, rest = begun.headers.get("location", "").partition("/v2/")
+    if not slash:
+        raise NotServed("push: the answer does not say where the upload goes on")
+    path = slash + rest
     digest = _digest(content)
     end = f"{path}{'&' if '?' in path else '?'}digest={digest}"
     _step(connection, "push", "PUT", end, _CREATED, content, {"Content-Type": "application/octet-stream"})

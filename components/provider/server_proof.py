@@ -7,6 +7,7 @@ from ..hosts.session import Unanswered
 from ..hosts.way import way
 from .fleet import Fleet, Fleets, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
+from .verification import ALONE
 
 _TRIED = 3
 """So many clients are asked where those before do not answer: one is enough, and many may be down."""
@@ -40,7 +41,8 @@ class ServerProof(Kind):
                 why[host] = str(error)
             except NotServed as error:
                 return Result({"proven": {}}, {inputs["server"]: [f"through {host}: {error}"]})
-        reasons = "; ".join(f"{host}: {reason}" for host, reason in why.items()) or "no client trusts the registry yet"
+        nobody = "no client trusts the registry yet" if fleet.inputs else ALONE
+        reasons = "; ".join(f"{host}: {reason}" for host, reason in why.items()) or nobody
         warning = f"server {inputs['server']} serves unproven, as no client could ask it: {reasons}"
         return Result({"proven": {}}, warnings=[warning])
 

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from tests.unit.authority import issue
 ROOT, OTHER = issue("root", authority=True), issue("another root", authority=True)
 SERVER = issue("server", ROOT, ["registry.test"])
 Serve = Callable[..., Asked]
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
@@ -27,11 +29,12 @@ class Registry(http.server.BaseHTTPRequestHandler):
     statuses: ClassVar[Mapping[str, int]] = {}
     kept: ClassVar[dict[str, bytes]] = {}
     damaged: ClassVar[bool] = False
+    location: ClassVar[str | None] = None
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def answered(self, step: str, status: int, body: bytes = b"", **headers: str) -> None:
+    def answered(self, step: str, status: int, body: bytes = b"", headers: Mapping[str, str] = NONE) -> None:
         self.send_response(self.statuses.get(step, status))
         for key, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(key, value)
@@ -48,7 +51,8 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Begin to push."""
-        self.answered("push", 202, Location=f"https://registry.test{self.path}1?state=1")
+        place = f"https://registry.test{self.path}1?state=1" if self.location is None else self.location
+        self.answered("push", 202, headers={"Location": place} if place else {})
 
     def do_PUT(self) -> None:
         """Push."""
@@ -95,6 +99,8 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
         ({"statuses": {"login": 401}}, "login: HTTP status 401 instead of 200", "servers-wrong-answer"),
         ({"statuses": {"push": 503}}, "push: HTTP status 503 instead of 202", "servers-wrong-answer"),
         ({"statuses": {"pull": 404}}, "pull: HTTP status 404 instead of 200", "servers-wrong-answer"),
+        ({"location": ""}, "push: the answer does not say where the upload goes on", "servers-wrong-answer"),
+        ({"location": "/elsewhere"}, "push: the answer does not say where the upload goes on", "servers-wrong-answer"),
         ({"damaged": True}, "pull: what comes is not what was pushed", "servers-wrong-answer"),
     ],
 )
