@@ -108,7 +108,7 @@ def _push_blob(connection: _Straight, content: bytes) -> str:
     # By its path alone: what host it names is no matter of this server's.
     _, slash, rest = begun.headers.get("location", "").partition("/v2/")
     if not slash:
-        raise NotServed("push: the answer does not say where the upload goes on")
+        raise NotServed("push: the answer does not say where the upload continues")
     path = slash + rest
     digest = _digest(content)
     end = f"{path}{'&' if '?' in path else '?'}digest={digest}"
