@@ -100,7 +100,11 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
         ({"statuses": {"push": 503}}, "push: HTTP status 503 instead of 202", "servers-wrong-answer"),
         ({"statuses": {"pull": 404}}, "pull: HTTP status 404 instead of 200", "servers-wrong-answer"),
         ({"location": ""}, "push: the answer does not say where the upload continues", "servers-wrong-answer"),
-        ({"location": "/elsewhere"}, "push: the answer does not say where the upload continues", "servers-wrong-answer"),
+        (
+            {"location": "/elsewhere"},
+            "push: the answer does not say where the upload continues",
+            "servers-wrong-answer",
+        ),
         ({"damaged": True}, "pull: what comes is not what was pushed", "servers-wrong-answer"),
     ],
 )
