@@ -59,8 +59,8 @@ class Hosts:
 
     def bring_images(self, name: str, images: Mapping[str, str]) -> None:
         """Load the images that were built here into a host's Docker; it pulls the others itself."""
-        for image in (images["nginx"], images["registry"]):
-            if image.startswith("sha256:"):
+        for image in map(images.get, ("nginx", "registry", "keepalived")):
+            if image and image.startswith("sha256:"):
                 run(["sh", "-c", f"docker save {image} | docker exec -i {self.container(name)} docker load"])
 
     def inside(self, name: str, command: str, stdin: str | None = None) -> str:

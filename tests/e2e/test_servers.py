@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lab import hosts, servers
+from lab import hosts, images, servers
 from lab.run import run
 from tests.client import PASSWORD, Client, digest_of
 from tests.e2e.bucket import Bucket, serving
@@ -28,6 +28,9 @@ from tests.scripts.relay import Relay, relaying
 NAME = "servers"
 ADDRESSES = {"server": f"{PREFIX}.15", "three": f"{PREFIX}.13", "stranger": f"{PREFIX}.14"}
 """Hosts of the lab that play servers."""
+TWO = ("server", "three")
+"""Those that are left where two are enough."""
+FLOATING = f"{PREFIX}.90"
 NAMES = {"server": "", "three": "b", "stranger": "c"}
 """What the stack calls them: the first one has no name, as the only server that there was."""
 
@@ -200,7 +203,7 @@ def test_a_server_that_fails_stops_the_roll(stack: Stack, client_hosts: Hosts, l
     # The image is on the first server alone, and no registry has it.
     image = run(["docker", "build", "--quiet", "-"], stdin=f"FROM {before['server']}\nLABEL release=stopped\n")
     images = stack.settings["images"]
-    client_hosts.bring_images("server", {"registry": image, "nginx": ""})
+    client_hosts.bring_images("server", {"registry": image})
     stack.configure(images={**images, "registry": image})
     with load.running() as tally:
         said = stack.fails()
@@ -337,13 +340,12 @@ def test_a_killed_roll_is_repaired_by_the_next_update(
 ) -> None:
     """The first killed one also takes the third server out; KILLS sets how many are killed."""
     draw = random.Random(SEED)  # noqa: S311 - moments, not secrets
-    two = ("server", "three")
     before = stack.settings["images"]["registry"]
-    for host in two:
+    for host in TWO:
         client_hosts.bring_images(host, another)
-    stack.configure(servers=listed(client_hosts, *two, names=NEW_NAMES))
+    stack.configure(servers=listed(client_hosts, *TWO, names=NEW_NAMES))
     at_work, whole = 0, 4.0
-    only = replace(load, address=[ADDRESSES[host] for host in two], workers=2)
+    only = replace(load, address=[ADDRESSES[host] for host in TWO], workers=2)
     with only.running() as tally:
         for number in range(KILLS):
             registry = before if number % 2 else another["registry"]
@@ -353,14 +355,50 @@ def test_a_killed_roll_is_repaired_by_the_next_update(
             began = time.monotonic()
             stack.up()
             whole = max(whole, time.monotonic() - began)
-            assert set(images_on(client_hosts, "registry", two).values()) == {registry}
+            assert set(images_on(client_hosts, "registry", TWO).values()) == {registry}
     assert tally.failures == []
     assert stack.preview() == []
     asked, looked_at = clients(stack), draw.sample(tally.acknowledged, min(10 * KILLS, len(tally.acknowledged)))
     for number, digest in enumerate(looked_at):
-        assert asked[two[number % 2]].pull("ci", PUSHED, digest) == digest
+        assert asked[TWO[number % 2]].pull("ci", PUSHED, digest) == digest
     kept = f"{tally.requests} requests, 0 failed; {len(looked_at)} of the images pushed, 0 lost; seed {SEED}"
     record_property("kills", f"roll of two servers: {KILLS} kills, {at_work} while it worked; {kept}")
+
+
+def holders(client_hosts: Hosts) -> list[str]:
+    """Return the servers that have the floating address."""
+    return [host for host in TWO if FLOATING in client_hosts.inside(host, "ip -o address")]
+
+
+def test_a_floating_address_is_that_of_a_server_that_serves(
+    stack: Stack, client_hosts: Hosts, load: Load, record_property: Callable[[str, object], None]
+) -> None:
+    keepalived = images.keepalived()
+    for host in TWO:
+        client_hosts.bring_images(host, {"keepalived": keepalived})
+    stack.configure(floatingAddress=FLOATING, images={**stack.settings["images"], "keepalived": keepalived})
+    stack.up()
+    assert stack.preview() == []
+    [holder] = holders(client_hosts)
+    [other] = {*TWO} - {holder}
+    with replace(load, address=FLOATING, workers=2).running() as tally:
+        run(["docker", "kill", client_hosts.container(holder)])
+        end = time.monotonic() + 60
+        while FLOATING not in client_hosts.inside(other, "ip -o address"):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        time.sleep(5)
+        before = len(tally.failures)
+        time.sleep(3)
+        after = tally.failures[before:]
+    times = [line.split()[0] for line in tally.failures]
+    counts = f"{tally.requests:>10}{len(tally.failures):>8}  {' to '.join(dict.fromkeys(times[:1] + times[-1:]))}"
+    record_property("servers", f"{'holder of the address is off':<32}{counts}")
+    assert after == []
+    run(["docker", "start", client_hosts.container(holder)])
+    answers(stack, holder)
+    assert holders(client_hosts) == [other], "it stays where it is"
+    stack.configure(floatingAddress=None)
 
 
 def test_and_back_to_one(stack: Stack, client_hosts: Hosts, load: Load) -> None:
