@@ -3,6 +3,7 @@
 The tests are one story, as those of ``tests.e2e.test_roles``, whose rows they take.
 """
 
+import json
 import os
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -203,6 +204,9 @@ def test_the_specification_is_met_as_by_the_registry_alone(
     assert sum(count for (_, status), count in alone.items() if status == "passed") > 500
     assert stack == alone
     assert balanced == alone
+    token = json.loads(balancer.send("admin", "GET", "/token").body)["token"]
+    through_each = [balancer.send("", "GET", "/v2/", Authorization=f"Bearer {token}").status for _ in range(2)]
+    assert through_each == [200, 200], "the suite asks for none"
     to_each = Counter(line for line in served.logged("balancer").splitlines() if line.startswith("to "))
     assert len(to_each) == 2
     assert max(to_each.values()) - min(to_each.values()) <= 1, "each request goes to another server"
