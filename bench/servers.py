@@ -37,7 +37,7 @@ from tests.e2e.bucket import serving
 from tests.scripts.served import own_cache
 
 MOST = 3
-CPUS = float(os.environ.get("SERVER_CPUS", "0.1"))
+CPUS = float(os.environ.get("SERVER_CPUS", "0.05"))
 CLIENTS = 12
 """As many for each count of servers, spread evenly over their addresses."""
 LAYER_BYTES = 20_000_000
