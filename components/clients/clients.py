@@ -87,7 +87,10 @@ class Clients:
         if not self._clients:
             return None
         where = (address, self._settings.https_port)
-        return ServerProof(name, server, where, self._registry, password, generation, failed, self._opts)
+        is_behind_balancer = bool(self._settings.proxy_protocol)
+        return ServerProof(
+            name, server, where, is_behind_balancer, self._registry, password, generation, failed, self._opts
+        )
 
     def verify(
         self, password: pulumi.Input[str], generation: pulumi.Input[str], proven: Sequence[pulumi.Resource]

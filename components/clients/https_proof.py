@@ -13,6 +13,9 @@ from typing import Any
 from .probe_image import REPOSITORY
 
 _SECONDS = 30
+_UNKNOWN = b"PROXY UNKNOWN\r\n"
+"""The header of a connection that stands for no client's
+(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.1)."""
 _TAG = "server"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.empty.v1+json"
@@ -35,6 +38,8 @@ class Asked:
     """PEM; empty for those of the system."""
     user: str
     password: str
+    is_behind_balancer: bool = False
+    """Whether nginx waits for the PROXY protocol's header, as load balancers send it."""
 
 
 def prove(asked: Asked, content: str) -> str:
@@ -83,6 +88,8 @@ class _Straight(http.client.HTTPSConnection):
     def connect(self) -> None:
         """Connect, and check the certificate by the registry's name."""
         plain = socket.create_connection(self.asked.place, _SECONDS)
+        if self.asked.is_behind_balancer:
+            plain.sendall(_UNKNOWN)
         self.sock = self._context_of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
 
 

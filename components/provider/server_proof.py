@@ -53,5 +53,7 @@ async def _proof(fleet: Fleet, host: str, inputs: Values) -> str:
     connection = reach_of(fleet.inputs, host)["connection"]
     said, authorities = inputs["registry"], fleet.inputs.get("authorities") or ""
     async with way(connection, inputs["address"], int(inputs["port"])) as place:
-        asked = Asked(place, said["reference"], authorities, inputs["user"], inputs["password"])
+        asked = Asked(
+            place, said["reference"], authorities, inputs["user"], inputs["password"], bool(inputs.get("proxyProtocol"))
+        )
         return await asyncio.to_thread(prove, asked, f"{inputs['server']} {inputs['generation']}\n")

@@ -37,6 +37,12 @@ class Hosts:
             hosts.start(self.network, self.image, self.state, which)
             self._started.update(names)
 
+    def break_for_good(self, *names: str) -> None:
+        """Remove hosts with their disks; what is started there next is another machine at the same address."""
+        for name in names:
+            run(["docker", "rm", "--force", "--volumes", self.container(name)])
+            self._started.discard(name)
+
     def host(self, name: str) -> LabHost:
         """Return a host, which runs."""
         self.start(name)

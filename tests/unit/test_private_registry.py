@@ -29,7 +29,6 @@ from tests.unit.conftest import (
     Recorder,
     Resource,
     certificate,
-    declared,
 )
 from tests.unit.fleet import TRUST, VERIFICATION, placed, plain, reached, trust, verification
 from tests.unit.several import SEVERAL
@@ -157,20 +156,11 @@ def test_addresses_come_by_the_proxy_protocol_where_load_balancers_are_listed(de
     assert proxy(given).inputs == proxy(plain).inputs, "nginx reloads, and stays where it is"
 
 
-<<<<<<< HEAD
 def test_servers_that_share_tokens_have_one_key(declare: Declare) -> None:
     alone, several = declare(**{**SEVERAL, "servers": SEVERAL["servers"][:1]}), declare(**SEVERAL)
     keys = {files(several, "site", server)["token.key"] for server in ("", "b-", "c-")}
     assert len(keys) == 1, "it comes from the seed"
     assert re.fullmatch(r"[0-9a-f]{64}\n", keys.pop())
-=======
-def test_servers_that_share_tokens_have_one_key(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = declare()
-    monkeypatch.setattr(private_registry, "ProxyArgs", partial(ProxyArgs, shares_tokens=True))
-    first, second = declared(), declared(httpsPort=8443)
-    assert re.fullmatch(r"[0-9a-f]{64}\n", files(first, "site")["token.key"])
-    assert files(first, "site")["token.key"] == files(second, "site")["token.key"], "it comes from the seed"
->>>>>>> servers-login
     assert "token.key" not in files(alone, "site")
     [command] = [one for one in several.resources if one.name == "registry-proxy-site" and "stdin" in one.inputs]
     assert "file=token.key:0600:" in command.plain("create")
