@@ -121,9 +121,9 @@ class Serving:
         )
         registry.retire_predecessors(self.proxy.container, self.proxy.site)
         self._registry = registry
-        self._keepalived = self._floating_address()
+        self._keepalived = self._floating_address(opts)
 
-    def _floating_address(self) -> list[tuple[pulumi.Input[str], Sequence[str]]]:
+    def _floating_address(self, opts: pulumi.ResourceOptions) -> list[tuple[pulumi.Input[str], Sequence[str]]]:
         """Declare keepalived, if it is wanted; return its container, and what asks in it."""
         settings, server = self._settings, self.server
         if settings.floating_address is None:
@@ -139,7 +139,7 @@ class Serving:
                 https_port=settings.https_port,
                 proxy_protocol=bool(settings.proxy_protocol),
             ),
-            opts=self.opts,
+            opts=opts,
         )
         return [(floating.container, KEEPALIVED_PROBE)]
 

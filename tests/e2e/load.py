@@ -211,7 +211,7 @@ class Load:
             except (OSError, http.client.HTTPException, Failure) as error:
                 self.tally.failures.append(f"{time.strftime('%X')} {job.__name__.strip('_')}: {error!r}")
 
-    def _once(self, job: Callable[[Connection], None], keep: bool = True) -> None:
+    def _once(self, job: Callable[[Connection], object], keep: bool = True) -> None:
         connection = Connection(self.name, self._order(), self._authority(), keep)
         try:
             job(connection)

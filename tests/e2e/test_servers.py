@@ -356,10 +356,10 @@ def test_a_killed_roll_is_repaired_by_the_next_update(
             assert set(images_on(client_hosts, "registry", two).values()) == {registry}
     assert tally.failures == []
     assert stack.preview() == []
-    asked = clients(stack)
-    for number, digest in enumerate(tally.acknowledged):
+    asked, looked_at = clients(stack), draw.sample(tally.acknowledged, min(10 * KILLS, len(tally.acknowledged)))
+    for number, digest in enumerate(looked_at):
         assert asked[two[number % 2]].pull("ci", PUSHED, digest) == digest
-    kept = f"{len(tally.acknowledged)} images pushed, 0 lost; seed {SEED}"
+    kept = f"{tally.requests} requests, 0 failed; {len(looked_at)} of the images pushed, 0 lost; seed {SEED}"
     record_property("kills", f"roll of two servers: {KILLS} kills, {at_work} while it worked; {kept}")
 
 
