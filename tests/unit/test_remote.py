@@ -20,7 +20,18 @@ async def refuse(process: "asyncssh.SSHServerProcess[str]") -> None:
     process.exit(1)
 
 
-class Forwards(asyncssh.SSHServer):
+class Server(asyncssh.SSHServer):
+    """Remembers who has connected."""
+
+    def __init__(self, connected: list[asyncssh.SSHServerConnection]) -> None:
+        self._connected = connected
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Remember it."""
+        self._connected.append(conn)
+
+
+class Forwards(Server):
     """Lets connections through, unlike the library by itself."""
 
     def connection_requested(self, *_: object) -> bool:
@@ -28,7 +39,7 @@ class Forwards(asyncssh.SSHServer):
         return True
 
 
-class ForwardsNothing(asyncssh.SSHServer):
+class ForwardsNothing(Server):
     """Refuses them as OpenSSH does, by ``AllowTcpForwarding no`` and by a key that is restricted."""
 
     def connection_requested(self, *_: object) -> bool:
@@ -37,24 +48,30 @@ class ForwardsNothing(asyncssh.SSHServer):
 
 
 @asynccontextmanager
-async def listening(server: type[asyncssh.SSHServer] = asyncssh.SSHServer) -> AsyncIterator[Connection]:
-    """Yield how to connect to a server."""
+async def listening(server: type[Server] = Server) -> AsyncIterator[Connection]:
+    """Yield how to connect to a server, and end its connections with it."""
+    connected: list[asyncssh.SSHServerConnection] = []
     started = asyncssh.listen(
         "127.0.0.1",
         0,
-        server_factory=server,
+        server_factory=lambda: server(connected),
         server_host_keys=[KEY],
         authorized_client_keys=asyncssh.import_authorized_keys(KEY.export_public_key().decode()),
         process_factory=refuse,
     )
     async with started as running:
-        yield {
-            "host": "127.0.0.1",
-            "port": running.get_port(),
-            "user": "ops",
-            "hostKey": KEY.export_public_key().decode(),
-            "privateKey": KEY.export_private_key().decode(),
-        }
+        try:
+            yield {
+                "host": "127.0.0.1",
+                "port": running.get_port(),
+                "user": "ops",
+                "hostKey": KEY.export_public_key().decode(),
+                "privateKey": KEY.export_private_key().decode(),
+            }
+        finally:
+            for one in connected:
+                one.abort()
+                await one.wait_closed()
 
 
 async def asked(text: str) -> set[Answer]:
@@ -63,12 +80,13 @@ async def asked(text: str) -> set[Answer]:
         return {await run("sudo -n true", text) for _ in range(TIMES)}
 
 
-async def through(server: type[asyncssh.SSHServer], is_open: bool) -> bytes:
+async def through(server: type[Server], is_open: bool) -> bytes:
     """Return what comes over SSH from a port that says something, or is closed."""
 
     async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"here")
         writer.close()
+        await writer.wait_closed()
 
     said = await asyncio.start_server(say, "127.0.0.1", 0)
     port = said.sockets[0].getsockname()[1]
@@ -78,6 +96,7 @@ async def through(server: type[asyncssh.SSHServer], is_open: bool) -> bytes:
         reader, writer = await asyncio.open_connection(*place)
         found = await reader.read()
         writer.close()
+        await writer.wait_closed()
         return found
 
 
