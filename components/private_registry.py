@@ -107,7 +107,7 @@ class PrivateRegistry(Component):
             own = certificates.in_turn(one, done)
             one.declare(own, users.file, done)
             releases.append(one.serve(own.pair, trusted_by))
-        failed.append(serving[-1].missing)
+        failed.append(serving[-1].proven(clients, password, releases[-1]) if failed else serving[-1].missing)
         tell_where_it_stopped([one.server.entry.said for one in serving], failed)
         keep_those_that_leave(name, [one.server.named("registry") for one in serving], failed)
         generation = pulumi.Output.concat(

@@ -9,6 +9,8 @@ from .fleet import Fleet, Fleets, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .verification import ALONE
 
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+"""What tells authorities from the passwords among the texts of a fleet."""
 _TRIED = 3
 """So many clients are asked where those before do not answer: one is enough, and many may be down."""
 
@@ -53,9 +55,15 @@ class ServerProof(Kind):
 
 async def _proof(fleet: Fleet, host: str, inputs: Values) -> str:
     connection = reach_of(fleet.inputs, host)["connection"]
-    said, authorities = inputs["registry"], fleet.inputs.get("authorities") or ""
+    before = "".join(text for text in fleet.texts.values() if _CERTIFICATE in text)
     async with way(connection, inputs["address"], int(inputs["port"])) as place:
         asked = Asked(
-            place, said["reference"], authorities, inputs["user"], inputs["password"], bool(inputs.get("proxyProtocol"))
+            place,
+            inputs["registry"]["reference"],
+            fleet.inputs.get("authorities") or "",
+            inputs["user"],
+            inputs["password"],
+            before,
+            bool(inputs.get("proxyProtocol")),
         )
         return await asyncio.to_thread(prove, asked, f"{inputs['server']} {inputs['generation']}\n")

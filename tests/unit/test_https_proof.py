@@ -6,12 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
 
+from components.clients import https_proof
 from components.clients.https_proof import Asked, NotServed, prove
 from components.troubleshooting import problem_of
 from tests.unit.authority import issue
@@ -89,6 +91,24 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
     first, again, other = (prove(asked, content) for content in ("one\n", "one\n", "two\n"))
     assert first.startswith("trusted, 401 without a login, logged in, pushed, pulled sha256:")
     assert first == again != other
+
+
+def test_a_server_that_keeps_its_certificate_is_proven_by_the_authorities_of_before(serve: Serve) -> None:
+    """A client that does not trust yet holds back the certificate, and no other change of the servers."""
+    asked = serve(trusted=OTHER.pem)
+    with pytest.raises(NotServed, match="TLS"):
+        prove(asked, "one\n")
+    assert prove(replace(asked, before=ROOT.pem), "one\n").startswith("trusted")
+
+
+def test_a_server_that_is_busy_is_asked_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https_proof, "_PAUSE_SECONDS", 0)
+    busy = iter([503, 429])
+
+    def do_POST(registry: Registry) -> None:
+        registry.answered("push", next(busy, 202), headers={"Location": f"{registry.path}1?state=1"})
+
+    assert prove(serve(do_POST=do_POST), "one\n").startswith("trusted")
 
 
 @pytest.mark.parametrize(
