@@ -47,6 +47,8 @@ class PrivateRegistry(Component):
     ``server`` alone, or ``you``."""
     ends: pulumi.Output[dict[str, str]]
     """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
+    servers: pulumi.Output[dict[str, dict[str, str | bool]]] | None
+    """Server -> its ``address``, and whether nginx waits for balancers there, ``proxyProtocol``; None of one alone."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
     image_pull_secrets: pulumi.Output[dict[str, str]] | None
@@ -123,6 +125,7 @@ class PrivateRegistry(Component):
         self.clients = pulumi.Output.from_input(clients.trusting)
         proven = [step for one in serving for step in one.proxy.proven]
         self.verification = clients.verify(password, without_dependencies(generation), proven)
+        self.servers = _told(settings)
         self.passwords = users.made
         self.image_pull_secrets = self._image_pull_secrets(settings, known)
         keep_all_without(
@@ -163,10 +166,20 @@ class PrivateRegistry(Component):
             "ends",
             "clients",
             "verification",
+            "servers",
             "passwords",
             "image_pull_secrets",
         )
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _told(settings: Settings) -> pulumi.Output[dict[str, dict[str, str | bool]]] | None:
+    if len(settings.each_server) == 1:
+        return None
+    is_behind = bool(settings.proxy_protocol)
+    return pulumi.Output.from_input(
+        {one.said: {"address": one.reached_at, "proxyProtocol": is_behind} for one in settings.each_server}
+    )
 
 
 def _given(args: PrivateRegistryArgs, name: str) -> Settings:

@@ -14,7 +14,7 @@ from typing import Any
 from .probe_image import REPOSITORY
 
 _SECONDS = 30
-_UNKNOWN = b"PROXY UNKNOWN\r\n"
+UNKNOWN = b"PROXY UNKNOWN\r\n"
 """The header of a connection that stands for no client's
 (https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.1)."""
 _TAG = "server"
@@ -96,7 +96,7 @@ class _Straight(http.client.HTTPSConnection):
         # Kept at once, so that it is closed where the handshake fails.
         self.sock = plain = socket.create_connection(self.asked.place, _SECONDS)
         if self.asked.is_behind_balancer:
-            plain.sendall(_UNKNOWN)
+            plain.sendall(UNKNOWN)
         self.sock = self._context_of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
 
 
