@@ -17,6 +17,7 @@ from components.scripts.script import with_payload, words
 from lab import docker
 from lab.run import run
 from tests.client import Client
+from tests.scripts.relay import Relay
 from tests.unit.authority import Pair, issue
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
@@ -63,6 +64,8 @@ class Served:
         self._images, self._folder, self._storage = images, folder, storage
         self.upstream = (self.container("registry"), PORT)
         """Where nginx finds the registry."""
+        self.between: Relay | None = None
+        """What leads to the registry from there, where that is no container."""
         self.cache: nginx.CacheConfig | None = None
         self.caches: Mapping[str, str] = {}
         """Upstream -> the container with its pull-through cache, which is the test's own."""
@@ -96,6 +99,8 @@ class Served:
             ],
             ["serve", config],
         )
+        if self.between:
+            self.between.target = (self.address("registry"), PORT)
         self._run("login", mounts, ["-c", f"{nginx.ROOT}/site/current/login.conf", "-g", "daemon off; user root;"])
         self._run(
             "proxy",

@@ -12,7 +12,6 @@ import pytest
 
 from components.proxy.config import CACHE, CACHE_FOLDER, CacheConfig
 from components.proxy.login.htpasswd import Login
-from components.registry.config import PORT
 from lab import servers
 from lab.run import run
 from tests.client import PASSWORD, Answer, Client, basic, digest_of, layer
@@ -82,10 +81,9 @@ def started(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest
     ):
         relayed = replace(bucket, endpoint=f"http://{gateway}:{between.port}")
         served = Served("cached", found_images, folder, relayed.driver)
-        served.upstream = (gateway, to_registry.port)
+        served.upstream, served.between = (gateway, to_registry.port), to_registry
         served.cache = CacheConfig(1, "aa")
         served.start(USERS)
-        to_registry.target = (served.address("registry"), PORT)
         served.configure(SMALL)
         client = served.client()
         for repository in ("public/app", "secret/app"):
