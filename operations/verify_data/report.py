@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from operations.verify_data.walk import Checked, Finding, Tag
+from operations.verify_data.walk import Checked, Finding, Tag, Wrong
 
 _HEADINGS = ("WRONG", "WHAT", "DIGEST", "NEEDED BY", "DETAIL")
 _NAMED = 3
 """So many tags are named for a finding; JSON has all."""
+_STAYING = (Wrong.CHANGED, Wrong.BROKEN, Wrong.UNREADABLE)
+"""A push skips what the registry has, whatever its content is."""
 _MEBI = 1 << 20
 
 
@@ -55,9 +57,16 @@ class Report:
             yield from ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
     def _advice(self) -> Iterator[str]:
-        if tags := sorted({tag for one in self.checked.findings for tag in one.tags}):
-            yield f"Push again from where these images still are: {_named(tags)}."
-            yield "Or restore the data: see docs/backup.md. A push alone does not replace a blob that has changed."
+        if tags := self._needing(Wrong.MISSING):
+            yield f"{_named(tags)}: push again from where the images still are, or restore: see docs/backup.md."
+        if tags := self._needing(*_STAYING):
+            yield (
+                f"{_named(tags)}: what is stored has changed, and a push does not replace it. Restore the data, or remove "
+                "it first: see docs/verify-data.md."
+            )
+
+    def _needing(self, *wrong: Wrong) -> Sequence[Tag]:
+        return sorted({tag for one in self.checked.findings if one.wrong in wrong for tag in one.tags})
 
     def _sum(self) -> str:
         one = self.checked

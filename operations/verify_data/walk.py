@@ -97,12 +97,18 @@ class _Manifest:
     wrong: tuple[Wrong, str] | None = None
 
 
+_Need = tuple[int, _Manifest]
+"""A size, and the manifest that says it of a blob."""
+
+
 class _Walk:
     def __init__(self, connections: Connections, pool: ThreadPoolExecutor) -> None:
         self._connections, self._pool, self._lock = connections, pool, Lock()
         self._manifests: dict[tuple[str, str], _Manifest] = {}
         self._untold: list[Finding] = []
         """Of tags that lead to no manifest."""
+        self._size = self._hashed = 0
+        """Of blobs: bytes, and how many."""
         self._heads: dict[Tag, str] = {}
 
     def all(self, repositories: Sequence[str]) -> Checked:
@@ -110,14 +116,11 @@ class _Walk:
         tags = [tag for found in self._each("repositories", names, self._tags(bool(repositories))) for tag in found]
         list(self._each("tags", tags, self._walk_tag))
         blobs = self._blobs()
-        found = [one for each in self._each("blobs", list(blobs.items()), self._blob) for one in each[1]]
+        found = [one for each in self._each("blobs", list(blobs.items()), self._blob) for one in each]
         wrong = [*self._untold, *self._wrong_manifests(), *found]
         read = [one.answer for one in self._manifests.values() if one.answer]
-        # The pool's results are kept as sizes alone.
         size = sum(one.size for one in read) + self._size
         return Checked(len(names), len(tags), len(read), self._hashed, size, findings=list(self._still(wrong)))
-
-    _size = _hashed = 0
 
     def _each(self, what: str, items: Sequence[_One], work: Callable[[_One], Any]) -> Iterator[Any]:
         with counted(f"{what} that were checked", len(items)) as count:
@@ -134,7 +137,10 @@ class _Walk:
                 raise OperationError(f"{path} cannot be read: {error}") from None
             if answer.status != OK:
                 raise _NoSuch(f"{path} cannot be read: HTTP status {answer.status}")
-            yield from json.loads(answer.body).get(key) or []
+            try:
+                yield from json.loads(answer.body).get(key) or []
+            except (ValueError, AttributeError):
+                raise OperationError(f"{path} is not answered as a registry does") from None
             page = _next(answer.headers.get("link", ""))
 
     def _tags(self, is_named: bool) -> Callable[[str], list[Tag]]:
@@ -186,15 +192,15 @@ class _Walk:
             return _Manifest(answer, wrong=(Wrong.CHANGED, f"its content is {answer.digest}")), wanted
         return _parsed(answer), wanted
 
-    def _blobs(self) -> Mapping[str, Mapping[str, list[tuple[int, _Manifest]]]]:
+    def _blobs(self) -> Mapping[str, Mapping[str, list[_Need]]]:
         """Return digest -> repository -> the sizes that manifests say, with these."""
-        found: dict[str, dict[str, list[tuple[int, _Manifest]]]] = defaultdict(lambda: defaultdict(list))
+        found: dict[str, dict[str, list[_Need]]] = defaultdict(lambda: defaultdict(list))
         for (repository, _), manifest in self._manifests.items():
             for digest, size in manifest.blobs:
                 found[digest][repository].append((size, manifest))
         return found
 
-    def _blob(self, item: tuple[str, Mapping[str, list[tuple[int, _Manifest]]]]) -> tuple[str, Sequence[Finding]]:
+    def _blob(self, item: tuple[str, Mapping[str, list[_Need]]]) -> Sequence[Finding]:
         digest, needed = item
         found, is_read = [], False
         for repository, needs in needed.items():
@@ -203,11 +209,9 @@ class _Walk:
             if wrong:
                 tags = {tag for _, manifest in needs for tag in manifest.tags}
                 found.append(Finding(wrong[0], "blob", digest, wrong[1], tuple(sorted(tags))))
-        return digest, found
+        return found
 
-    def _judged(
-        self, repository: str, digest: str, needs: list[tuple[int, _Manifest]], is_read: bool
-    ) -> tuple[Wrong, str] | None:
+    def _judged(self, repository: str, digest: str, needs: list[_Need], is_read: bool) -> tuple[Wrong, str] | None:
         # It is stored once for all repositories: the others only have to lead to it.
         method = "HEAD" if is_read else "GET"
         try:

@@ -108,8 +108,10 @@ def test_the_command_names_what_to_push_again_and_no_password(served: Served, cl
         "OUTPUTS": str(tmp_path / "outputs"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "operations.verify_data", "--stack", "prod", "--user", "ci", "--at", one.at]
-        + ["team/gone", "team/fine"],
+        [
+            *(sys.executable, "-m", "operations.verify_data", "--stack", "prod"),
+            *("--user", "ci", "--at", one.at, "team/gone", "team/fine"),
+        ],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -117,8 +119,7 @@ def test_the_command_names_what_to_push_again_and_no_password(served: Served, cl
         check=False,
     )
     assert (done.returncode, done.stderr) == (2, "")
-    assert "team/gone:v1" in done.stdout
-    assert "Push again from where these images still are: team/gone:v1." in done.stdout
+    assert "team/gone:v1: push again from where the images still are" in done.stdout
     assert "team/fine" not in done.stdout
     assert PASSWORD not in done.stdout
 
@@ -128,3 +129,13 @@ def test_a_user_who_must_not_read_all_is_told_so(served: Served, client: Client)
         check(asked(served, "team"))
     with pytest.raises(OperationError, match="the registry has no repository team/nothing"):
         check(asked(served, "team"), ["team/nothing"])
+
+
+def test_a_push_mends_it_once_what_has_changed_is_removed(served: Served, client: Client) -> None:
+    rotten = {one.digest for one in check(asked(served)).findings if one.wrong is not Wrong.MISSING}
+    for digest in rotten:
+        stored(served, digest, 'rm "$0"')
+    assert {one.wrong for one in check(asked(served)).findings} == {Wrong.MISSING}
+    for repository in ("team/flipped", "team/gone", "team/broken"):
+        client.push("ci", repository)
+    assert check(asked(served)).findings == []
