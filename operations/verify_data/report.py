@@ -61,8 +61,8 @@ class Report:
             yield f"{_named(tags)}: push again from where the images still are, or restore: see docs/backup.md."
         if tags := self._needing(*_STAYING):
             yield (
-                f"{_named(tags)}: what is stored has changed, and a push does not replace it. Restore the data, or remove "
-                "it first: see docs/verify-data.md."
+                f"{_named(tags)}: what is stored has changed, and a push does not replace it. Restore the data, or "
+                "remove it first: see docs/verify-data.md."
             )
 
     def _needing(self, *wrong: Wrong) -> Sequence[Tag]:
