@@ -89,7 +89,8 @@ def check(asked: Asked, repositories: Sequence[str] = ()) -> Checked:
 class _Manifest:
     """A manifest of a repository, with the tags that need it."""
 
-    answer: Answer | None
+    size: int | None
+    """None where it could not be read."""
     children: tuple[str, ...] = ()
     blobs: tuple[tuple[str, int], ...] = ()
     """Digest and size."""
@@ -118,8 +119,8 @@ class _Walk:
         blobs = self._blobs()
         found = [one for each in self._each("blobs", list(blobs.items()), self._blob) for one in each]
         wrong = [*self._untold, *self._wrong_manifests(), *found]
-        read = [one.answer for one in self._manifests.values() if one.answer]
-        size = sum(one.size for one in read) + self._size
+        read = [one.size for one in self._manifests.values() if one.size is not None]
+        size = sum(read) + self._size
         return Checked(len(names), len(tags), len(read), self._hashed, size, findings=list(self._still(wrong)))
 
     def _each(self, what: str, items: Sequence[_One], work: Callable[[_One], Any]) -> Iterator[Any]:
@@ -189,7 +190,7 @@ class _Walk:
             return _Manifest(None, wrong=_refused(answer)), wanted
         wanted = wanted or answer.headers.get("docker-content-digest", answer.digest)
         if wanted.startswith(_SHA256) and wanted != answer.digest:
-            return _Manifest(answer, wrong=(Wrong.CHANGED, f"its content is {answer.digest}")), wanted
+            return _Manifest(answer.size, wrong=(Wrong.CHANGED, f"its content is {answer.digest}")), wanted
         return _parsed(answer), wanted
 
     def _blobs(self) -> Mapping[str, Mapping[str, list[_Need]]]:
@@ -279,7 +280,7 @@ def _parsed(answer: Answer) -> _Manifest:
         # A layer with addresses is kept elsewhere.
         blobs = tuple((str(one["digest"]), int(one["size"])) for one in described if not one.get("urls"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _Manifest(answer, wrong=(Wrong.BROKEN, "it cannot be parsed"))
+        return _Manifest(answer.size, wrong=(Wrong.BROKEN, "it cannot be parsed"))
     if not children and not blobs and "manifests" not in text:
-        return _Manifest(answer, wrong=(Wrong.BROKEN, "it names no image"))
-    return _Manifest(answer, children, blobs)
+        return _Manifest(answer.size, wrong=(Wrong.BROKEN, "it names no image"))
+    return _Manifest(answer.size, children, blobs)
