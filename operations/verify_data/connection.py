@@ -30,6 +30,8 @@ _ACCEPT = ", ".join(
     )
 )
 _SECONDS = 60
+_ENOUGH = 8
+"""After so many requests in a row without an answer the next ones are not repeated: the storage itself is down."""
 _PIECE = 1 << 20
 _MOST = 32 << 20
 """A manifest or a list is no longer than this; the registry itself accepts manifests of 4 MiB."""
@@ -70,6 +72,7 @@ class Connections:
     def __init__(self, asked: Asked) -> None:
         self._asked, self._of_thread = asked, threading.local()
         self._all: list[http.client.HTTPSConnection] = []
+        self._unanswered = 0
         try:
             self._context = ssl.create_default_context(cadata=asked.authorities or None)
         except ssl.SSLError as error:
@@ -104,8 +107,8 @@ class Connections:
             NoAnswer: It is not known what is stored.
             OperationError: The user is not allowed to ask.
         """
-        said = ""
-        for wait in (0, *self._asked.waits):
+        said, waits = "", self._asked.waits if self._unanswered < _ENOUGH else ()
+        for wait in (0, *waits):
             time.sleep(wait)
             try:
                 answer = self._once(path, method, is_kept)
@@ -114,8 +117,10 @@ class Connections:
                 said = f"no answer ({error or type(error).__name__})"
                 continue
             if answer.status not in _LATER:
+                self._unanswered = 0
                 return self._allowed(path, answer)
             said = f"HTTP status {answer.status}"
+        self._unanswered += 1
         raise NoAnswer(said)
 
     def _allowed(self, path: str, answer: Answer) -> Answer:
