@@ -75,7 +75,7 @@ test: $(VENV)/ready ## run all tests, on real Pulumi, Docker and SSH hosts
 unit: $(VENV)/ready ## run only the unit tests: no CLI, no Docker, some seconds
 	@$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
-bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=10,100,1000]
+bench: $(VENV)/ready ## run the benchmarks, compared with the usual setups: [ROUNDS=5] [LARGE=1] [CLIENTS=10,100,1000] [SERVERS=1]
 	@$(BIN)/python -m lab prepare-tests
 	@$(BIN)/python -m bench
 

@@ -1,7 +1,7 @@
 """``python -m bench``: all measures, the contestants in turn, medians of ``ROUNDS`` (5) with the raw figures.
 
 ``LARGE=1`` pushes 10 GiB instead, and prints how much memory that took. ``CLIENTS=10,100,1000`` places trust on so many
-hosts instead, beside Ansible and pyinfra.
+hosts instead, beside Ansible and pyinfra. ``SERVERS=1`` measures one, two and three servers with one bucket instead.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import clients, measures
+from bench import clients, measures, servers
 from bench.contestants import COLD, FILE_BYTES, LAYER_BYTES, WARM, Contestant, running
 from bench.docker import PREFIX, alone
 from bench.report import Aim, report
@@ -59,6 +59,9 @@ def _measure() -> None:
     if counts := os.environ.get("CLIENTS"):
         numbers = [int(count) for count in counts.split(",")]
         report(clients.measured(numbers, ROUNDS), clients.aims(numbers))
+        return
+    if os.environ.get("SERVERS"):
+        report(servers.measured(ROUNDS), servers.AIMS)
         return
     debian.install("wrk", "wrk")
     with tempfile.TemporaryDirectory() as folder, running() as contestants:

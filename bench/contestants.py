@@ -2,7 +2,7 @@
 
 import datetime
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,7 @@ VICTIMS = 2000
 """Users whose passwords are guessed, ``user0`` and so on: nobody's limit of guesses is reached soon."""
 FILE_BYTES, LAYER_BYTES = 100_000_000, 5_000_000
 COLD, WARM = CACHES = ("ours, bucket cold", "ours, bucket warm")
-_USER_ID = "10001:10001"
+USER_ID = "10001:10001"
 _ASK = "            auth_request /access;\n"
 
 
@@ -83,13 +83,13 @@ def _registry(root: Path, image: str, tls: dict[str, str]) -> None:
     run(["docker", "volume", "create", f"{PREFIX}-data"])
     data = ["--volume", f"{PREFIX}-data:{DATA}"]
     # Docker gives an empty volume to root at every start.
-    own = f"mkdir {DATA}/docker && chown -R {_USER_ID} {DATA}"
+    own = f"mkdir {DATA}/docker && chown -R {USER_ID} {DATA}"
     run(["docker", "run", "--rm", *data, "--entrypoint", "sh", image, "-c", own])
     config = yaml.safe_load(registry_config("0" * 64, 1))
-    _serve(root, "registry", image, config, data)
-    files = _bundle(root / "own-tls", "tls", tls)
+    serve(root, "registry", image, config, data)
+    files = bundle(root / "own-tls", "tls", tls)
     config["http"]["tls"] = {"certificate": "/tls/current/server.crt", "key": "/tls/current/server.key"}
-    _serve(root, "registry-tls", image, config, [*data, "--volume", f"{files}:/tls:ro"])
+    serve(root, "registry-tls", image, config, [*data, "--volume", f"{files}:/tls:ro"])
 
 
 @contextmanager
@@ -98,13 +98,14 @@ def _bucket(root: Path, image: str) -> Iterator[None]:
     (root / "s3").mkdir()
     with serving(servers.S3.ensure(), root / "s3", gateway(PREFIX)) as bucket:
         config = yaml.safe_load(registry_config("0" * 64, 1, bucket.driver))
-        _serve(root, "registry-bucket", image, config, [])
+        serve(root, "registry-bucket", image, config, [])
         for number in range(len(CACHES)):
-            own_cache(f"{PREFIX}-cache-{number}", image, _USER_ID)
+            own_cache(f"{PREFIX}-cache-{number}", image, USER_ID)
         yield
 
 
-def _serve(root: Path, name: str, image: str, config: dict[str, Any], options: list[str]) -> None:
+def serve(root: Path, name: str, image: str, config: dict[str, Any], options: list[str]) -> None:
+    """Start a registry with that configuration."""
     file = root / f"{name}.yml"
     file.write_text(yaml.safe_dump(config))
     mounted = ["--volume", f"{file}:/config.yml:ro", "--env", "OTEL_TRACES_EXPORTER=none"]
@@ -127,33 +128,33 @@ def _proxies(root: Path, image: str, tls: dict[str, str]) -> Iterator[tuple[str,
     }
     for name, text in texts.items():
         folder = root / name.replace(", ", "-").replace(" ", "-")
-        _bundle(folder, "tls", {**tls, "listen.conf": tls_listener()})
-        users = {"htpasswd": _users(10), "htpasswd-4": _users(4)}
-        _bundle(folder, "users", users)
+        bundle(folder, "tls", {**tls, "listen.conf": tls_listener()})
+        bundle(folder, "users", {"htpasswd": users(10), "htpasswd-4": users(4)})
         files = {"nginx.conf": text, **scripts, "login.conf": login_config(), "padding": padding()}
-        _bundle(folder, "site", files)
+        bundle(folder, "site", files)
         if name == "static file":
-            _bundle(folder, "file", {})
+            bundle(folder, "file", {})
             (folder / "file/releases/one/data").write_bytes(bytes(FILE_BYTES))
             (folder / "file/releases/one/layer").write_bytes(bytes(LAYER_BYTES))
         volume = f"{PREFIX}-cache-{CACHES.index(name)}:{CACHE}" if name in CACHES else f"{PREFIX}-data:{DATA}:ro"
-        _nginx(folder.name, image, folder, "nginx.conf", "--volume", volume)
-        url = f"https://{_address(folder.name)}:{HTTPS_PORT}"
+        nginx(folder.name, image, folder, "nginx.conf", ["--volume", volume])
+        url = f"https://{address(folder.name)}:{HTTPS_PORT}"
         if name == COLD:
             empty = ["docker", "exec", f"{PREFIX}-{folder.name}", "sh", "-c", f"rm -rf {CACHE}/?"]
             yield name, Contestant(name, url, partial(run, empty))
         else:
             yield name, Contestant(name, url)
-    _nginx("login", image, root / "ours", "login.conf", "--cpu-shares", "64")
+    nginx("login", image, root / "ours", "login.conf", ["--cpu-shares", "64"])
     for name, scheme, container in (
         ("registry alone", "http", "registry"),
         ("registry, own TLS", "https", "registry-tls"),
         ("registry, bucket", "http", "registry-bucket"),
     ):
-        yield name, Contestant(name, f"{scheme}://{_address(container)}:{PORT}")
+        yield name, Contestant(name, f"{scheme}://{address(container)}:{PORT}")
 
 
-def _bundle(folder: Path, name: str, files: dict[str, str]) -> Path:
+def bundle(folder: Path, name: str, files: dict[str, str]) -> Path:
+    """Lay files out as an update does; return the folder to mount."""
     release = folder / name / "releases/one"
     release.mkdir(parents=True)
     (folder / name / "current").symlink_to("releases/one")
@@ -162,27 +163,29 @@ def _bundle(folder: Path, name: str, files: dict[str, str]) -> Path:
     return folder / name
 
 
-def _users(cost: int) -> str:
+def users(cost: int) -> str:
     """Render a user with a hash of that cost among others at cost 10."""
     own, others = (bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds)).decode() for rounds in (cost, 10))
     hashes = {USER: own, **{f"user{number}": others for number in range(VICTIMS)}}
     return htpasswd({name: Login([hashed], "admin", ["*"]) for name, hashed in hashes.items()})
 
 
-def _nginx(name: str, image: str, folder: Path, config: str, *options: str) -> None:
+def nginx(name: str, image: str, folder: Path, config: str, options: Sequence[str]) -> None:
+    """Start an nginx with the bundles of a folder."""
     mounts = ["--volume", f"{folder}:/etc/private-registry:ro"]
     command = ["nginx", "-c", f"/etc/private-registry/site/current/{config}", "-g", "daemon off;"]
     _start(name, image, command, [*mounts, *options])
 
 
 def _start(name: str, image: str, command: list[str], options: list[str]) -> None:
-    locked = ["--read-only", "--tmpfs", "/tmp", "--user", _USER_ID, "--network", PREFIX]  # noqa: S108
+    locked = ["--read-only", "--tmpfs", "/tmp", "--user", USER_ID, "--network", PREFIX]  # noqa: S108
     program, *arguments = command
     start = ["docker", "run", "--detach", "--name", f"{PREFIX}-{name}", *locked, *options, "--entrypoint", program]
     run([*start, image, *arguments])
 
 
-def _address(name: str) -> str:
+def address(name: str) -> str:
+    """Return where a container of the bench answers."""
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     return run(["docker", "inspect", "--format", form, f"{PREFIX}-{name}"]).strip()
 

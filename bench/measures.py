@@ -92,11 +92,12 @@ def push(contestant: Contestant, file: Path) -> float:
         content.write(os.urandom(64))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     started = time.monotonic()
-    _upload(contestant, "bench/push", file, digest)
+    upload(contestant, "bench/push", file, digest)
     return FILE_BYTES / 1e6 / (time.monotonic() - started)
 
 
-def _upload(contestant: Contestant, repository: str, file: Path, digest: str) -> None:
+def upload(contestant: Contestant, repository: str, file: Path, digest: str) -> None:
+    """Push a file as a layer, as a client does: three requests."""
     location = _location(contestant, ["--request", "POST", f"{contestant.url}/v2/{repository}/blobs/uploads/"])
     location = _location(contestant, ["--request", "PATCH", "--upload-file", str(file), location])
     _location(contestant, ["--request", "PUT", f"{location}&digest=sha256:{digest}"])
@@ -130,11 +131,19 @@ def pull_images(contestant: Contestant, layers: list[str]) -> float:
 def _pulled(contestant: Contestant, commands: list[list[str]], size: int) -> float:
     contestant.prepare()
     started = time.monotonic()
-    clients = [subprocess.Popen([*_CURL, "--header", _login(), *words]) for words in commands]
-    # All of them are waited for, also when one has failed.
-    if sum(client.wait() for client in clients):
-        raise RuntimeError(f"{contestant.name}: a pull failed")
+    all_of(commands, contestant.name)
     return size / 1e6 / (time.monotonic() - started)
+
+
+def all_of(commands: Sequence[Sequence[str]], name: str) -> None:
+    """Run a curl with a right password for each command, all at once.
+
+    Raises:
+        RuntimeError: One has failed. All of them are waited for first.
+    """
+    clients = [subprocess.Popen([*_CURL, "--header", _login(), *words]) for words in commands]
+    if sum(client.wait() for client in clients):
+        raise RuntimeError(f"{name}: a request failed")
 
 
 def prepare(registries: Sequence[Contestant], repository: str, file: Path, size: int) -> str:
@@ -142,7 +151,7 @@ def prepare(registries: Sequence[Contestant], repository: str, file: Path, size:
     file.write_bytes(os.urandom(size))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     for registry in registries:
-        _upload(registry, repository, file, digest)
+        upload(registry, repository, file, digest)
     return digest
 
 

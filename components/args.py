@@ -66,7 +66,7 @@ class DockerHostAccessArgs(TypedDict, total=False):
 
 
 class ServerEntryArgs(TypedDict, total=False):
-    """One of the servers of the registry. All have the same bucket, users and certificate."""
+    """One of the servers of the registry. All have the same bucket and users."""
 
     name: str
     """What the names of the server's resources contain: a-z, 0-9 and `-`."""
@@ -446,6 +446,9 @@ class ImagesArgs(TypedDict, total=False):
     and `curl`: the official images have all three, except the `slim` ones."""
     lego: str
     """Required with `source: acme`, in the same form. lego 4.25 to 4.35, for example `goacme/lego:v4.35.2`."""
+    keepalived: str
+    """Required with `floatingAddress`, in the same form. It must have keepalived 2.2 or newer, `curl`, `setpriv` of
+    util-linux, and `sh` (floating-address.md)."""
 
 
 class LimitsArgs(TypedDict, total=False):
@@ -486,10 +489,14 @@ class PrivateRegistryArgs(TypedDict, total=False):
     docker_host_access: DockerHostAccessArgs
     """How to log in to the server."""
     servers: Sequence[ServerEntryArgs]
-    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
-    first one asks the CA with `source: acme`."""
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. With
+    `source: acme` each requests a certificate of its own: public CAs limit how many for the same names
+    (acme.md)."""
     drain_seconds: int
     """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops."""
+    floating_address: str
+    """With several servers: an IP address that moves between them, to one that serves. Clients use this address, and
+    keepalived moves it (floating-address.md)."""
     server_directory: str
     """The folder on the server for the files of the containers. Each stack has its own folder in it."""
     certificate: SelfSignedArgs | ProvidedArgs | SigningAuthorityArgs | AcmeArgs

@@ -1,12 +1,13 @@
 """The whole stack: certificate, registry, proxy, and clients that trust it."""
 
+from itertools import pairwise
 from typing import Any
 
 import pulumi
 
 from .advice import advising
 from .args import PrivateRegistryArgs
-from .certificates import CertificateArgs, certificate_from, ends
+from .certificates import ends
 from .clients.access import Login
 from .clients.clients import Clients
 from .clients.login_files import docker_config
@@ -19,9 +20,10 @@ from .ordering import keep_all_without, without_dependencies
 from .positions import without_positions
 from .proxy.login.users import Users, clear_password, verification_password
 from .registry_reference import full_reference
-from .rolling import tell_where_it_stopped
+from .rolling import keep_those_that_leave, tell_where_it_stopped
 from .seed import Seed
 from .server import Server
+from .server_certificates import ServerCertificates
 from .serving import Serving
 from .settings import InvalidSettings, Settings, given
 from .settings.model import VERIFICATION_USER, User
@@ -45,6 +47,8 @@ class PrivateRegistry(Component):
     ``server`` alone, or ``you``."""
     ends: pulumi.Output[dict[str, str]]
     """The server certificate, where the stack knows it, and each authority that clients are given -> when it ends."""
+    servers: pulumi.Output[dict[str, dict[str, str | bool]]] | None
+    """Server -> its ``address``, and whether nginx waits for balancers there, ``proxyProtocol``; None of one alone."""
     passwords: pulumi.Output[dict[str, str]] | None
     """User -> the password that was made, secret; None where each user brings one."""
     image_pull_secrets: pulumi.Output[dict[str, str]] | None
@@ -68,24 +72,13 @@ class PrivateRegistry(Component):
         instance = Instance(name)
         super().__init__(name, advising(opts, instance))
         self._seed = Seed(f"{name}-seed", settings.protect, opts=self.child())
-        servers = [Server(settings, entry, instance) for entry in settings.each_server]
-        first = Serving(servers[0], settings, self._seed, self.child())
-        certificate = certificate_from(
-            settings.certificate,
-            f"{name}-certificate",
-            CertificateArgs(
-                domain=settings.domain,
-                title=instance.title,
-                protect=settings.protect,
-                delete_data=settings.delete_data,
-                container=first.container(settings.lego_image, settings.limits.lego_memory),
-                nginx_image=settings.nginx_image,
-                bind_addresses=first.server.entry.bind_address,
-                reference=settings.reference,
-                aliases=settings.aliases_known_as,
-            ),
-            opts=first.opts,
-        )
+        serving = [
+            Serving(Server(settings, entry, instance), settings, self._seed, self.child())
+            for entry in settings.each_server
+        ]
+        first = serving[0]
+        certificates = ServerCertificates(settings, instance, serving)
+        certificate = certificates.in_turn(first)
         password = without_dependencies(self._seed.derivation.apply(verification_password))
         users = Users(
             f"{name}-users",
@@ -108,22 +101,22 @@ class PrivateRegistry(Component):
         clients = Clients(name, settings, known, logins, self)
         # Clients move to another port, or to another password, only when the server can follow.
         trusted_by = clients.trust(certificate.ca_certificate, first.proxy.refused(with_users=bool(logins)))
-        serving = [first]
         releases = [first.serve(certificate.pair, trusted_by)]
         failed = []
-        for server in servers[1:]:
-            done = serving[-1].proven(clients, password, releases[-1])
+        for before, one in pairwise(serving):
+            done = before.proven(clients, password, releases[-1])
             failed.append(done)
-            after = Serving(server, settings, self._seed, self.child(), done)
-            after.declare(certificate, users.file)
-            serving.append(after)
-            releases.append(after.serve(certificate.pair, trusted_by))
-        tell_where_it_stopped([server.entry.said for server in servers], [*failed, serving[-1].missing])
+            own = certificates.in_turn(one, done)
+            one.declare(own, users.file, done)
+            releases.append(one.serve(own.pair, trusted_by))
+        failed.append(serving[-1].proven(clients, password, releases[-1]) if failed else serving[-1].missing)
+        tell_where_it_stopped([one.server.entry.said for one in serving], failed)
+        keep_those_that_leave(name, [one.server.named("registry") for one in serving], failed)
         generation = pulumi.Output.concat(
             *(part for release in releases for part in (release, "-")),
             self._seed.fingerprint(certificate.ca_certificate or ""),
         )
-        certificate.keep_renewed(first.proxy.live)
+        certificates.keep_renewed()
         self.url = pulumi.Output.from_input(f"https://{settings.reference}")
         self.registry = pulumi.Output.from_input(settings.reference)
         self.ca_certificate = pulumi.Output.from_input(certificate.ca_certificate)
@@ -132,12 +125,13 @@ class PrivateRegistry(Component):
         self.clients = pulumi.Output.from_input(clients.trusting)
         proven = [step for one in serving for step in one.proxy.proven]
         self.verification = clients.verify(password, without_dependencies(generation), proven)
+        self.servers = _told(settings)
         self.passwords = users.made
         self.image_pull_secrets = self._image_pull_secrets(settings, known)
         keep_all_without(
-            [*certificate.pair.obtained, *(one.proxy.live for one in serving)],
+            [*certificates.obtained, *(one.proxy.live for one in serving)],
             [*trusted_by, *proven],
-            certificate.is_missed_without,
+            certificates.is_missed_without,
             "The new certificate is not in use yet, so nothing that the previous one needs is removed.",
         )
         for one in serving:
@@ -172,10 +166,20 @@ class PrivateRegistry(Component):
             "ends",
             "clients",
             "verification",
+            "servers",
             "passwords",
             "image_pull_secrets",
         )
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _told(settings: Settings) -> pulumi.Output[dict[str, dict[str, str | bool]]] | None:
+    if len(settings.each_server) == 1:
+        return None
+    is_behind = bool(settings.proxy_protocol)
+    return pulumi.Output.from_input(
+        {one.said: {"address": one.reached_at, "proxyProtocol": is_behind} for one in settings.each_server}
+    )
 
 
 def _given(args: PrivateRegistryArgs, name: str) -> Settings:

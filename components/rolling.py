@@ -1,9 +1,11 @@
-"""Where an update of several servers has stopped: those after the one that failed are left as they are."""
+"""Where an update of several servers has stopped: those after the one that failed are left, and none is removed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pulumi
 
+from . import last_update
+from .component import TYPES
 from .names import shortened
 from .ordering import Step
 from .troubleshooting import advice_of
@@ -24,6 +26,50 @@ def tell_where_it_stopped(servers: Sequence[str], failed: Sequence[pulumi.Output
     # A preview takes all for failed, as nobody knows yet.
     if not pulumi.runtime.is_dry_run():
         pulumi.Output.all(*(one.apply(len) for one in failed)).apply(tell)
+
+
+_STORING = f"{TYPES}Registry"
+"""The component that each server of a registry has."""
+
+
+def keep_those_that_leave(
+    registry: str, declared: Collection[str], failed: Sequence[pulumi.Output[list[Step]]]
+) -> pulumi.Output[bool]:
+    """Fail an update in which a server failed, if another one is not declared any more: clients may need that one.
+
+    Of a program that fails the engine takes nothing away.
+
+    Args:
+        registry: The name of the registry.
+        declared: The names of the component ``Registry`` of each server.
+        failed: What has failed of each, once that is known.
+
+    Returns:
+        Whether nothing failed.
+    """
+
+    async def judge(counts: list[int]) -> bool:
+        left = shortened(leaving(registry, declared, await last_update.outputs() or ())) if any(counts) else ""
+        if left:
+            raise pulumi.RunError(f"A server has failed, so nothing is removed of what is not listed any more: {left}.")
+        return not any(counts)
+
+    if pulumi.runtime.is_dry_run():
+        return pulumi.Output.from_input(True)
+    return pulumi.Output.all(*(one.apply(len) for one in failed)).apply(judge)
+
+
+def leaving(registry: str, declared: Collection[str], state: Iterable[str]) -> list[str]:
+    """Return the names of what a state has of servers that are not declared any more.
+
+    Args:
+        registry: As of ``keep_those_that_leave``.
+        declared: As there.
+        state: The URNs of the last update.
+    """
+    known = (urn.split("::", 3)[2:] for urn in state)
+    names = [name for kinds, name in known if kinds.rpartition("$")[2] == _STORING]
+    return [name for name in names if name.startswith(f"{registry}-") and name not in declared]
 
 
 def stopped_at(servers: Sequence[str], counts: Sequence[int]) -> str | None:

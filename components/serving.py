@@ -10,6 +10,8 @@ from .certificates import Certificate
 from .clients.clients import Clients
 from .containers.container import ContainerArgs
 from .containers.running import answering, started
+from .floating_address.floating_address import PROBE as KEEPALIVED_PROBE
+from .floating_address.floating_address import FloatingAddress, FloatingAddressArgs
 from .ordering import Step, failed_in_this_update, waiting, without_dependencies
 from .proxy.pair import Pair
 from .proxy.proxy import Proxy, ProxyArgs
@@ -28,7 +30,6 @@ class Serving:
         settings: Settings,
         seed: Seed,
         opts: pulumi.ResourceOptions,
-        after: pulumi.Output[list[Step]] | None = None,
     ) -> None:
         """Know a server.
 
@@ -37,11 +38,12 @@ class Serving:
             settings: What is configured.
             seed: What all secrets are derived from that servers share.
             opts: Of the components on the server.
-            after: What nothing on the server is changed before; what failed of it keeps the server as it is.
         """
         self.server, self._settings, self._seed = server, settings, seed
-        self.opts = waiting(server.opts(opts), after)
-        self._owner = started(seed.fingerprint("owner"), server.shell)
+        self.at_once = server.opts(opts)
+        """Options of a component that does not wait for the server's turn."""
+        # Another one for each server: a machine that is listed twice, or under another name, keeps what runs there.
+        self._owner = started(seed.fingerprint(" ".join(filter(None, ["owner", server.entry.name]))), server.shell)
 
     def container(self, image: str, memory: int) -> ContainerArgs:
         """Return where a container of an image runs, and as what."""
@@ -58,9 +60,18 @@ class Serving:
             told=self.server.told,
         )
 
-    def declare(self, certificate: Certificate, users: pulumi.Input[str]) -> None:
-        """Declare the containers; nginx serves nobody yet."""
+    def declare(
+        self, certificate: Certificate, users: pulumi.Input[str], after: pulumi.Output[list[Step]] | None = None
+    ) -> None:
+        """Declare the containers; nginx serves nobody yet.
+
+        Args:
+            certificate: What nginx will serve with.
+            users: The file of users.
+            after: What nothing on the server is changed before; what failed of it keeps the server as it is.
+        """
         settings, limits, server = self._settings, self._settings.limits, self.server
+        opts = waiting(self.at_once, after)
         registry = Registry(
             server.named("registry"),
             RegistryArgs(
@@ -70,7 +81,7 @@ class Serving:
                 protect=settings.protect,
                 purges_uploads=server.entry == settings.each_server[0],
             ),
-            opts=self.opts,
+            opts=opts,
         )
         self._caches = served_caches(
             server.named("caches"),
@@ -80,7 +91,7 @@ class Serving:
                 network=registry.declared_network,
                 caches=settings.caches,
             ),
-            opts=self.opts,
+            opts=opts,
         )
         self.proxy = Proxy(
             server.named("proxy"),
@@ -104,12 +115,34 @@ class Serving:
                 cache_networks=self._caches.networks,
                 drain_seconds=settings.drain_seconds if len(settings.each_server) > 1 else None,
                 proxy_protocol=settings.proxy_protocol,
+                floating_address=settings.floating_address,
                 shares_tokens=len(settings.each_server) > 1,
             ),
-            opts=self.opts,
+            opts=opts,
         )
         registry.retire_predecessors(self.proxy.container, self.proxy.site)
         self._registry = registry
+        self._keepalived = self._floating_address(opts)
+
+    def _floating_address(self, opts: pulumi.ResourceOptions) -> list[tuple[pulumi.Input[str], Sequence[str]]]:
+        """Declare keepalived, if it is wanted; return its container, and what asks in it."""
+        settings, server = self._settings, self.server
+        if settings.floating_address is None:
+            return []
+        floating = FloatingAddress(
+            server.named("floating-address"),
+            FloatingAddressArgs(
+                container=self.container(settings.keepalived_image, 0),
+                address=settings.floating_address,
+                servers=[one.reached_at for one in settings.each_server],
+                place=settings.each_server.index(server.entry),
+                listens_on=server.entry.bind_address,
+                https_port=settings.https_port,
+                proxy_protocol=bool(settings.proxy_protocol),
+            ),
+            opts=opts,
+        )
+        return [(floating.container, KEEPALIVED_PROBE)]
 
     def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
         """Serve with a certificate once the clients trust it; return what changes with all that serves."""
@@ -147,5 +180,6 @@ class Serving:
             (self._registry.container, PROBE),
             *self.proxy.probes,
             *self._caches.probes,
+            *self._keepalived,
         ]
         return answering(name, self._owner, self.server.shell, probes, self.proxy.live.stdout)

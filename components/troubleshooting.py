@@ -630,7 +630,7 @@ SERVERS = (
     ),
     Problem(
         "servers-wrong-answer",
-        _THROUGH + r"([^:]+: HTTP status|pull: what comes)",
+        _THROUGH + r"([^:]+: HTTP status|pull: what comes|push: the answer)",
         "b: through 10.0.0.7: push: HTTP status 503 instead of 202",
         "The server answers this client, but not as the registry should. With 503 its registry is down, or cannot use "
         "the bucket. With 401 at `login` its users file has not the stack's own user. With 404 at `pull` it reads "

@@ -51,6 +51,7 @@ _BUILT = {
         "2 minutes",
     ),
     "lego": Built(("lego.sh", "flock"), {"mmdebstrap": "mmdebstrap"}, ('ENTRYPOINT ["/lego"]',), "30 s"),
+    "keepalived": Built(("keepalived.sh",), {"mmdebstrap": "mmdebstrap"}, ('ENTRYPOINT ["keepalived"]',), "30 s"),
     "client": Built(
         ("client.sh", "start-host"),
         {"mmdebstrap": "mmdebstrap"},
@@ -86,6 +87,11 @@ def ensure() -> dict[str, str]:
 def lego() -> str:
     """Make the image of lego ready, which only a stack with certificates by ACME needs; return it."""
     return _kept_or_found("lego")["lego"]
+
+
+def keepalived() -> str:
+    """Make the image of keepalived ready, which only several servers with a floating address need; return it."""
+    return build("keepalived", _BUILT["keepalived"])
 
 
 def clients(generation: str) -> str:

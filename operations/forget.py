@@ -19,8 +19,6 @@ _COMPONENTS = (":ClientTrust", ":Verification")
 """How the types of the components ended that were there for one client each, before version 0.3."""
 _BEFORE = re.compile(r"registry-(trust|verification)-")
 """Started their names before they said their host."""
-_ASKED = ":AcmeCertificate"
-"""How the type of the component ends that is on the server that asks a CA."""
 _BY_CLIENT = ("hosts", "placed", "missing", "proven")
 """What the resources of all clients have by client, in their inputs or outputs."""
 
@@ -54,13 +52,10 @@ def forget_server(server: str, command_line: CommandLine) -> str:
         found = leaving(servers_of(_resources(exported["deployment"])), server)
     except ValueError as error:
         raise OperationError(f"stack {stack} {error}") from None
-    kept, gone = without_servers(exported["deployment"], found)
-    _import(command_line, {**exported, "deployment": kept})
-    asked = any(urn.split("::")[2].endswith(_ASKED) for urn in gone)
+    _import(command_line, {**exported, "deployment": without_servers(exported["deployment"], found)})
     return (
         f"Server {server} was removed from the state of stack {stack}. Nothing on the machine is changed. Remove it "
         "from private-registry:servers too, and take its address out of the DNS, load balancers and hosts entries. "
-        f"{'The next update asks the CA for a certificate on another server. ' if asked else ''}"
         "If the machine is a client too, forget it as a client as well."
     )
 
@@ -87,8 +82,8 @@ def leaving(servers: Sequence[Server], name: str) -> list[Server]:
     return found
 
 
-def without_servers(deployment: dict[str, Any], servers: Iterable[Server]) -> tuple[dict[str, Any], set[str]]:
-    """Return a state without servers and what refers to them, and the URNs of what is gone.
+def without_servers(deployment: dict[str, Any], servers: Iterable[Server]) -> dict[str, Any]:
+    """Return a state without servers and what refers to them.
 
     What all servers share stays: the seed, the users, the certificate that the stack makes, and the clients.
     """
@@ -98,7 +93,7 @@ def without_servers(deployment: dict[str, Any], servers: Iterable[Server]) -> tu
     kept = {**deployment, "resources": [_detached(one, gone) for one in resources if one["urn"] not in gone]}
     if pending:
         kept["pending_operations"] = [one for one in pending if one["resource"]["urn"] not in gone]
-    return kept, gone
+    return kept
 
 
 def _exported(command_line: CommandLine) -> dict[str, Any]:

@@ -36,9 +36,10 @@ REGISTRY = f"{COMPONENT}PrivateRegistry"
 PROXY = f"{COMPONENT}Proxy"
 STORING = f"{COMPONENT}Registry"
 """The component below which the images are."""
+FLOATING = f"{COMPONENT}FloatingAddress"
 ACME, CHALLENGE = f"{COMPONENT}AcmeCertificate", f"{COMPONENT}Challenge"
 CACHE = f"{COMPONENT}PullThroughCache"
-SERVER_SIDE = frozenset({STORING, PROXY, ACME, CACHE})
+SERVER_SIDE = frozenset({STORING, PROXY, ACME, CACHE, FLOATING})
 """The components below which commands run on the server, however deep. All others count as run on a client."""
 TRUST, VERIFICATION = f"{COMPONENT}ClientsTrust", f"{COMPONENT}ClientsVerification"
 """All that is done on clients, by the package's own provider: what goes there is in their inputs."""
@@ -287,6 +288,8 @@ def _anonymous(users: str) -> set[str]:
     }
 
 
+_OF_KEEPALIVED = frozenset(f"CAP_{name}" for name in ("NET_ADMIN", "NET_RAW", "SETGID", "SETPCAP", "SETUID"))
+"""It alone is on the network of the server, to move an address. The last three are given up with root."""
 _PUBLISHED = {PROXY: HTTPS_PORTS, CHALLENGE: HTTP_PORTS}
 
 
@@ -303,7 +306,7 @@ def _only_nginx_is_published(resource: Resource, _: Stack) -> Iterator[Violation
             yield Violation(f"publishes the port {_shown(internal)}", fix)
     if resource.inputs.get("publishAllPorts") is True:
         yield Violation("publishes all its ports", fix)
-    if resource.inputs.get("networkMode") == "host":
+    if resource.inputs.get("networkMode") == "host" and resource.parent != FLOATING:
         yield Violation("listens on the server's own network", fix)
 
 
@@ -434,9 +437,15 @@ def _containers_are_locked_down(resource: Resource, _: Stack) -> Iterator[Violat
     inputs = resource.inputs
     capabilities = inputs.get("capabilities")
     drops, adds = (_part(capabilities, name) for name in ("drops", "adds"))
-    if drops not in (["ALL"], UNKNOWN) or adds not in (None, [], UNKNOWN):
+    is_floating = resource.parent == FLOATING
+    allowed = _OF_KEEPALIVED if is_floating else frozenset[str]()
+    if drops not in (["ALL"], UNKNOWN) or not (adds is UNKNOWN or set(adds or ()) <= allowed):
         yield Violation("keeps capabilities", 'Drop them: capabilities drops ["ALL"], without adds')
-    if inputs.get("user") is not UNKNOWN and _text(inputs.get("user")).partition(":")[0] in ("", "0", "root"):
+    if (
+        inputs.get("user") is not UNKNOWN
+        and not (is_floating and _drops_root(inputs))
+        and _text(inputs.get("user")).partition(":")[0] in ("", "0", "root")
+    ):
         yield Violation("runs as root", "Set its user to the UID:GID of the settings")
     if inputs.get("readOnly") not in (True, UNKNOWN):
         yield Violation("can write to its root file system", "Set read_only=True; /tmp is a tmpfs")
@@ -445,6 +454,14 @@ def _containers_are_locked_down(resource: Resource, _: Stack) -> Iterator[Violat
         yield Violation("can gain privileges", 'Add "no-new-privileges:true" to security_opts')
     if inputs.get("privileged") is True:
         yield Violation("is privileged", "Remove privileged")
+
+
+def _drops_root(inputs: Mapping[str, Any]) -> bool:
+    """Tell whether a container that Docker starts as root becomes another user before all else."""
+    words = inputs.get("command")
+    return inputs.get("entrypoints") == ["setpriv"] and any(
+        re.fullmatch(r"--reuid=[1-9]\d*", word) for word in _known_list(words) if isinstance(word, str)
+    )
 
 
 def _no_registry_is_insecure(resource: Resource, _: Stack) -> Iterator[Violation]:
@@ -546,7 +563,8 @@ RULES = (
     Rule("private-key-files", "Files with secrets have mode 0600.", _key_files_are_private),
     Rule(
         "locked-down-containers",
-        "Containers run without root, without capabilities, and with a read-only root file system.",
+        "Containers run without root, without capabilities, and with a read-only root file system. keepalived has two "
+        "capabilities, and starts as root to give up all others.",
         _containers_are_locked_down,
     ),
     Rule("no-insecure-registries", "No Docker is configured to work without TLS.", _no_registry_is_insecure),

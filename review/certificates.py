@@ -41,7 +41,7 @@ def certificate(step: Step, preview: Preview) -> Iterator[Impact]:
     found = certified(preview)
     if step.op == "update" and not found.is_compared:
         return
-    if step.op == "delete" and found.moves:
+    if step is not found.teller:
         return
     yield from _given(found, preview)
     yield from _names_changed(preview)

@@ -113,6 +113,8 @@ class Certified:
     new: Side = Side()
     moves: bool = False
     """Whether another source takes its place."""
+    teller: Step | None = None
+    """The step that tells of it: where each server has its own, one tells of all."""
 
     @property
     def is_compared(self) -> bool:
@@ -133,7 +135,8 @@ def certified(preview: Preview) -> Certified:
     return Certified(
         _side(old.old) if old else Side(),
         _side(new.new) if new else Side(),
-        moves=old is not None and new is not None and old is not new,
+        moves=old is not None and new is not None and old.type != new.type,
+        teller=new or old,
     )
 
 

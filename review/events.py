@@ -22,7 +22,7 @@ _COMPONENT = "private-registry:"
 """Starts the type of a component."""
 _REGISTRY, _PROXY = ":PrivateRegistry", ":Proxy"
 _SHARED = "Certificate"
-"""Ends the types of the components that all servers need, on whichever of them they run."""
+"""Ends the types of the components that say by what clients know each server, on whichever of them they run."""
 _SEVERAL = 2
 _LAST_WORDS = "preview failed"
 """What the engine says at the end of each preview that failed, whatever it was."""
@@ -218,7 +218,7 @@ class Preview:
 
 
 def _is_shared(step: Step) -> bool:
-    return step.type.endswith(_SHARED) or any(one.endswith(_SHARED) for one in step.components)
+    return step.type.endswith(_SHARED)
 
 
 def parse(lines: Iterable[str]) -> Preview:

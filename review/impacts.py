@@ -40,6 +40,7 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     (":PullThroughCache", "", caches.cache),
     (":Volume", "AcmeCertificate", acme.store),
     (":Container", "Challenge", acme.challenge),
+    (":Container", "FloatingAddress", server.keepalived),
     (":Container", "Renewal", acme.renewal),
     (":Volume", "Registry", server.volume),
     (":Registry", "", storage.images),
@@ -55,12 +56,14 @@ _RULES: tuple[tuple[str, str, Rule], ...] = (
     # That of nginx is said of the proxy.
     (":RemoteImage", "Challenge", _nothing),
     (":RemoteImage", "AcmeCertificate", server.image),
+    (":RemoteImage", "FloatingAddress", server.image),
     (":RemoteImage", "Registry", server.image),
     (":Command", "ReleasedFiles", server.bundle),
     *((":Command", part, server.check) for part in server.PARTS),
+    (":FloatingAddress", "", server.floating_address),
     (":Proxy", "", _both(server.later_addresses, server.proxy_protocol)),
     *((":Network", part, server.network) for part in (*server.PARTS, "AcmeCertificate", "Caches")),
-    *((":Command", part, _nothing) for part in ("AcmeCertificate", "PullThroughCache")),
+    *((":Command", part, _nothing) for part in ("AcmeCertificate", "FloatingAddress", "PullThroughCache")),
     ("pulumi:providers:docker", "PrivateRegistry", server.provider),
     # What works on the clients says nothing but that: what it does, they say.
     ("pulumi:providers:private-registry", "PrivateRegistry", _nothing),

@@ -25,6 +25,7 @@ _BUNDLES = {
     "config": ("the registry's configuration", "the registry reads it when it starts"),
     "renewal": ("the settings of the renewal", "used only if lego gets a certificate with them"),
     "cache": ("the configuration of the cache", "the cache reads it when it starts"),
+    "keepalived": ("the configuration of keepalived", "keepalived reads it when it starts"),
     "challenge": ("the configuration of nginx on port 80", "this nginx reads it when it starts"),
 }
 """Files that change together -> what they are, and who reads them when."""
@@ -182,6 +183,24 @@ def proxy_protocol(step: Step, preview: Preview) -> Iterator[Impact]:
     else:
         effect = "load balancers that still send it are refused"
         yield Impact(name(preview), "PROXY protocol: off", effect, disruptive=True)
+
+
+def keepalived(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say where the floating address is while keepalived of a server changes."""
+    effects = {
+        "create": "starts for the first time, and does not take the address from another server",
+        "replace": "stopped and started again: another server takes the address if this one has it",
+        "delete": "stopped: another server with keepalived takes the address",
+    }
+    yield _container(step, preview, "keepalived", effects, disruptive=set(), besides={})
+
+
+def floating_address(step: Step, preview: Preview) -> Iterator[Impact]:
+    """Say which address clients do not reach any more."""
+    old, new = (state.text("address") for state in (step.old, step.new))
+    if old and old != new:
+        change = f"floating address: {old}, then {new or 'none'}"
+        yield Impact(name(preview), change, f"clients that use {old} no longer reach the registry", disruptive=True)
 
 
 def provider(step: Step, preview: Preview) -> Iterator[Impact]:

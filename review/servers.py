@@ -51,7 +51,7 @@ def proof(step: Step, preview: Preview) -> Iterator[Impact]:
     """Say that a client proves a server."""
     name = of_server(_proven(step) or "not known yet")
     if step.op == "delete":
-        yield Impact(name, f"no client proves {name} by itself any more", "it has left, or no other one waits for it")
+        yield Impact(name, f"no client proves {name} by itself any more", "it is not listed, or is the only one")
     else:
-        effect = "login, push and pull through this server alone; the next one changes only after that"
+        effect = "login, push and pull through this server alone; if that fails, no other one changes"
         yield Impact(name, f"a client proves {name}", effect)

@@ -22,7 +22,7 @@ from ..containers.container import (
 from ..containers.images import pinned_image
 from ..containers.orphans import STACK
 from ..hosts import File, Reader, ReleasedFiles
-from ..ordering import Command, Step, failed_in_this_update, without_dependencies
+from ..ordering import Command, Step, failed_in_this_update, waiting, without_dependencies
 from ..proxy.pair import Pair
 from ..registry_reference import as_host
 from ..scripts.script import script_text, with_payload, words
@@ -131,11 +131,10 @@ class AcmeCertificate(Certificate):
             **said_of_server(args.container),
         }
         super().__init__(name, opts, props)
-        self._name, self._args, self._source = name, args, source
+        self._name, self._args, self._source, self._known = name, args, source, known
         container = args.container
-        image = pinned_image(f"{name}-image", container.image, self.child())
-        network = stack_network(f"{name}-network", container, "acme", self.child())
-        folders = container.host.run(
+        self._network = stack_network(f"{name}-network", container, "acme", self.child())
+        self._made_folders = container.host.run(
             f"{name}-folders",
             with_payload(_FOLDERS, {}),
             f"create {self._folders}",
@@ -143,17 +142,32 @@ class AcmeCertificate(Certificate):
             triggers=[container.host.name, container.user],
             opts=self.child(),
         )
+        self._challenge = self._challenge_here()
+        self.answering = [one.healthy for one in self._challenge]
+        self.ca_certificate = public.apply(lambda one: one.trusted or "") if source.trusted is not None else None
+        # What asks others for something may fail, and what waits for it would be skipped.
+        self.before_nginx = []
+        self.register_outputs({"ca_certificate": self.ca_certificate})
+
+    def ask(self, after: pulumi.Output[list[Step]] | None, answering: Sequence[Step]) -> None:
+        """Declare what gets the certificate, in the turn of the server: another one may be asked for the proof."""
+        name, args, container, known = self._name, self._args, self._args.container, self._known
+        self._turn = waiting(self.child(), after)
+        self._image = pinned_image(f"{name}-image", container.image, self._turn)
         store = docker.Volume(
             f"{name}-store",
             name=f"{container.prefix}-acme",
             labels=[docker.VolumeLabelArgs(label=STACK, value=container.prefix)],
             # Not protected: it stays in Docker where data do, and the way to another source has to be open.
-            opts=self.child(depends_on=[network], retain_on_delete=not args.delete_data),
+            opts=waiting(self.child(depends_on=[self._network], retain_on_delete=not args.delete_data), after),
         )
-        owned = give(f"{name}-store-owner", store, _HOME, "pairs", container, image, self)
-        answering = self._challenge(network.name, [folders])
+        owned = give(f"{name}-store-owner", store, _HOME, "pairs", container, self._image, self)
+        needed = [self._network, owned, self._made_folders, *self._challenge]
+        # Another server that does not answer keeps nobody from asking.
+        others = failed_in_this_update([one for one in answering if one not in self.answering])
         identity = container.seed.fingerprint(known.apply(lambda one: _identity(one, args.names)))
-        config = ReleasedFiles(
+        asked = self._source.asked
+        self._config = ReleasedFiles(
             f"{name}-renewal",
             container.host,
             f"{container.directory}/acme",
@@ -161,11 +175,10 @@ class AcmeCertificate(Certificate):
             container.user,
             self._files(known, identity),
             container.seed,
-            ReadByLego(image, network.name, store.name, self._served, self._challenges, source.asked),
-            depends_on=[network, owned, folders, *answering],
-            opts=self.child(),
+            ReadByLego(self._image, self._network.name, store.name, self._served, self._challenges, asked),
+            depends_on=others.apply(lambda _: needed),
+            opts=self._turn,
         )
-        self._image, self._network, self._config = image, network.name, config
         self._mounts = [
             docker.ContainerMountArgs(type="volume", source=store.name, target=_HOME),
             docker.ContainerMountArgs(type="bind", source=self._served, target="/srv/served"),
@@ -174,13 +187,10 @@ class AcmeCertificate(Certificate):
                 type="bind", source=f"{container.directory}/acme/renewal", target=_ROOT, read_only=True
             ),
         ]
-        self.ca_certificate = public.apply(lambda one: one.trusted or "") if source.trusted is not None else None
         self.pair = Pair(
-            renewed=without_dependencies(identity).apply(lambda one: f"{_SERVED}/{one}"), obtained=[config.command]
+            renewed=without_dependencies(identity).apply(lambda one: f"{_SERVED}/{one}"),
+            obtained=[self._config.command],
         )
-        # What asks others for something may fail, and what waits for it would be skipped.
-        self.before_nginx = []
-        self.register_outputs({"ca_certificate": self.ca_certificate})
 
     def keep_renewed(self, served: Command) -> None:
         """Declare it after that: until nginx serves another pair, the container before renews that one."""
@@ -188,11 +198,11 @@ class AcmeCertificate(Certificate):
             f"{self._name}-lego",
             self._args.container,
             self._image,
-            self._network,
+            self._network.name,
             self._mounts,
             self._config,
             failed_in_this_update([served]),
-            self.child(),
+            self._turn,
         )
 
     @property
@@ -207,13 +217,13 @@ class AcmeCertificate(Certificate):
     def _folders(self) -> str:
         return words(owner=self._args.container.user, folders=f"{self._served}:{self._challenges}")
 
-    def _challenge(
-        self, network: pulumi.Output[str], depends_on: Sequence[pulumi.Resource]
-    ) -> Sequence[pulumi.Resource]:
-        """Declare what answers on port 80, where the name is proven there; return what has to be there."""
+    def _challenge_here(self) -> list[Challenge]:
+        """Declare what answers on port 80, where the name is proven there: on all servers before one asks."""
         if self._source.challenge != "http-01":
             return []
-        return [Challenge(f"{self._name}-challenge", self._args, network, self._challenges, depends_on, self.child())]
+        opts = waiting(self.child(), self._args.after)
+        name, network = f"{self._name}-challenge", self._network.name
+        return [Challenge(name, self._args, network, self._challenges, [self._made_folders], opts)]
 
     def _files(self, known: pulumi.Output[Acme], identity: pulumi.Output[str]) -> dict[str, File]:
         domain, *aliases = self._args.names

@@ -45,6 +45,10 @@ class CertificateArgs:
     """HOST[:PORT], what image names start with."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Another name of the same -> what image names start with by that."""
+    others: Sequence[str] = ()
+    """The IP addresses or DNS names of the other servers, to which the names lead too."""
+    after: pulumi.Output[list[Step]] | None = None
+    """What has failed of that which answers an authority on the servers before; None on the first one."""
 
     @property
     def names(self) -> list[str]:
@@ -78,6 +82,16 @@ class Certificate(Component):
     """What must not be deleted by an update in which nginx can't have its address."""
     made: Sequence[pulumi.Resource] = ()
     """Authorities that the stack makes."""
+    answering: Sequence[Step] = ()
+    """What has succeeded once something answers an authority that is asked, on whichever server."""
+
+    def ask(self, after: pulumi.Output[list[Step]] | None, answering: Sequence[Step]) -> None:
+        """Declare what gets the certificate, where its server asks for it: of most sources nothing does.
+
+        Args:
+            after: What nothing is asked for before, and what failed of it; None on the first server.
+            answering: What has to have ended on all servers.
+        """
 
     def keep_renewed(self, served: Command) -> None:
         """Declare what renews the certificate on the server, once nginx serves it: of most sources nothing does."""
@@ -106,11 +120,18 @@ def gives_up(certificate: str, authorities: Collection[str], state: Iterable[str
     above = kinds.rpartition("$")[0]
     for urn in state:
         found, called = urn.split("::", 3)[2:]
-        is_source = called == name and found.rpartition("$")[0] == above and urn != certificate
+        is_source = _are_of_one(called, name) and found.rpartition("$")[0] == above and found != kinds
         is_authority = found == f"{kinds}${_AUTHORITY}" and called.startswith(f"{name}-")
         if is_source or (is_authority and urn not in authorities):
             return True
     return False
+
+
+def _are_of_one(called: str, name: str) -> bool:
+    """Return whether two names are of certificates of one registry: that of a server has the server's name in it."""
+    ends = "certificate"
+    starts = sorted([called.removesuffix(ends), name.removesuffix(ends)], key=len)
+    return called.endswith(ends) and name.endswith(ends) and starts[1].startswith(starts[0])
 
 
 def in_bundle(certificate: pulumi.Output[str], key: pulumi.Output[str]) -> Pair:

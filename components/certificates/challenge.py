@@ -12,8 +12,9 @@ from ..component import Component
 from ..containers.container import hardened_container, said_of, wait_until_healthy
 from ..containers.images import pinned_image
 from ..hosts import File, ReleasedFiles
+from ..ordering import Command
 from ..proxy.addresses import addresses
-from ..registry_reference import as_host
+from ..registry_reference import as_host, is_ip_address
 from ..templates import render
 from .certificate import CertificateArgs
 
@@ -28,7 +29,13 @@ _PROBE = ("curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{_HEALTH_PORT}/he
 
 
 class Challenge(Component):
-    """Serves what proves the name, and sends all else to HTTPS. It says where it listens."""
+    """Serves what proves the name, and sends all else to HTTPS. It says where it listens, and whom it asks.
+
+    Of several servers an authority may ask any, since the name leads to all. One without the proof asks the others.
+    """
+
+    healthy: Command
+    """Succeeds once it answers."""
 
     def __init__(
         self,
@@ -40,13 +47,13 @@ class Challenge(Component):
         opts: pulumi.ResourceOptions,
     ) -> None:
         container = replace(args.container, image=args.nginx_image, memory=_MIB)
-        super().__init__(
-            name, opts, {**said_of(container), "addresses": list(args.bind_addresses) or ["all"], "port": _HTTP}
-        )
+        listens = {"addresses": list(args.bind_addresses) or ["all"], "port": _HTTP}
+        others = {"others": list(args.others)} if args.others else {}
+        super().__init__(name, opts, {**said_of(container), **listens, **others})
         image = pinned_image(f"{name}-image", args.nginx_image, self.child())
         where = addresses(name, container.host, args.bind_addresses, self.child())
         config = pulumi.Output.all(where.all, where.has_own_ipv6).apply(
-            lambda known: challenge_config(args.reference, len(known[0]), known[1], args.aliases)
+            lambda known: challenge_config(args.reference, len(known[0]), known[1], args.aliases, args.others)
         )
         files = ReleasedFiles(
             f"{name}-config",
@@ -88,12 +95,16 @@ class Challenge(Component):
             grace_seconds=2,
             opts=self.child(depends_on=[files], delete_before_replace=True),
         )
-        wait_until_healthy(f"{name}-healthy", container.host, made, _PROBE, self.child())
+        self.healthy = wait_until_healthy(f"{name}-healthy", container.host, made, _PROBE, self.child())
         self.register_outputs({})
 
 
 def challenge_config(
-    reference: str, addresses: int = 1, ipv6: bool = False, aliases: Mapping[str, str] = MappingProxyType({})
+    reference: str,
+    addresses: int = 1,
+    ipv6: bool = False,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    others: Sequence[str] = (),
 ) -> str:
     """Render the configuration of nginx.
 
@@ -102,6 +113,7 @@ def challenge_config(
         addresses: How many of the server's addresses lead here, each to a port of its own.
         ipv6: Whether authorities get to the container by IPv6 too.
         aliases: Another name -> what who asks by that is sent to.
+        others: The IP addresses or DNS names of the servers that may have the proof.
     """
     return render(
         "certificates/challenge.conf.j2",
@@ -111,4 +123,5 @@ def challenge_config(
         ipv6=ipv6,
         challenges=_TOKENS,
         health_port=_HEALTH_PORT,
+        others=[f"{as_host(one)}:{_HTTP}" + ("" if is_ip_address(one) else " resolve") for one in others],
     )

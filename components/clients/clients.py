@@ -74,7 +74,7 @@ class Clients:
         generation: pulumi.Input[str],
         failed: pulumi.Output[list[Step]],
     ) -> ServerProof | None:
-        """Declare a client's proof that one of several servers serves; None where there is no client.
+        """Declare a client's proof that one of several servers serves; None where no client verifies anything.
 
         Args:
             name: Of the resource.
@@ -84,10 +84,13 @@ class Clients:
             generation: What changes with all that serves there.
             failed: What the proof waits for, and is not tried after.
         """
-        if not self._clients:
+        if not self._clients or not self._settings.verification:
             return None
         where = (address, self._settings.https_port)
-        return ServerProof(name, server, where, self._registry, password, generation, failed, self._opts)
+        is_behind_balancer = bool(self._settings.proxy_protocol)
+        return ServerProof(
+            name, server, where, is_behind_balancer, self._registry, password, generation, failed, self._opts
+        )
 
     def verify(
         self, password: pulumi.Input[str], generation: pulumi.Input[str], proven: Sequence[pulumi.Resource]

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,15 @@ from typing import Any
 from .probe_image import REPOSITORY
 
 _SECONDS = 30
+UNKNOWN = b"PROXY UNKNOWN\r\n"
+"""The header of a connection that stands for no client's
+(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.1)."""
 _TAG = "server"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.empty.v1+json"
+_BUSY = {429, 503}
+"""What a server under load, or with a bucket that is slow, answers for a moment."""
+_MORE, _PAUSE_SECONDS = 2, 1
 _UNAUTHORIZED, _OK, _CREATED, _ACCEPTED = 401, 200, 201, 202
 
 
@@ -35,6 +42,10 @@ class Asked:
     """PEM; empty for those of the system."""
     user: str
     password: str
+    before: str = ""
+    """PEM of those that clients were given before: a server keeps its certificate until all trust the next one."""
+    is_behind_balancer: bool = False
+    """Whether nginx waits for the PROXY protocol's header, as load balancers send it."""
 
 
 def prove(asked: Asked, content: str) -> str:
@@ -77,18 +88,24 @@ class _Straight(http.client.HTTPSConnection):
 
     def __init__(self, asked: Asked) -> None:
         host, port = _split(asked.reference)
-        self.asked, self._context_of_it = asked, _context(asked.authorities)
+        self.asked, self._context_of_it = asked, _context(asked)
         super().__init__(host, port, timeout=_SECONDS, context=self._context_of_it)
 
     def connect(self) -> None:
         """Connect, and check the certificate by the registry's name."""
-        plain = socket.create_connection(self.asked.place, _SECONDS)
+        # Kept at once, so that it is closed where the handshake fails.
+        self.sock = plain = socket.create_connection(self.asked.place, _SECONDS)
+        if self.asked.is_behind_balancer:
+            plain.sendall(UNKNOWN)
         self.sock = self._context_of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
 
 
-def _context(authorities: str) -> ssl.SSLContext:
+def _context(asked: Asked) -> ssl.SSLContext:
     # With authorities of its own a registry is not trusted by any other.
-    return ssl.create_default_context(cadata=authorities or None)
+    context = ssl.create_default_context(cadata=asked.authorities or None)
+    if asked.before:
+        context.load_verify_locations(cadata=asked.before)
+    return context
 
 
 def _split(reference: str) -> tuple[str, int]:
@@ -98,8 +115,11 @@ def _split(reference: str) -> tuple[str, int]:
 
 def _push_blob(connection: _Straight, content: bytes) -> str:
     begun = _step(connection, "push", "POST", f"/v2/{REPOSITORY}/blobs/uploads/", _ACCEPTED)
-    place = begun.headers["location"]
-    path = place[place.index("/v2/") :]
+    # By its path alone: what host it names is no matter of this server's.
+    _, slash, rest = begun.headers.get("location", "").partition("/v2/")
+    if not slash:
+        raise NotServed("push: the answer does not say where the upload continues")
+    path = slash + rest
     digest = _digest(content)
     end = f"{path}{'&' if '?' in path else '?'}digest={digest}"
     _step(connection, "push", "PUT", end, _CREATED, content, {"Content-Type": "application/octet-stream"})
@@ -121,10 +141,14 @@ def _step(
     headers: Mapping[str, str] | None = None,
     login: bool = True,
 ) -> _Answer:
+    said = {**(headers or {}), **(_login(connection.asked) if login else {})}
     try:
-        answer = _ask(
-            connection, method, path, body, {**(headers or {}), **(_login(connection.asked) if login else {})}
-        )
+        answer = _ask(connection, method, path, body, said)
+        for _ in range(_MORE):
+            if answer.status not in _BUSY:
+                break
+            time.sleep(_PAUSE_SECONDS)
+            answer = _ask(connection, method, path, body, said)
     except ssl.SSLError as error:
         raise NotServed(f"TLS: {error.reason or error}") from None
     except (OSError, http.client.HTTPException) as error:

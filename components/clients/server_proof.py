@@ -14,7 +14,8 @@ from .trust import said_of_registry
 class ServerProof(Awaited):
     """What a client sees that reaches the registry through one server, whatever its own programs would choose.
 
-    It says of itself: ``registry``, as clients know it; the ``server``; its ``address`` and ``port``.
+    It says of itself: ``registry``, as clients know it; the ``server``; its ``address`` and ``port``;
+    and whether nginx waits for a header there, ``proxyProtocol``.
     """
 
     proven: pulumi.Output[Any]
@@ -24,6 +25,7 @@ class ServerProof(Awaited):
         name: str,
         server: str,
         where: tuple[str, int],
+        is_behind_balancer: bool,
         registry: Known,
         password: pulumi.Input[str],
         generation: pulumi.Input[str],
@@ -36,6 +38,7 @@ class ServerProof(Awaited):
             "server": server,
             "address": address,
             "port": port,
+            **({"proxyProtocol": True} if is_behind_balancer else {}),
             "user": VERIFICATION_USER,
             "password": pulumi.Output.secret(password),
             "generation": generation,

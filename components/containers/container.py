@@ -94,8 +94,13 @@ def hardened_container(
     stop_signal: str | None = None,
     grace_seconds: int = GRACE_SECONDS,
     cpu_shares: int | None = None,
+    capabilities: Sequence[str] | None = None,
+    on_host_network: bool = False,
 ) -> docker.Container:
-    """Declare a container without root, capabilities or a file system to write to, which need not be healthy yet."""
+    """Declare a container without a file system to write to, which need not be healthy yet.
+
+    It has no capabilities and a network of its own, unless it is said otherwise.
+    """
     program, *arguments = command
     return docker.Container(
         resource_name,
@@ -113,14 +118,14 @@ def hardened_container(
         user=args.user,
         read_only=True,
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - the container's own
-        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        capabilities=docker.ContainerCapabilitiesArgs(adds=capabilities, drops=["ALL"]),
         security_opts=["no-new-privileges:true"],
         memory=args.memory,
         # Docker would double it, and every preview would show that as a change.
         memory_swap=args.memory,
         cpu_shares=cpu_shares,
         # Left out, it shows as a change in every preview too.
-        network_mode="bridge",
+        network_mode="host" if on_host_network else "bridge",
         networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=health, interval="5s", timeout="5s", start_period="2s", retries=3

@@ -17,6 +17,10 @@ _LIMIT_SECONDS = 20
 """What a host costs at most that does not answer, and as much the one that it is reached through."""
 _CIPHERS = "^aes256-gcm@openssh.com"
 """The one that costs least here, before all others that are as good."""
+_NO_FORWARDING = (
+    "its SSH server forwards no connection; set AllowTcpForwarding to local in its sshd_config, or allow port "
+    "forwarding for the key"
+)
 _KEEPALIVE_SECONDS = 30
 """An update may work on the server for minutes between two commands on a client."""
 
@@ -47,11 +51,28 @@ async def forwarding(connection: Connection, opened: AsyncExitStack, address: st
     """Return a port of this machine that leads to one that a host reaches.
 
     Raises:
-        Unanswered: As ``opening``.
+        Unanswered: As ``opening``, or the host's SSH server forwards no connection.
     """
     ssh = await _within_limit(connection, opened, None)
+    await _refuse_without_forwarding(ssh, address, port)
     listener = await opened.enter_async_context(ssh.forward_local_port("127.0.0.1", 0, address, port))
     return int(listener.get_port())
+
+
+async def _refuse_without_forwarding(ssh: asyncssh.SSHClientConnection, address: str, port: int) -> None:
+    # The port here takes each connection, and ends it where it leads nowhere: by that, nobody can tell why.
+    try:
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            _, writer = await ssh.open_connection(address, port)
+    except asyncssh.ChannelOpenError as error:
+        if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+            raise Unanswered(_NO_FORWARDING) from None
+    except TimeoutError:
+        return
+    except (OSError, asyncssh.Error) as error:
+        raise Unanswered(_reason(error, _LOGIN_SECONDS)) from None
+    else:
+        writer.close()
 
 
 async def _over(ssh: asyncssh.SSHClientConnection, line: str, stdin: str) -> Answer:

@@ -7,7 +7,10 @@ from ..hosts.session import Unanswered
 from ..hosts.way import way
 from .fleet import Fleet, Fleets, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
+from .verification import ALONE
 
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+"""What tells authorities from the passwords among the texts of a fleet."""
 _TRIED = 3
 """So many clients are asked where those before do not answer: one is enough, and many may be down."""
 
@@ -40,7 +43,8 @@ class ServerProof(Kind):
                 why[host] = str(error)
             except NotServed as error:
                 return Result({"proven": {}}, {inputs["server"]: [f"through {host}: {error}"]})
-        reasons = "; ".join(f"{host}: {reason}" for host, reason in why.items()) or "no client trusts the registry yet"
+        nobody = "no client trusts the registry yet" if fleet.inputs else ALONE
+        reasons = "; ".join(f"{host}: {reason}" for host, reason in why.items()) or nobody
         warning = f"server {inputs['server']} serves unproven, as no client could ask it: {reasons}"
         return Result({"proven": {}}, warnings=[warning])
 
@@ -51,7 +55,15 @@ class ServerProof(Kind):
 
 async def _proof(fleet: Fleet, host: str, inputs: Values) -> str:
     connection = reach_of(fleet.inputs, host)["connection"]
-    said, authorities = inputs["registry"], fleet.inputs.get("authorities") or ""
+    before = "".join(text for text in fleet.texts.values() if _CERTIFICATE in text)
     async with way(connection, inputs["address"], int(inputs["port"])) as place:
-        asked = Asked(place, said["reference"], authorities, inputs["user"], inputs["password"])
+        asked = Asked(
+            place,
+            inputs["registry"]["reference"],
+            fleet.inputs.get("authorities") or "",
+            inputs["user"],
+            inputs["password"],
+            before,
+            bool(inputs.get("proxyProtocol")),
+        )
         return await asyncio.to_thread(prove, asked, f"{inputs['server']} {inputs['generation']}\n")

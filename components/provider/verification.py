@@ -9,7 +9,8 @@ from .fleet import Fleets, known_of, reach_of
 from .kind import Failures, Kind, Last, Result, Tell, Values, differing
 from .removal import Entry, remove
 
-_ALONE = "their trust is not part of this update; leave out --target and --exclude"
+ALONE = "their trust is not part of this update; leave out --target and --exclude"
+"""Why nobody knows the clients."""
 
 
 class Verification(Kind):
@@ -39,7 +40,7 @@ class Verification(Kind):
         """Remove, and then prove."""
         fleet = self._fleets.of(inputs)
         if not fleet.inputs:
-            return Result(last.outputs, {"all clients": [_ALONE]})
+            return Result(last.outputs, {"all clients": [ALONE]})
         left = self._left(last, inputs)
         failed = await remove(fleet, left, fleet.texts, tell, fleet.placed)
         away = {entry["name"] for entry in left if entry["host"] not in failed} | {*(last.outputs.get("removed") or [])}

@@ -89,6 +89,8 @@ class ProxyArgs:
     """How long load balancers have to notice that this nginx leaves; None where there is no other server."""
     proxy_protocol: Sequence[str] = ()
     """Addresses and networks of load balancers that say a client's address by the PROXY protocol."""
+    floating_address: str | None = None
+    """One of the addresses that the server has only at times; it is not tried."""
     shares_tokens: bool = False
     """Whether a token of this server counts at the other servers of the registry, and theirs here."""
 
@@ -245,7 +247,10 @@ class Proxy(Component):
         # Clients may ask the registry meanwhile, so it waits until what was stopped is started.
         create = pulumi.Output.all(image, where.all, self._own.owner).apply(
             lambda parts: words(
-                address=",".join(parts[1]), port=str(self._args.https_port), image=parts[0], container=self.container
+                address=",".join(one for one in parts[1] if one != self._args.floating_address),
+                port=str(self._args.https_port),
+                image=parts[0],
+                container=self.container,
             )
         )
         return self._own.host.run(

@@ -55,6 +55,13 @@ def _ip(value: str) -> str:
         raise ValueError("must be an IP address, such as 10.0.0.2") from None
 
 
+def _floating(value: str) -> str:
+    address = ip_address(_ip(value))
+    if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
+        raise ValueError("must be an address at which clients reach a server, such as 192.0.2.10")
+    return str(address)
+
+
 def _one_or_more(value: object) -> tuple[str, ...]:
     given = value if isinstance(value, (list, tuple)) else [value]
     return tuple(_ip(str(one)) for one in given)
@@ -397,6 +404,8 @@ BucketPrefix = Annotated[
 ]
 Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$"), OrOutput]
 StorageEndpoint = Annotated[str, AfterValidator(_storage_endpoint), OrOutput]
+FloatingIpAddress = Annotated[str, AfterValidator(_floating)]
+"""One that moves between servers."""
 IpAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 """One, or a list of them."""
 ServerAddresses = Annotated[tuple[str, ...], BeforeValidator(_server_addresses)]

@@ -14,6 +14,7 @@ from .certificates import Acme, SelfSigned, Source
 from .clients_from import ClientsInventory, ClientsSsh, entries_of_file, listed, read
 from .fields import (
     Domain,
+    FloatingIpAddress,
     Image,
     IpAddresses,
     Name,
@@ -27,7 +28,7 @@ from .fields import (
     yaml_file,
 )
 from .section import Section, alias_of, either
-from .servers import ServerEntry, go_together, told_apart
+from .servers import ServerEntry, can_take, go_together, told_apart
 from .ssh import Client, ClientDefaults, DockerHostAccess, DockerHostUrl
 from .storage import AnyStorage, Volume
 
@@ -130,6 +131,7 @@ class Images(Section):
     Rules:
         - `registry` and `nginx` are required, here or in `imagesFile`.
         - `lego` is required with `source: acme`.
+        - `keepalived` is required with `floatingAddress`.
 
     Example:
         private-registry:images:
@@ -153,6 +155,12 @@ class Images(Section):
     """Required with `source: acme`, in the same form. lego 4.25 to 4.35, for example `goacme/lego:v4.35.2`.
 
     Change: restart: the container that renews the certificate starts again.
+    """
+    keepalived: Image | None = None
+    """Required with `floatingAddress`, in the same form. It must have keepalived 2.2 or newer, `curl`, `setpriv` of
+    util-linux, and `sh` (floating-address.md).
+
+    Change: restart: keepalived starts again. The floating address moves to another server.
     """
 
 
@@ -199,6 +207,7 @@ class Settings(Section):
         - `dockerHost` and `dockerHostAccess` go together.
         - `servers` excludes `dockerHost`, `dockerHostAccess` and `bindAddress`.
         - More than one server needs `storage.type: s3`.
+        - `floatingAddress` needs more than one server. `address` of each must be an IP address of the same version.
         - `protect: true` excludes `deleteData: true`.
         - `deleteData: true` works only with `storage.type: volume`.
         - A client must be in only one of `clients`, `clientsFile`, `clientsInventory` and `clientsSsh`.
@@ -260,8 +269,8 @@ class Settings(Section):
     docker_host_access: DockerHostAccess | None = None
     """How to log in to the server."""
     servers: Annotated[tuple[ServerEntry, ...], Field(strict=False)] = ()
-    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. The
-    first one asks the CA with `source: acme`.
+    """The servers, if there are several: a list in place of `dockerHost`, `dockerHostAccess` and `bindAddress`. With
+    `source: acme` each requests a certificate of its own: public CAs limit how many for the same names (acme.md).
 
     Change: reload: a new server starts, and a removed one is deleted. nginx of the others loads what it shares with
     them.
@@ -270,6 +279,13 @@ class Settings(Section):
     """With several servers: how long load balancers have to notice that a server leaves, before its nginx stops.
 
     Change: nothing: the next change that replaces nginx waits as long.
+    """
+    floating_address: FloatingIpAddress | None = None
+    """With several servers: an IP address that moves between them, to one that serves. Clients use this address, and
+    keepalived moves it (floating-address.md).
+
+    Change: loss, restart: clients that use the old address no longer reach the registry. A first address changes
+    nothing for them.
     """
     server_directory: Annotated[str, Field(pattern=r"^(/[a-zA-Z0-9._/-]+)?$")] = ""
     """The folder on the server for the files of the containers. Each stack has its own folder in it.
@@ -480,6 +496,18 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _floating_address_has_its_servers(self) -> Self:
+        if self.floating_address is None:
+            return self
+        can_take(self.servers, self.floating_address)
+        if not self.keepalived_image:
+            raise ValueError(
+                "floatingAddress needs images.keepalived: NAME:TAG@sha256:<digest>, or set it in imagesFile; "
+                "floating-address.md says how to make one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _images_go_there(self) -> Self:
         for key, host in [("domain", self.reference), *(("aliases", host) for host in self.aliases_known_as.values())]:
             if host in _DOCKER_HUB or not set(host) & set(".:"):
@@ -519,7 +547,7 @@ class Settings(Section):
 
     @property
     def each_server(self) -> tuple[ServerEntry, ...]:
-        """The servers, wherever they are listed; the first one asks the authority of a certificate by ACME."""
+        """The servers, wherever they are listed."""
         # Its values are checked already.
         alone = ServerEntry.model_construct(
             docker_host=self.docker_host, docker_host_access=self.docker_host_access, bind_address=self.bind_address
@@ -545,6 +573,11 @@ class Settings(Section):
     def lego_image(self) -> str:
         """The pinned image of lego, or the id of a local one; nothing where there is none."""
         return str(self.images.lego or self.images_file.lego or "")
+
+    @property
+    def keepalived_image(self) -> str:
+        """The pinned image of keepalived, or the id of a local one; nothing where there is none."""
+        return str(self.images.keepalived or self.images_file.keepalived or "")
 
     @property
     def reference(self) -> str:

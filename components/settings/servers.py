@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -16,6 +17,8 @@ RESERVED = (
     "caches",
     "certificate",
     "docker",
+    "floating",
+    "proof",
     "provider",
     "proxy",
     "registry",
@@ -42,15 +45,16 @@ def _server_name(value: str) -> str:
 
 
 class ServerEntry(Section):
-    """One of the servers of the registry. All have the same bucket, users and certificate.
+    """One of the servers of the registry. All have the same bucket and users.
 
     Rules:
         - `dockerHost` and `dockerHostAccess` go together. One entry can be without them: the control machine.
         - One entry can be without `name`. Its resources are called as those of a stack with one server.
         - Names, machines and addresses must differ.
+        - All have the same certificate; with `source: acme` each has one of its own for the same names.
         - With several servers the control machine needs `address`.
-        - A name must not contain the words `caches`, `certificate`, `docker`, `provider`, `proxy`, `registry`, `seed`,
-          `trust`, `users` and `verification`.
+        - A name must not contain the words `caches`, `certificate`, `docker`, `floating`, `proof`,
+          `provider`, `proxy`, `registry`, `seed`, `trust`, `users` and `verification`.
 
     Example:
         private-registry:servers:
@@ -145,6 +149,41 @@ def told_apart(servers: Sequence[ServerEntry]) -> None:
             raise ValueError(
                 f"servers[{number}]: set address to where clients reach this server: {_LOOPBACK} is each client itself"
             )
+
+
+def can_take(servers: Sequence[ServerEntry], floating: str) -> None:
+    """Refuse servers that could not take turns with a floating address.
+
+    Raises:
+        ValueError: Says which one, and what to do.
+    """
+    if len(servers) < 2:
+        raise ValueError("floatingAddress needs more than one server: list several in servers, or remove it")
+    address = ip_address(floating)
+    for number, server in enumerate(servers):
+        if not _is_beside(server.reached_at, floating):
+            raise ValueError(
+                f"servers[{number}]: {server.reached_at} cannot take turns with floatingAddress {floating}: set "
+                f"address to another IPv{address.version} address, which an interface of this server has"
+            )
+        bound = [ip_address(one) for one in server.bind_address]
+        if bound and (address not in bound or len(bound) == 1) and not any(_is_all(one, address) for one in bound):
+            raise ValueError(
+                f"servers[{number}]: bindAddress must contain floatingAddress {floating}, and an address that the "
+                "server always has, where nginx is asked whether it serves"
+            )
+
+
+def _is_beside(reached_at: str, floating: str) -> bool:
+    try:
+        own, address = ip_address(reached_at), ip_address(floating)
+    except ValueError:
+        return False
+    return own.version == address.version and own != address
+
+
+def _is_all(one: IPv4Address | IPv6Address, address: IPv4Address | IPv6Address) -> bool:
+    return one.is_unspecified and one.version == address.version
 
 
 def _differ(servers: Sequence[ServerEntry], read: Callable[[ServerEntry], str], mistake: str) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from OpenSSL import SSL
 
+from components.clients.https_proof import UNKNOWN
 from components.registry_reference import DEFAULT_HTTPS_PORT, is_ip_address
 from operations.command_line import OperationError
 
@@ -15,12 +16,13 @@ _SECONDS = 10
 _BYTES = 65536
 
 
-def served(url: str, at: str = "") -> Sequence[x509.Certificate]:
+def served(url: str, at: str = "", is_behind_balancer: bool = False) -> Sequence[x509.Certificate]:
     """Return what is served at a URL, the server's own first.
 
     Args:
         url: Of the registry.
-        at: Another address to ask, where this machine does not resolve the name.
+        at: Another address to ask, where this machine does not resolve the name, or one of several servers.
+        is_behind_balancer: Whether the server waits for the header of the PROXY protocol there.
 
     Raises:
         OperationError: Nothing answers as a registry does.
@@ -29,6 +31,8 @@ def served(url: str, at: str = "") -> Sequence[x509.Certificate]:
     host = place.hostname or ""
     try:
         with socket.create_connection((at or host, place.port or DEFAULT_HTTPS_PORT), _SECONDS) as plain:
+            if is_behind_balancer:
+                plain.sendall(UNKNOWN)
             return _shaken(plain, host)
     except OSError as error:
         raise OperationError(

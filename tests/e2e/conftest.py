@@ -30,9 +30,9 @@ NETWORK = Network(
 )
 
 LONGEST = (
-    *("documentation", "faults", "moves", "troubleshooting", "workflows", "changes", "drift", "restarts", "storage"),
-    *("private_registry", "secrets", "kills", "system_trust", "backend", "rotation", "fleet", "failures", "login"),
-    "access",
+    *("servers", "documentation", "faults", "moves", "troubleshooting", "workflows", "changes", "drift", "restarts"),
+    *("storage", "private_registry", "secrets", "kills", "system_trust", "backend", "rotation", "fleet", "failures"),
+    *("login", "access"),
 )
 """The files that take longest, which are begun first: else one would be left alone at the end."""
 

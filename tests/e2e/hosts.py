@@ -37,6 +37,12 @@ class Hosts:
             hosts.start(self.network, self.image, self.state, which)
             self._started.update(names)
 
+    def break_for_good(self, *names: str) -> None:
+        """Remove hosts with their disks; what is started there next is another machine at the same address."""
+        for name in names:
+            run(["docker", "rm", "--force", "--volumes", self.container(name)])
+            self._started.discard(name)
+
     def host(self, name: str) -> LabHost:
         """Return a host, which runs."""
         self.start(name)
@@ -53,8 +59,8 @@ class Hosts:
 
     def bring_images(self, name: str, images: Mapping[str, str]) -> None:
         """Load the images that were built here into a host's Docker; it pulls the others itself."""
-        for image in (images["nginx"], images["registry"]):
-            if image.startswith("sha256:"):
+        for image in map(images.get, ("nginx", "registry", "keepalived")):
+            if image and image.startswith("sha256:"):
                 run(["sh", "-c", f"docker save {image} | docker exec -i {self.container(name)} docker load"])
 
     def inside(self, name: str, command: str, stdin: str | None = None) -> str:

@@ -27,6 +27,8 @@ from tests.e2e.hosts import Hosts
 from tests.e2e.watch import BY_THE_SYSTEM
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+PUSHED = "load/push"
+"""Where the workers push their images."""
 LAYER_BYTES = 300_000
 MAX_SECONDS = 900
 MAX_IMAGES = 20_000
@@ -51,6 +53,8 @@ class Tally:
     """Requests sent again, since the connection kept open for them had been closed before an answer began: what every
     HTTP client that keeps connections does (RFC 9112, 9.3.1)."""
     images: Counter[str] = field(default_factory=Counter)
+    acknowledged: list[str] = field(default_factory=list)
+    """The digests of the manifests of which the registry has said that it has them."""
     failures: list[str] = field(default_factory=list)
     streamed: int = 0
     """Requests over HTTP/2, of clients that keep their connection and can't send again what they stream."""
@@ -207,7 +211,7 @@ class Load:
             except (OSError, http.client.HTTPException, Failure) as error:
                 self.tally.failures.append(f"{time.strftime('%X')} {job.__name__.strip('_')}: {error!r}")
 
-    def _once(self, job: Callable[[Connection], None], keep: bool = True) -> None:
+    def _once(self, job: Callable[[Connection], object], keep: bool = True) -> None:
         connection = Connection(self.name, self._order(), self._authority(), keep)
         try:
             job(connection)
@@ -258,22 +262,17 @@ class Load:
                 raise Failure(f"{blob['digest']}: other content")
 
     def _push_new(self, connection: Connection) -> None:
-        self._push(connection, "load/push", secrets.token_bytes(LAYER_BYTES))
+        self.tally.acknowledged.append(self._push(connection, PUSHED, secrets.token_bytes(LAYER_BYTES)))
 
-    def _push(self, connection: Connection, repository: str, layer: bytes) -> None:
+    def _push(self, connection: Connection, repository: str, layer: bytes) -> str:
         config = json.dumps(
             {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers"}}
         ).encode()
         described = [self._upload(connection, repository, blob) for blob in (config, layer)]
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described[1:]}
-        self._request(
-            connection,
-            201,
-            "PUT",
-            f"/v2/{repository}/manifests/latest",
-            json.dumps(manifest).encode(),
-            Content_Type=MANIFEST,
-        )
+        text, path = json.dumps(manifest).encode(), f"/v2/{repository}/manifests/latest"
+        self._request(connection, 201, "PUT", path, text, Content_Type=MANIFEST)
+        return _digest(text)
 
     def _upload(self, connection: Connection, repository: str, blob: bytes) -> dict[str, object]:
         """Upload a blob in two chunks, so that a change may come between them."""

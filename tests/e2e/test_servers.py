@@ -4,29 +4,40 @@ The tests are one story, in this order. Costs some updates with two or three ser
 """
 
 import http.client
+import os
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab import hosts, servers
+from lab import hosts, images, servers
 from lab.run import run
 from tests.client import PASSWORD, Client, digest_of
 from tests.e2e.bucket import Bucket, serving
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import PREFIX, Hosts
-from tests.e2e.load import Load, docker_load
+from tests.e2e.load import PUSHED, Load, docker_load
 from tests.e2e.stack import Stack, write_secret
+from tests.e2e.test_kills import killed_update
 from tests.scripts.relay import Relay, relaying
 
 NAME = "servers"
 ADDRESSES = {"server": f"{PREFIX}.15", "three": f"{PREFIX}.13", "stranger": f"{PREFIX}.14"}
 """Hosts of the lab that play servers."""
+TWO = ("server", "three")
+"""Those that are left where two are enough."""
+FLOATING = f"{PREFIX}.90"
 NAMES = {"server": "", "three": "b", "stranger": "c"}
 """What the stack calls them: the first one has no name, as the only server that there was."""
+
+NEW_NAMES = {"server": "", "three": "d", "stranger": "e"}
+"""What it calls them once other machines are at these addresses."""
+KILLS = int(os.environ.get("KILLS", "6"))
+SEED = int(os.environ.get("SEED", "7"))
 
 
 @pytest.fixture(scope="module")
@@ -74,43 +85,50 @@ def load(client_hosts: Hosts) -> Load:
     return Load("registry.test", tuple(ADDRESSES.values()), client_hosts, "one", "ci", PASSWORD)
 
 
-def entry(client_hosts: Hosts, host: str) -> dict[str, Any]:
+def entry(client_hosts: Hosts, host: str, name: str) -> dict[str, Any]:
     access = {
         "hostKey": hosts.host_key(client_hosts.network, client_hosts.host(host)),
         "privateKeyFile": client_hosts.clients["one"]["privateKeyFile"],
     }
-    named = {"name": NAMES[host]} if NAMES[host] else {}
+    named = {"name": name} if name else {}
     return {**named, "dockerHost": f"ssh://root@{ADDRESSES[host]}", "dockerHostAccess": access}
 
 
-def listed(client_hosts: Hosts, *names: str) -> list[dict[str, Any]]:
-    return [entry(client_hosts, name) for name in names]
+def listed(client_hosts: Hosts, *hosts: str, names: Mapping[str, str] = NAMES) -> list[dict[str, Any]]:
+    return [entry(client_hosts, host, names[host]) for host in hosts]
 
 
 def client(stack: Stack, host: str) -> Client:
-    return Client(stack.outputs()["ca_certificate"], ADDRESSES[host])
+    return clients(stack)[host]
 
 
-def test_a_stack_of_one_server_gets_more(stack: Stack, client_hosts: Hosts) -> None:
+def clients(stack: Stack) -> dict[str, Client]:
+    """Return server -> a client that asks it."""
+    authority = stack.outputs()["ca_certificate"]
+    return {host: Client(authority, address) for host, address in ADDRESSES.items()}
+
+
+def test_a_stack_of_one_server_gets_more(stack: Stack, client_hosts: Hosts, load: Load) -> None:
     [first] = listed(client_hosts, "server")
     stack.configure(dockerHost=first["dockerHost"], dockerHostAccess=first["dockerHostAccess"])
     stack.up()
     digest = client(stack, "server").push("ci", "team/app")
     stack.configure(dockerHost=None, dockerHostAccess=None, servers=listed(client_hosts, *ADDRESSES))
-    steps = stack.up()
+    with replace(load, address=ADDRESSES["server"]).running() as tally:
+        steps = stack.up()
+    assert tally.failures == []
     # The first server gets the key of tokens that all have.
     changed = {step.name for step in steps if step.op != "create"}
     assert changed == {"registry-proxy-site", "registry-verification"}
-    for host in ADDRESSES:
-        assert client(stack, host).pull("ci", "team/app") == digest
+    assert {one.pull("ci", "team/app") for one in clients(stack).values()} == {digest}
     assert stack.preview() == []
 
 
-def images_on(client_hosts: Hosts, program: str) -> dict[str, str]:
+def images_on(client_hosts: Hosts, program: str, on: Collection[str] = ADDRESSES.keys()) -> dict[str, str]:
     """Return server -> the image of a running container."""
-    running = f"docker ps --quiet --filter 'name={NAME}-([bc]-)?{program}'"
+    running = f"docker ps --quiet --filter 'name={NAME}-([b-e]-)?{program}'"
     show = f"docker inspect --format '{{{{.Image}}}}' $({running})"
-    return {host: client_hosts.inside(host, show) for host in ADDRESSES}
+    return {host: client_hosts.inside(host, show) for host in on}
 
 
 def test_another_nginx_loses_no_request(
@@ -143,7 +161,40 @@ def test_another_nginx_loses_no_request(
     assert failed == []
     assert set(tally.by_address) == set(ADDRESSES.values())
     proofs = [step.name for step in done if step.name.endswith("proof")]
-    assert proofs == ["registry-proof", "registry-b-proof"], "each server but the last before the next one"
+    assert proofs == ["registry-proof", "registry-b-proof", "registry-c-proof"], "one after the other"
+
+
+CI = {"name": "ci", "password": PASSWORD}
+SIGNED = {"rotation": "again", "keyType": "RSA-2048", "authorities": ["1", "2"]}
+CHANGES: dict[str, dict[str, Any]] = {
+    "users, server certificate, CA": {"users": [CI, {"name": "new", "password": PASSWORD}], "certificate": SIGNED},
+    "registry, nginx.conf, CA first": {
+        "users": [CI],
+        "limits": {"registryMemory": 384, "nginxMemory": 600},
+        "certificate": {**SIGNED, "authorities": ["2", "1"]},
+    },
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_other_change_loses_a_request(
+    stack: Stack,
+    client_hosts: Hosts,
+    load: Load,
+    another: dict[str, str],
+    record_property: Callable[[str, object], None],
+    change: str,
+) -> None:
+    """Each kind of change, several in one update: what one of them does by itself other tests show."""
+    stack.configure(**CHANGES[change])
+    if "registry" in change:
+        stack.configure(images={**stack.settings["images"], "registry": another["registry"]})
+    with load.running() as tally:
+        stack.up()
+    counts = (tally.requests, len(tally.failures), tally.reconnected, tally.images.total(), 0, 0, 0, 0)
+    record_property("load", f"{change:<28}" + "".join(f"{n:>12}" for n in counts))
+    assert tally.failures == []
+    assert tally.requests > 50, "there was a load"
 
 
 def test_a_server_that_fails_stops_the_roll(stack: Stack, client_hosts: Hosts, load: Load) -> None:
@@ -152,21 +203,21 @@ def test_a_server_that_fails_stops_the_roll(stack: Stack, client_hosts: Hosts, l
     # The image is on the first server alone, and no registry has it.
     image = run(["docker", "build", "--quiet", "-"], stdin=f"FROM {before['server']}\nLABEL release=stopped\n")
     images = stack.settings["images"]
-    client_hosts.bring_images("server", {"registry": image, "nginx": ""})
+    client_hosts.bring_images("server", {"registry": image})
     stack.configure(images={**images, "registry": image})
     with load.running() as tally:
         said = stack.fails()
     run(["docker", "image", "rm", "--no-prune", image])
     assert tally.failures == []
     assert images_on(client_hosts, "registry") == {**before, "server": image}
-    assert "registry-b-registry" in said
+    assert "the update stopped at server b (2 of 3)" in said
     stack.configure(images=images)
     stack.up()
     assert images_on(client_hosts, "registry") == before
 
 
 def test_what_one_server_knows_all_know(stack: Stack) -> None:
-    first, second, third = (client(stack, host) for host in ADDRESSES)
+    first, second, third = clients(stack).values()
     digest = first.push("ci", "team/new", content=b"pushed on the first one")
     assert second.pull("ci", "team/new") == digest
     begun = first.send("ci", "POST", "/v2/team/new/blobs/uploads/")
@@ -255,6 +306,99 @@ def answers(stack: Stack, host: str) -> None:
                 return
         time.sleep(1)
     raise AssertionError(f"{host} does not answer")
+
+
+def test_two_of_three_that_are_gone_for_good_are_replaced(stack: Stack, client_hosts: Hosts, load: Load) -> None:
+    """What they had is in the bucket, and in the state."""
+    gone = ("three", "stranger")
+    first, second, third = clients(stack).values()
+    digest = second.push("ci", "team/kept", content=b"pushed on one that is gone")
+    client_hosts.break_for_good(*gone)
+    with replace(load, address=ADDRESSES["server"]).running() as tally:
+        for host in gone:
+            said = stack.operation("forget", "--server", NAMES[host])
+            assert "was removed from the state" in said
+        client_hosts.start(*gone)
+        for host in gone:
+            client_hosts.bring_images(host, stack.settings["images"])
+        stack.configure(servers=listed(client_hosts, *ADDRESSES, names=NEW_NAMES))
+        steps = stack.up()
+    assert tally.failures == []
+    assert {step.name for step in steps if step.op != "create"} <= {"registry-verification"}
+    assert {one.pull("ci", "team/kept") for one in (first, second, third)} == {digest}
+    made = third.push("ci", "team/kept", content=b"pushed on one that is new")
+    assert first.pull("ci", "team/kept") == made
+    assert stack.preview() == []
+
+
+def test_a_killed_roll_is_repaired_by_the_next_update(
+    stack: Stack,
+    client_hosts: Hosts,
+    load: Load,
+    another: dict[str, str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The first killed one also takes the third server out; KILLS sets how many are killed."""
+    draw = random.Random(SEED)  # noqa: S311 - moments, not secrets
+    before = stack.settings["images"]["registry"]
+    for host in TWO:
+        client_hosts.bring_images(host, another)
+    stack.configure(servers=listed(client_hosts, *TWO, names=NEW_NAMES))
+    at_work, whole = 0, 4.0
+    only = replace(load, address=[ADDRESSES[host] for host in TWO], workers=2)
+    with only.running() as tally:
+        for number in range(KILLS):
+            registry = before if number % 2 else another["registry"]
+            stack.configure(images={**stack.settings["images"], "registry": registry})
+            at_work += killed_update(stack, draw.uniform(0.5, whole))
+            stack.cancel()
+            began = time.monotonic()
+            stack.up()
+            whole = max(whole, time.monotonic() - began)
+            assert set(images_on(client_hosts, "registry", TWO).values()) == {registry}
+    assert tally.failures == []
+    assert stack.preview() == []
+    asked, looked_at = clients(stack), draw.sample(tally.acknowledged, min(10 * KILLS, len(tally.acknowledged)))
+    for number, digest in enumerate(looked_at):
+        assert asked[TWO[number % 2]].pull("ci", PUSHED, digest) == digest
+    kept = f"{tally.requests} requests, 0 failed; {len(looked_at)} of the images pushed, 0 lost; seed {SEED}"
+    record_property("kills", f"roll of two servers: {KILLS} kills, {at_work} while it worked; {kept}")
+
+
+def holders(client_hosts: Hosts) -> list[str]:
+    """Return the servers that have the floating address."""
+    return [host for host in TWO if FLOATING in client_hosts.inside(host, "ip -o address")]
+
+
+def test_a_floating_address_is_that_of_a_server_that_serves(
+    stack: Stack, client_hosts: Hosts, load: Load, record_property: Callable[[str, object], None]
+) -> None:
+    keepalived = images.keepalived()
+    for host in TWO:
+        client_hosts.bring_images(host, {"keepalived": keepalived})
+    stack.configure(floatingAddress=FLOATING, images={**stack.settings["images"], "keepalived": keepalived})
+    stack.up()
+    assert stack.preview() == []
+    [holder] = holders(client_hosts)
+    [other] = {*TWO} - {holder}
+    with replace(load, address=FLOATING, workers=2).running() as tally:
+        run(["docker", "kill", client_hosts.container(holder)])
+        end = time.monotonic() + 60
+        while FLOATING not in client_hosts.inside(other, "ip -o address"):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        time.sleep(5)
+        before = len(tally.failures)
+        time.sleep(3)
+        after = tally.failures[before:]
+    times = [line.split()[0] for line in tally.failures]
+    counts = f"{tally.requests:>10}{len(tally.failures):>8}  {' to '.join(dict.fromkeys(times[:1] + times[-1:]))}"
+    record_property("servers", f"{'holder of the address is off':<32}{counts}")
+    assert after == []
+    run(["docker", "start", client_hosts.container(holder)])
+    answers(stack, holder)
+    assert holders(client_hosts) == [other], "it stays where it is"
+    stack.configure(floatingAddress=None)
 
 
 def test_and_back_to_one(stack: Stack, client_hosts: Hosts, load: Load) -> None:

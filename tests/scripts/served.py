@@ -23,6 +23,32 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 ADDRESS_HEADER = "X-Test-Address"
 """Says which address a client has: those on this machine all have the same."""
 
+BALANCER = f"""
+# One process, which alone knows whose turn it is.
+worker_processes 1;
+pid /tmp/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+log_format server "to $upstream_addr";
+access_log /dev/stdout server;
+server {{
+    listen {nginx.HTTPS_PORT} ssl;
+    ssl_certificate {nginx.ROOT}/tls/current/server.crt;
+    ssl_certificate_key {nginx.ROOT}/tls/current/server.key;
+    client_max_body_size 0;
+    location / {{
+        proxy_pass https://servers;
+        proxy_next_upstream off;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        proxy_set_header Connection close;
+        proxy_ssl_server_name on;
+        proxy_ssl_name registry.test;
+    }}
+}}
+"""
+
 Edits = Mapping[str, Sequence[tuple[str, str]]]
 """File -> texts that are replaced by others, where a test has no time to wait or no memory to fill."""
 
@@ -80,7 +106,7 @@ class Served:
 
     def stop(self) -> None:
         """Remove everything."""
-        names = [self.container(part) for part in ("another", "proxy", "login", "registry")]
+        names = [self.container(part) for part in ("balancer", "another", "proxy", "login", "registry")]
         run(["docker", "rm", "--force", "--volumes", *names])
         run(["docker", "volume", "rm", "--force", self._prefix])
         docker.remove_network(self._prefix)
@@ -96,7 +122,7 @@ class Served:
         return self._folder
 
     def container(self, part: str) -> str:
-        """Return the name of the container that is ``proxy``, ``login``, ``registry``, or ``another`` nginx."""
+        """Return the name of the container that is ``proxy``, ``login``, ``registry``, ``another``, or ``balancer``."""
         return f"{self._prefix}-{part}"
 
     def let_in(self, users: Mapping[str, Login], anonymous: Sequence[str] = ()) -> None:
@@ -122,6 +148,24 @@ class Served:
         another = Client(self._authority.pem, self.address("another"), nginx.HTTPS_PORT)
         self._wait(another)
         return another
+
+    def join(self, other: "Served") -> None:
+        """Be another server of the same registry, once started: with its authority, and with its key of tokens."""
+        self._authority = other._authority
+        key = (other.folder / "site/current" / nginx.TOKEN_KEY).read_text()
+        self.place("site", nginx.TOKEN_KEY, key)
+
+    def start_balancer(self, others: Sequence["Served"]) -> Client:
+        """Start a load balancer that sends each request, not only each connection, to the next server."""
+        servers = "".join(f"server {one.container('proxy')}:{nginx.HTTPS_PORT};\n" for one in (self, *others))
+        self._write("tls", "balancer.conf", f"{BALANCER}upstream servers {{\n{servers}}}\n}}\n")
+        mounts = ["--volume", f"{self._folder}:{nginx.ROOT}:ro"]
+        for one in others:
+            run(["docker", "network", "connect", self._prefix, one.container("proxy")])
+        self._run("balancer", mounts, ["-c", f"{nginx.ROOT}/tls/current/balancer.conf", "-g", "daemon off; user root;"])
+        balancer = Client(self._authority.pem, self.address("balancer"), nginx.HTTPS_PORT)
+        self._wait(balancer)
+        return balancer
 
     def configure(self, edits: Edits) -> None:
         """Begin anew with an edited configuration: nothing is remembered."""

@@ -9,11 +9,12 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bcrypt
 import pytest
 
+from components.clients.https_proof import Asked, NotServed, prove
 from components.proxy import config as nginx
 from components.proxy.login.htpasswd import Login
 from lab import docker
@@ -210,6 +211,14 @@ def test_a_client_behind_a_load_balancer_has_its_own_address(served: Served, cli
     assert not [line for line in _lines(served) if line["address"] == balanced]
     is_served = ". components/proxy/nginx.sh; directory=$0 container=$1 https=$2 renewed=; is_served"
     run(["dash", "-c", is_served, f"{served.folder}/tls", served.container("proxy"), nginx.HTTPS_URL])
+
+
+def test_a_server_proves_itself_where_it_waits_for_a_load_balancer(client: Client, balanced: str) -> None:
+    place = (client.address, client.port)
+    behind = Asked(place, "registry.test", client.authority, "ci", PASSWORD, is_behind_balancer=True)
+    assert prove(behind, "behind\n").startswith("trusted, 401 without a login, logged in, pushed, pulled sha256:")
+    with pytest.raises(NotServed):
+        prove(replace(behind, is_behind_balancer=False), "straight\n")
 
 
 def test_a_client_that_is_no_load_balancer_can_not_choose_its_address(

@@ -3,6 +3,7 @@
 The tests are one story, as those of ``tests.e2e.test_roles``, whose rows they take.
 """
 
+import json
 import os
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from components.proxy.config import CacheConfig
+from components.proxy.config import TOKEN_KEY, CacheConfig
 from components.proxy.login.htpasswd import Login
 from components.registry.config import PORT
 from lab import servers
@@ -22,7 +23,7 @@ from lab.engine import go_build
 from lab.places import PROJECT
 from lab.run import run
 from tests.client import PASSWORD, Client
-from tests.e2e.bucket import serving
+from tests.e2e.bucket import Bucket, serving
 from tests.e2e.test_roles import (
     EVERYWHERE,
     HOSTILE,
@@ -54,15 +55,37 @@ PULLS = [row[1] for row in ROWS if row[0] == "GET" and row[2] == 200 and "/v2/_"
 
 
 @pytest.fixture(scope="module")
-def served(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("stored")
-    folder.chmod(0o755)
+def bucket(gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     with serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), gateway) as bucket:
-        served = Served("stored", found_images, folder, bucket.driver)
-        served.cache = CacheConfig(1, "aa")
-        served.start(LOGINS)
-        yield served
-        served.stop()
+        yield bucket
+
+
+def server(name: str, images: dict[str, str], folder: Path, bucket: Bucket) -> Served:
+    folder.chmod(0o755)
+    server = Served(name, images, folder, bucket.driver)
+    server.cache = CacheConfig(1, "aa")
+    return server
+
+
+@pytest.fixture(scope="module")
+def served(found_images: dict[str, str], bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = server("stored", found_images, tmp_path_factory.mktemp("stored"), bucket)
+    served.place("site", TOKEN_KEY, f"{'cd' * 32}\n")
+    served.start(LOGINS)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def second(served: Served, found_images: dict[str, str], bucket: Bucket, tmp_path: Path) -> Iterator[Served]:
+    """Another server of the same registry."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = server("second", found_images, folder, bucket)
+    second.join(served)
+    second.start(LOGINS)
+    yield second
+    second.stop()
 
 
 @pytest.fixture(scope="module")
@@ -158,23 +181,32 @@ def conformance(image: str, folder: Path, client: Client, registry: str, **words
 
 
 def test_the_specification_is_met_as_by_the_registry_alone(
-    served: Served, found_images: dict[str, str], tmp_path: Path
+    served: Served, second: Served, found_images: dict[str, str], tmp_path: Path
 ) -> None:
+    """By a server, and by two of them where each request goes to another one than the request before."""
     served.let_in(LOGINS)
-    client = served.client()
+    client, balancer = served.client(), served.start_balancer([second])
     login = {"OCI_USERNAME": "admin", "OCI_PASSWORD": PASSWORD}
     asked = {
-        "alone": (f"{served.address('registry')}:{PORT}", {"OCI_TLS": "disabled"}),
-        "stack": (f"registry.test:{client.port}", login),
+        "alone": (client, f"{served.address('registry')}:{PORT}", {"OCI_TLS": "disabled"}),
+        "stack": (client, f"registry.test:{client.port}", login),
+        "balanced": (balancer, f"registry.test:{balancer.port}", login),
     }
     for name in asked:
         (tmp_path / name).mkdir()
 
     def ask(name: str) -> Counter[tuple[str, str]]:
-        registry, words = asked[name]
-        return conformance(found_images["registry"], tmp_path / name, client, registry, **words)
+        through, registry, words = asked[name]
+        return conformance(found_images["registry"], tmp_path / name, through, registry, **words)
 
     with ThreadPoolExecutor() as both:
-        alone, stack = both.map(ask, asked)
+        alone, stack, balanced = both.map(ask, asked)
     assert sum(count for (_, status), count in alone.items() if status == "passed") > 500
     assert stack == alone
+    assert balanced == alone
+    token = json.loads(balancer.send("admin", "GET", "/token").body)["token"]
+    through_each = [balancer.send("", "GET", "/v2/", Authorization=f"Bearer {token}").status for _ in range(2)]
+    assert through_each == [200, 200], "the suite asks for none"
+    to_each = Counter(line for line in served.logged("balancer").splitlines() if line.startswith("to "))
+    assert len(to_each) == 2
+    assert max(to_each.values()) - min(to_each.values()) <= 1, "each request goes to another server"

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.certificates.acme import secrets_text, settings_text
@@ -12,9 +13,10 @@ from components.settings.certificates import Acme
 from review.impacts import impacts
 from review.render import text
 from tests.unit.authority import issue
-from tests.unit.conftest import BASE, CONTAINER, DIGEST, LOCAL, NETWORK, VOLUME, Declare
+from tests.unit.conftest import BASE, CONTAINER, DIGEST, LOCAL, NETWORK, REMOTE, VOLUME, Declare
 from tests.unit.events import below, event, preview
 from tests.unit.fleet import TRUST, placed, proofs
+from tests.unit.several import SEVERAL
 from tests.unit.test_settings import message, read
 
 ROOT = issue("team root", authority=True, ends=1000)
@@ -300,3 +302,75 @@ def test_what_is_below_has_words_too(declare: Declare) -> None:
         for op, old, new in (("create", None, {"name": "any"}), ("delete", {"name": "any"}, None)):
             found = rows(event(op, type_, name, old, new, parent=parent))
             assert [row for row in found if "see the engine's preview" in row[1]] == [], (type_, name)
+
+
+ON_BOTH = ("registry", "registry-b")
+TWO = {**SEVERAL, "servers": SEVERAL["servers"][:2]}
+CHALLENGES = [f"{name}-certificate-challenge-container" for name in ON_BOTH]
+
+
+def test_each_server_asks_for_its_own_certificate_and_renews_it_alone(declare: Declare) -> None:
+    recorder = declare(**TWO, **configured(), clients=[])
+    providers = [recorder.named(CONTAINER, f"{name}-proxy-container").provider for name in ON_BOTH]
+    for name, provider in zip(ON_BOTH, providers, strict=True):
+        for part in ("lego", "challenge"):
+            container = recorder.named(CONTAINER, f"{name}-certificate-{part}-container")
+            assert container.provider == provider, "on the server itself"
+        [renewed] = [
+            line.rpartition(" ")[2]
+            for line in recorder.named(REMOTE, f"{name}-proxy-tls").plain("stdin").splitlines()
+            if line.startswith("# Renewed in ")
+        ]
+        asked = recorder.named(REMOTE, f"{name}-certificate-renewal")
+        assert f"id={renewed.removeprefix('acme/')}\n" in asked.plain("stdin")
+    assert len({str(provider) for provider in providers}) == 2
+    declared = [one.name for one in recorder.resources if one.type == REMOTE]
+    assert declared.index("registry-proxy-tls") < declared.index("registry-b-certificate-renewal"), "in its turn"
+
+
+def test_any_server_answers_before_the_first_one_asks(declare: Declare) -> None:
+    recorder = declare(**TWO, **configured(), clients=[])
+    declared = [one.name for one in recorder.resources if one.type in (CONTAINER, REMOTE)]
+    asks = declared.index("registry-certificate-renewal")
+    healthy = [declared.index(f"{name}-certificate-challenge-healthy") for name in ON_BOTH]
+    # One after the other, so that not both stop at once.
+    assert healthy[0] < declared.index(CHALLENGES[1]) < healthy[1] < asks
+    for name, other in zip(ON_BOTH, ("192.0.2.6", "10.0.0.5"), strict=True):
+        config = recorder.named(REMOTE, f"{name}-certificate-challenge-config").plain("stdin")
+        assert [line.split()[1] for line in config.splitlines() if "max_fails=0" in line] == [f"{other}:80"]
+
+
+def test_a_record_in_dns_needs_no_server_to_answer(declare: Declare) -> None:
+    recorder = declare(**TWO, **configured(**DNS), clients=[])
+    names = {one.name for one in recorder.of(CONTAINER)}
+    assert not names & set(CHALLENGES)
+    assert {f"{name}-certificate-lego-container" for name in ON_BOTH} <= names
+    for name in ON_BOTH:
+        assert recorder.named(REMOTE, f"{name}-certificate-renewal").is_secret("stdin")
+
+
+def test_what_is_signed_or_given_is_one_certificate_for_all_servers(declare: Declare) -> None:
+    recorder = declare(**TWO, clients=[])
+    assert [one.name for one in recorder.resources if one.name.endswith("-certificate")] == ["registry-certificate"]
+    [first, second] = [recorder.named(REMOTE, f"{name}-proxy-tls").plain("stdin") for name in ON_BOTH]
+    assert first == second
+
+
+def test_an_address_and_a_name_are_asked_for_a_proof() -> None:
+    config = challenge_config("registry.test", others=["b.test", "fd00::2"])
+    assert "server b.test:80 resolve max_fails=0;" in config, "nginx starts though the name has no address"
+    assert "server [fd00::2]:80 max_fails=0;" in config
+    assert "upstream" not in challenge_config("registry.test")
+
+
+def test_a_limit_of_public_authorities_is_told_of_in_time(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+    public, own = Acme(source="acme"), Acme(source="acme", directory_authority=ROOT.pem)
+    assert (list(public.limits(5)), list(own.limits(6))) == ([], [])
+    [said] = public.limits(6)
+    assert said.startswith("each of the 6 servers asks acme-v02.api.letsencrypt.org for a certificate")
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    monkeypatch.setattr(Acme, "limits", lambda _, servers: [f"{servers} servers are too many"])
+    # Settings of no other test, as a program with the same ones does not run again.
+    declare(**TWO, **configured(**DNS, dnsWaitSeconds=7), clients=[])
+    assert told == ["2 servers are too many"]

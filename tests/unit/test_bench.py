@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import clients, docker, hosts, playbook, pyinfra
+from bench import caps, clients, docker, hosts, playbook, pyinfra, servers
 from bench.report import Aim, report
 from bench.stack import DOMAIN
 from components.clients.docker import Docker
@@ -63,4 +63,44 @@ def test_two_do_not_measure_at_the_same_time(tmp_path: Path, monkeypatch: pytest
     with docker.alone(), pytest.raises(LabError, match="another 'make bench' runs"), docker.alone():
         pass
     with docker.alone():
+        pass
+
+
+def test_what_is_aimed_at_holds_for_several_servers() -> None:
+    aims = {(aim.measure, aim.name): aim.aim for aim in servers.AIMS}
+    for measure in ("warm pull MB/s", "cold pull MB/s", "push MB/s"):
+        assert [aims[measure, name] for name in ("2 servers", "3 servers")] == [1.8, 2.6]
+        assert {aims[f"{measure}: % of the caps", name] for name in ("1 server", "2 servers", "3 servers")} == {90}
+
+
+@pytest.mark.parametrize("unified", [True, False], ids=["v2", "v1"])
+def test_a_group_is_capped_and_says_what_it_used(
+    unified: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caps, "_ROOT", tmp_path)
+    monkeypatch.setattr(caps, "run", lambda _: "cgroupfs\n")
+    if unified:
+        (tmp_path / "cgroup.controllers").touch()
+    for name in ("cpu", "cpuacct"):
+        (tmp_path / name).mkdir()
+    with caps.groups(1, 0.25) as [group]:
+        folder = tmp_path / ("" if unified else "cpu") / group.name
+        used = tmp_path / ("" if unified else "cpuacct") / group.name
+        (used / ("cpu.stat" if unified else "cpuacct.usage")).write_text(
+            "usage_usec 1500000\nuser_usec 1\n" if unified else "1500000000\n"
+        )
+        assert group.used == 1.5
+        if unified:
+            assert (folder / "cpu.max").read_text() == "25000 100000"
+        else:
+            assert (folder / "cpu.cfs_quota_us").read_text() == "25000"
+        # The kernel's files do not keep a folder from being removed; these do.
+        for file in (*folder.iterdir(), *used.iterdir()):
+            file.unlink(missing_ok=True)
+    assert not folder.exists()
+
+
+def test_groups_that_systemd_owns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caps, "run", lambda _: "systemd\n")
+    with pytest.raises(LabError, match="cgroupfs"), caps.groups(1, 0.25):
         pass

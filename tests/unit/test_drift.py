@@ -132,7 +132,7 @@ def test_each_server_is_asked_about_its_own_containers_alone(declare: Declare) -
         for host, server in (("10.0.0.5", ""), ("10.0.0.6", "b-"), ("this machine", "c-"))
     }
     assert {found.shell for [found] in asked.values()} == {("sh", "-s", "--"), ("sudo", "-n", "sh", "-s", "--")}
-    assert len({found.owner for [found] in asked.values()}) == 1, "the label of one state"
+    assert len({found.owner for [found] in asked.values()}) == 3, "the label of one state and one server"
 
 
 def test_what_is_server_and_client_is_one_host(declare: Declare) -> None:

@@ -95,6 +95,16 @@ def two_servers(**changes: Any) -> dict[str, Any]:
     return {"servers": [REMOTELY, second], **bucket()}
 
 
+def floating(**changes: Any) -> dict[str, Any]:
+    return {
+        "servers": [{"address": "192.0.2.5"}, {"name": "b", "address": "192.0.2.6", **REMOTELY}],
+        "floatingAddress": "192.0.2.10",
+        **bucket(),
+        **images(keepalived=f"sha256:{'c' * 64}"),
+        **changes,
+    }
+
+
 def user(**changes: Any) -> dict[str, Any]:
     return {"users": [without({**CI, **changes})]}
 
@@ -148,6 +158,7 @@ CHANGES: dict[str, list[Change]] = {
     "servers.dockerHost": [(servers(), servers(dockerHost="ssh://ops@other.test"))],
     "servers.address": [(servers(), servers(address="10.0.0.1"))],
     "servers.bindAddress": [(servers(), servers(bindAddress="10.0.0.1"))],
+    "floatingAddress": [(floating(), floating(floatingAddress="192.0.2.11"))],
     "serverDirectory": [({}, {"serverDirectory": "/srv/other"})],
     "certificate": [({}, provided())],
     "certificate.self-signed.authority": [({}, certificate(authority=ROOT.pem))],
@@ -230,6 +241,7 @@ CHANGES: dict[str, list[Change]] = {
     "images.registry": [({}, images(registry=OTHER))],
     "images.nginx": [({}, images(nginx=OTHER))],
     "images.lego": [(acme(), {**acme(), "images": {**IMAGES, "lego": OTHER}})],
+    "images.keepalived": [(floating(), floating(**images(keepalived=OTHER)))],
     "limits.registryMemory": [({}, limits(registryMemory=300))],
     "limits.nginxMemory": [({}, limits(nginxMemory=320))],
     "limits.loginMemory": [({}, limits(loginMemory=200))],
@@ -371,6 +383,8 @@ def is_lost(
         return bool(old["host"] != new["host"])
     if type_.endswith(":Registry"):
         return bool(old["storage"]["place"] != new["storage"]["place"])
+    if type_.endswith(":FloatingAddress"):
+        return bool(old and new) and old["address"] != new["address"]
     if type_.endswith(":Proxy"):
         return bool(old.get("proxyProtocol")) != bool(new.get("proxyProtocol"))
     if type_ == VOLUME and old and new:

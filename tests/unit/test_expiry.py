@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the server serve a chain."""
 
     def serve(*chain: Pair) -> None:
-        monkeypatch.setattr("operations.expiry.stack.served", lambda _: [one.certificate for one in chain])
+        monkeypatch.setattr("operations.expiry.stack.served", lambda *_: [one.certificate for one in chain])
 
     return serve
 
@@ -55,7 +56,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing answer."""
 
-    def fail(url: str) -> None:
+    def fail(url: str, *_: object) -> None:
         raise OperationError(f"{url} does not answer: refused")
 
     monkeypatch.setattr("operations.expiry.stack.served", fail)
@@ -356,6 +357,29 @@ def test_a_server_is_asked_what_it_serves_though_it_has_ended(
     found = served(f"https://{host}:{server(asked, ended, BETWEEN)}")
     assert list(found) == [ended.certificate, BETWEEN.certificate]
     assert asked == [name]
+
+
+def test_each_of_several_servers_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ACME each has a certificate of its own, and one may fail to renew it."""
+    one, another = issue("server", ROOT, ["registry.test"], ends=90), issue("server", ROOT, ["registry.test"], ends=5)
+    answers = {"10.0.0.5": [one], "10.0.0.6": [one], "192.0.2.7": [another]}
+
+    def ask(url: str, at: str, is_behind_balancer: bool) -> list[Any]:
+        assert (url, is_behind_balancer) == ("https://registry.test", True)
+        if at not in answers:
+            raise OperationError(f"{url} does not answer: refused.")
+        return [pair.certificate for pair in answers[at]]
+
+    monkeypatch.setattr("operations.expiry.stack.served", ask)
+    addresses = {"10.0.0.5": "10.0.0.5", "b": "10.0.0.6", "c": "192.0.2.7", "d": "10.0.0.8"}
+    servers = {name: {"address": at, "proxyProtocol": True} for name, at in addresses.items()}
+    report = look({"url": "https://registry.test", "renewal": BY_SERVER, "servers": servers})
+    assert [found.name for found in report.certificates] == [
+        "what server 10.0.0.5, server b serve",
+        "what server c serves",
+    ]
+    assert report.failure == "server d: https://registry.test does not answer: refused."
+    assert report.status == 1
 
 
 def test_what_does_not_answer_as_a_registry_does_is_said(tmp_path: Path) -> None:

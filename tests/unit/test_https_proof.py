@@ -6,11 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
 
+from components.clients import https_proof
 from components.clients.https_proof import Asked, NotServed, prove
 from components.troubleshooting import problem_of
 from tests.unit.authority import issue
@@ -18,6 +21,7 @@ from tests.unit.authority import issue
 ROOT, OTHER = issue("root", authority=True), issue("another root", authority=True)
 SERVER = issue("server", ROOT, ["registry.test"])
 Serve = Callable[..., Asked]
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Registry(http.server.BaseHTTPRequestHandler):
@@ -27,11 +31,12 @@ class Registry(http.server.BaseHTTPRequestHandler):
     statuses: ClassVar[Mapping[str, int]] = {}
     kept: ClassVar[dict[str, bytes]] = {}
     damaged: ClassVar[bool] = False
+    location: ClassVar[str | None] = None
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
-    def answered(self, step: str, status: int, body: bytes = b"", **headers: str) -> None:
+    def answered(self, step: str, status: int, body: bytes = b"", headers: Mapping[str, str] = NONE) -> None:
         self.send_response(self.statuses.get(step, status))
         for key, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(key, value)
@@ -48,7 +53,8 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Begin to push."""
-        self.answered("push", 202, Location=f"https://registry.test{self.path}1?state=1")
+        place = f"https://registry.test{self.path}1?state=1" if self.location is None else self.location
+        self.answered("push", 202, headers={"Location": place} if place else {})
 
     def do_PUT(self) -> None:
         """Push."""
@@ -87,6 +93,24 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
     assert first == again != other
 
 
+def test_a_server_that_keeps_its_certificate_is_proven_by_the_authorities_of_before(serve: Serve) -> None:
+    """A client that does not trust yet holds back the certificate, and no other change of the servers."""
+    asked = serve(trusted=OTHER.pem)
+    with pytest.raises(NotServed, match="TLS"):
+        prove(asked, "one\n")
+    assert prove(replace(asked, before=ROOT.pem), "one\n").startswith("trusted")
+
+
+def test_a_server_that_is_busy_is_asked_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https_proof, "_PAUSE_SECONDS", 0)
+    busy = iter([503, 429])
+
+    def do_POST(registry: Registry) -> None:
+        registry.answered("push", next(busy, 202), headers={"Location": f"{registry.path}1?state=1"})
+
+    assert prove(serve(do_POST=do_POST), "one\n").startswith("trusted")
+
+
 @pytest.mark.parametrize(
     ("differences", "message", "key"),
     [
@@ -95,6 +119,12 @@ def test_a_server_proves_itself_by_what_it_stores(serve: Serve) -> None:
         ({"statuses": {"login": 401}}, "login: HTTP status 401 instead of 200", "servers-wrong-answer"),
         ({"statuses": {"push": 503}}, "push: HTTP status 503 instead of 202", "servers-wrong-answer"),
         ({"statuses": {"pull": 404}}, "pull: HTTP status 404 instead of 200", "servers-wrong-answer"),
+        ({"location": ""}, "push: the answer does not say where the upload continues", "servers-wrong-answer"),
+        (
+            {"location": "/elsewhere"},
+            "push: the answer does not say where the upload continues",
+            "servers-wrong-answer",
+        ),
         ({"damaged": True}, "pull: what comes is not what was pushed", "servers-wrong-answer"),
     ],
 )

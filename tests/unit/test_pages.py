@@ -25,6 +25,7 @@ TASKS = (
     "drift",
     "expiry",
     "fleet",
+    "floating-address",
     "garbage",
     "monitoring",
     "names",

@@ -472,7 +472,8 @@ def test_a_proof_asks_its_own_server_by_the_user_of_the_stack(
 
 def test_the_password_of_a_proof_is_a_secret(declare: Declare) -> None:
     proofs = [one for one in declare(**SEVERAL).resources if one.type == PROOF]
-    assert [one.name for one in proofs if one.is_secret("password")] == ["registry-proof", "registry-b-proof"]
+    secret = [one.name for one in proofs if one.is_secret("password")]
+    assert secret == ["registry-proof", "registry-b-proof", "registry-c-proof"]
 
 
 @pytest.mark.parametrize("start", [["policies/run"], [sys.executable, "policies"]])

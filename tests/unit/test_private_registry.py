@@ -10,6 +10,7 @@ import pulumi
 import pytest
 
 from components.advice import _advise
+from components.containers.orphans import OWNER
 from components.scripts.script import read_payload
 from tests.unit.conftest import (
     AUTHORITY,
@@ -46,8 +47,13 @@ def registry(recorder: Recorder) -> Resource:
     return recorder.named(CONTAINER, "private-registry-test-registry")
 
 
-def proxy(recorder: Recorder) -> Resource:
-    return recorder.named(CONTAINER, "registry-proxy-container")
+def proxy(recorder: Recorder, server: str = "") -> Resource:
+    return recorder.named(CONTAINER, f"registry-{server}proxy-container")
+
+
+def owner(container: Resource) -> str:
+    """Return the label by which a container is known to its state."""
+    return next(str(label["value"]) for label in container.inputs["labels"] if label["label"] == OWNER)
 
 
 def test_the_authority_may_sign_and_the_server_may_serve(declare: Declare) -> None:
@@ -166,6 +172,13 @@ def test_servers_that_share_tokens_have_one_key(declare: Declare) -> None:
     assert "file=token.key:0600:" in command.plain("create")
     assert command.is_secret("stdin")
     assert proxy(several).inputs == proxy(alone).inputs, "nginx reloads, and stays where it is"
+
+
+def test_what_docker_has_of_a_server_is_no_leftover_of_another(declare: Declare) -> None:
+    """Where one machine is listed twice, or gets another name, what runs there would be stopped as a leftover."""
+    found = {name: owner(proxy(declare(**SEVERAL), name)) for name in ("", "b-", "c-")}
+    assert len(set(found.values())) == len(found)
+    assert found[""] == owner(proxy(declare())), "a server that was alone keeps what it has"
 
 
 @pytest.mark.parametrize("given", [None, "0.0.0.0", "::", "127.0.0.1", "::1"])  # noqa: S104 - settings

@@ -35,5 +35,11 @@ def test_the_project_file_declares_every_key() -> None:
     }
 
 
+def test_the_command_line_asks_for_no_key_but_the_domain() -> None:
+    """Without a default in the project file it refuses each stack that does not set the key."""
+    declared = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    assert [key for key, one in declared.items() if "default" not in one] == ["private-registry:domain"]
+
+
 def test_the_types_of_a_program_are_what_the_settings_say() -> None:
     assert MODULE.read_text() == arguments(), "run: .venv/bin/python -m components.settings.arguments"

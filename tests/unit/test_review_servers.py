@@ -8,7 +8,8 @@ from review.events import Preview
 from review.impact import Impact
 from review.impacts import impacts
 from review.render import markdown
-from tests.unit.conftest import CONTAINER, DIGEST, Declare, Recorder
+from tests.unit.authority import issue
+from tests.unit.conftest import BASE, CONTAINER, DIGEST, Declare, Recorder
 from tests.unit.events import Event, event, preview, urn
 from tests.unit.fleet import VERIFICATION
 from tests.unit.several import SEVERAL
@@ -98,7 +99,7 @@ def test_servers_that_are_added_have_rows_together(declare: Declare) -> None:
         "| 2 servers: b, c | nginx: container | starts for the first time |",
         "| server 10.0.0.5 | nginx's configuration: token.key | nginx reloads with the new configuration; no interru",
         "| 10.0.0.6 | how its Docker is reached: created | nothing on the server changes |",
-        "| server b | a client proves server b | login, push and pull through this server alone; the next one changes",
+        "| server b | a client proves server b | login, push and pull through this server alone; if that fails, no",
     ):
         assert row in shown
 
@@ -111,6 +112,7 @@ def test_servers_that_leave_are_no_loss_while_one_stays(declare: Declare) -> Non
     assert {row.change for row in found if row.change.startswith("no client")} == {
         "no client proves server 10.0.0.5 by itself any more",
         "no client proves server b by itself any more",
+        "no client proves server c by itself any more",
     }
     nobody = impacts(preview(*(event("delete", one.type, one.name, one.inputs, None) for one in declare().resources)))
     assert [row for row in nobody if row.disruptive], "as of one that leaves nobody"
@@ -119,3 +121,28 @@ def test_servers_that_leave_are_no_loss_while_one_stays(declare: Declare) -> Non
 def test_without_a_client_the_next_server_waits_for_the_health_of_the_one_before(declare: Declare) -> None:
     first = changes(declare, {**with_nginx("a"), "clients": []}, {**with_nginx("b"), "clients": []})[0]
     assert first.effect.startswith("each waits until the one before it is healthy; ")
+
+
+def of_acme(number: int = 3, **source: Any) -> dict[str, Any]:
+    images = {**BASE["images"], "lego": f"sha256:{DIGEST}"}
+    servers = SEVERAL["servers"][:number]
+    return {**SEVERAL, "servers": servers, "images": images, "certificate": {"source": "acme", **source}}
+
+
+def test_each_server_asks_a_ca_and_what_clients_trust_is_said_once(declare: Declare) -> None:
+    root = issue("team root", authority=True, ends=1000).pem
+    found = changes(declare, {**of_acme(), "certificate": {}}, of_acme(authority=root))
+    asking = [row.host for row in found if " is asked in the update for a certificate " in row.change]
+    assert asking == ["server 10.0.0.5", "server b", "server c"]
+    said = [row.change for row in found if row.host == "the stack"]
+    assert len([text for text in said if text.startswith("a new server certificate: from acme instead of self-")]) == 1
+    assert len([text for text in said if "is placed on clients" in text]) == 1
+
+
+def test_a_server_that_comes_or_goes_changes_nothing_of_what_clients_trust(declare: Declare) -> None:
+    root = issue("team root", authority=True, ends=1000).pem
+    two, three = of_acme(2, authority=root), of_acme(authority=root)
+    for before, after, word in ((two, three, "in the update for a certificate"), (three, two, "for no certificate")):
+        found = changes(declare, before, after)
+        assert [row.host for row in found if word in row.change] == ["server c"]
+        assert not [row for row in found if row.disruptive or "clients" in row.change]

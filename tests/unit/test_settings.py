@@ -37,6 +37,15 @@ CLIENT = {"host": "h", "privateKey": SSH_KEY, "hostKey": HOST_KEY}
 WITHOUT_KEY = {"host": "h", "hostKey": HOST_KEY}
 AGENT = {"agent": True, "hostKey": HOST_KEY}
 SERVER: dict[str, Any] = {"dockerHost": "ssh://h", "dockerHostAccess": AGENT}
+TWO: dict[str, Any] = {
+    "storage": BUCKET,
+    "servers": [{**SERVER, "dockerHost": "ssh://10.0.0.5"}, {"name": "b", "address": "10.0.0.6"}],
+}
+FLOATING = {
+    **TWO,
+    "floatingAddress": "10.0.0.9",
+    "images": {**BASE["images"], "keepalived": f"sha256:{'c' * 64}"},
+}
 ROOT = issue("root", authority=True)
 RUBBISH_KEY = SSH_KEY[:60] + "rubbish" + SSH_KEY[67:]
 
@@ -294,6 +303,24 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "bastion.privateKeyFile (a key without a passphrase)",
     ),
     *(({"servers": servers, "storage": BUCKET}, key, reason) for servers, key, reason in MISTAKES_OF_SERVERS),
+    ({"floatingAddress": "10.0.0.9/24"}, "private-registry:floatingAddress", "must be an IP address"),
+    *(
+        ({"floatingAddress": address}, "private-registry:floatingAddress", "at which clients reach a server")
+        for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "fe80::1", "::")  # noqa: S104 - settings
+    ),
+    ({"floatingAddress": "10.0.0.9"}, "private-registry", "floatingAddress needs more than one server"),
+    ({**TWO, "floatingAddress": "10.0.0.9"}, "private-registry", "floatingAddress needs images.keepalived"),
+    *(
+        ({**FLOATING, "servers": [TWO["servers"][0], {"name": "b", **server}]}, "private-registry", reason)
+        for server, reason in (
+            ({"address": "b.test"}, "servers[1]: b.test cannot take turns"),
+            ({"address": "fd00::1"}, "set address to another IPv4 address"),
+            ({"address": "10.0.0.9"}, "servers[1]: 10.0.0.9 cannot take turns"),
+            ({"address": "10.0.0.6", "bindAddress": "10.0.0.6"}, "bindAddress must contain floatingAddress 10.0.0.9"),
+            ({"address": "10.0.0.6", "bindAddress": "10.0.0.9"}, "and an address that the server always has"),
+            ({"address": "10.0.0.6", "bindAddress": "::"}, "bindAddress must contain floatingAddress 10.0.0.9"),
+        )
+    ),
     ({"servers": [{}], **SERVER}, "private-registry", "cannot be used with dockerHost, dockerHostAccess: move what"),
     ({"servers": [{}], "bindAddress": "10.0.0.2"}, "private-registry", "servers cannot be used with bindAddress"),
     (
@@ -491,6 +518,13 @@ def test_one_server_is_the_same_in_the_list_and_out_of_it() -> None:
     cases: list[dict[str, Any]] = [{}, {**SERVER, "bindAddress": ["10.0.0.2"]}]
     for alone in cases:
         assert read({**BASE, "servers": [alone]}).each_server == read({**BASE, **alone}).each_server
+
+
+@pytest.mark.parametrize("bound", [None, "0.0.0.0", ["10.0.0.9", "10.0.0.6"], ["10.0.0.9", "127.0.0.1"]])  # noqa: S104
+def test_a_floating_address_is_where_nginx_listens(bound: Any) -> None:
+    second = {"name": "b", "address": "10.0.0.6", **({} if bound is None else {"bindAddress": bound})}
+    settings = read({**BASE, **FLOATING, "servers": [TWO["servers"][0], second]})
+    assert (settings.floating_address, settings.keepalived_image) == ("10.0.0.9", f"sha256:{'c' * 64}")
 
 
 def test_servers_are_called_by_name_and_reached_where_they_say(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from .renewal import Renewal
 from .source import CertificateSource
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+_A_WEEK = 5
+"""How many certificates of the same names Let's Encrypt gives in a week."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _OURS = re.compile(r"LEGO_|PATH$|HOME$|LD_|SSL_")
 _EMAIL = re.compile(r"[^\s@\"'\\/]+@[^\s@\"'\\/]+\.[^\s@\"'\\/]+")
@@ -100,6 +102,7 @@ class Acme(CertificateSource):
     """
 
     idle = frozenset({"authorities", "authorityValidityDays", "validityDays", "renewalDays"})
+    is_asked_for_by_servers = True
 
     source: Literal["acme"] = "acme"
     authority: Certificates | None = None
@@ -241,6 +244,17 @@ class Acme(CertificateSource):
     def asked(self) -> str:
         """Who is asked for the certificate: the host of the directory, with its port."""
         return urlsplit(self.directory).netloc
+
+    def limits(self, servers: int) -> Iterable[str]:
+        """Return what a public authority may refuse so many servers, where its limit is reached."""
+        # The directory of a team's own has a certificate that no image trusts.
+        if servers > _A_WEEK and self.directory_authority is None and self.directory_authority_file is None:
+            yield (
+                f"each of the {servers} servers asks {self.asked} for a certificate of the same names, with dns-01 "
+                f"too. Let's Encrypt gives {_A_WEEK} a week, and other public CAs have limits of their own: a change "
+                f"that requests new ones stops at the server that is refused. List {_A_WEEK} servers at most, add the "
+                "others a week later, or use one certificate for all with source: provided (docs/acme.md)"
+            )
 
     def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what the authority gives, as far as that is known before."""

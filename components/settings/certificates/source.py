@@ -17,6 +17,8 @@ class CertificateSource(Section):
 
     idle: ClassVar[frozenset[str]] = frozenset()
     """Keys of other sources that may stay in the stack's file without effect, for the way back."""
+    is_asked_for_by_servers: ClassVar[bool] = False
+    """Whether each server asks for a certificate of its own, whose key stays there; else all have the same."""
 
     source: str
     authority: Certificates | None = None
@@ -47,6 +49,10 @@ class CertificateSource(Section):
     def trusted(self) -> str | None:
         """What clients have to trust, PEM; None where nothing is given for them."""
         return either(self.authority, self.authority_file)
+
+    def limits(self, servers: int) -> Iterable[str]:
+        """Return what may keep so many servers from getting a certificate, one sentence each: of most, nothing."""
+        return ()
 
     def mistakes(self, domain: str, aliases: Sequence[str] = ()) -> Iterable[str]:
         """Return why clients would refuse what is served for a domain and its aliases, one sentence each."""

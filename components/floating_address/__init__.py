@@ -1,0 +1,1 @@
+"""The floating address of several servers, which keepalived moves to one that serves."""
