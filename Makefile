@@ -10,10 +10,10 @@ OWN := $(filter-out dev,$(STACK))
 NEEDED := $(VENV)/$(if $(OWN),$(if $(wildcard $(VENV)/ready),ready,operations),ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview drift doctor prove forget down test unit lint bench lock
+.PHONY: help up preview drift doctor prove verify-data forget down test unit lint bench lock
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(NEEDED) ## start the dev stack with two client hosts, or apply changes; your own stack: STACK=... [YES=1] [DIFF=1]
 ifdef OWN
@@ -49,6 +49,11 @@ ifdef OWN
 else
 	@JSON=$(JSON) HOSTS="$(HOSTS)" $(BIN)/python -m lab prove
 endif
+
+verify-data: $(if $(OWN),$(NEEDED)) ## find blobs and manifests that are missing or have changed: STACK=... READER=... [REPOSITORIES="..."] [JSON=1]
+	$(if $(OWN),,$(error name the stack and a user who can pull: make verify-data STACK=prod READER=NAME))
+	$(if $(READER),,$(error name a user who can pull: make verify-data STACK=$(OWN) READER=NAME))
+	@$(BIN)/python -m operations.verify_data --stack $(OWN) --user $(READER) $(if $(JSON),--json) $(REPOSITORIES)
 
 forget: $(NEEDED) ## remove a host that no longer exists from the state: CLIENT=... or SERVER=... [STACK=...]
 ifdef OWN

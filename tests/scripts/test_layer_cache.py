@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import bcrypt
 import pytest
 
-from components.proxy.config import CACHE, CACHE_FOLDER, CacheConfig
+from components.proxy.config import CACHE, CACHE_FOLDER, HTTPS_PORT, CacheConfig
 from components.proxy.login.htpasswd import Login
 from lab import servers
 from lab.run import run
+from operations.verify_data.connection import Asked
+from operations.verify_data.walk import Tag, Wrong, check
 from tests.client import PASSWORD, Answer, Client, basic, digest_of, layer
 from tests.e2e.bucket import serving
 from tests.e2e.load import MANIFEST
@@ -49,6 +52,8 @@ class Bucketed:
     """What nginx asks it."""
     bucket: Relay
     """What it asks the bucket."""
+    objects: Path
+    """The folder with all that is in the bucket."""
 
     def pull(self, repository: str, content: bytes, user: str = "ci", **headers: str) -> Answer:
         return self.client.send(user, "GET", f"/v2/{repository}/blobs/{digest_of(content)}", **headers)
@@ -88,7 +93,7 @@ def started(found_images: dict[str, str], gateway: str, tmp_path_factory: pytest
         client = served.client()
         for repository in ("public/app", "secret/app"):
             client.push("ci", repository)
-        yield Bucketed(served, client, to_registry, between)
+        yield Bucketed(served, client, to_registry, between, bucket.folder)
         served.stop()
 
 
@@ -132,6 +137,19 @@ def test_who_may_not_pull_gets_nothing_of_what_is_cached(bucketed: Bucketed) -> 
     assert bucketed.pull("team/app", content, user="team").status == 404
     bucketed.client.push("team", "team/app", content=content)
     assert bucketed.pull("team/app", content, user="team").body == content
+
+
+def test_a_check_of_the_data_reads_what_is_stored_and_not_what_is_cached(bucketed: Bucketed) -> None:
+    content = b"of a layer that rots"
+    bucketed.client.push("ci", "rotten/app", content=content)
+    assert bucketed.pull("rotten/app", content).body == content
+    client, digest = bucketed.client, digest_of(content)
+    (file,) = bucketed.objects.rglob(f"{digest.partition(':')[2]}/data")
+    file.write_bytes(b"n" + content[1:])
+    assert bucketed.pull("rotten/app", content).body == content, "it is cached"
+    url = f"https://registry.test:{HTTPS_PORT}"
+    (found,) = check(Asked(url, client.authority, "ci", PASSWORD, client.address), ["rotten/app"]).findings
+    assert (found.wrong, found.digest, found.tags) == (Wrong.CHANGED, digest, (Tag("rotten/app", "v1"),))
 
 
 def test_many_who_ask_at_once_wait_for_one_fetch(bucketed: Bucketed) -> None:
