@@ -36,7 +36,7 @@ NAMES = {"server": "", "three": "b", "stranger": "c"}
 
 NEW_NAMES = {"server": "", "three": "d", "stranger": "e"}
 """What it calls them once other machines are at these addresses."""
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("SEED", "7"))
 
 
@@ -260,13 +260,13 @@ def lose_bucket(relay: Relay) -> None:
     relay.is_down = False
 
 
-_SECONDS = 10
+_SECONDS = 6
 FAULTS: dict[str, Callable[[Hosts, Relay], None]] = {
     "nginx is killed": lambda hosts, _: kill(hosts, "proxy"),
     "its registry is killed": lambda hosts, _: kill(hosts, "registry"),
     "its network is cut": lambda hosts, _: lose_network(hosts),
     "it loses its power": lambda hosts, _: lose_power(hosts),
-    "the bucket is away for 10 s": lambda _, relay: lose_bucket(relay),
+    "the bucket is away for 6 s": lambda _, relay: lose_bucket(relay),
 }
 
 
