@@ -116,7 +116,7 @@ class PullThroughCache(Component):
             depends_on=[network],
             opts=self.child(),
         )
-        self.container = f"{own.prefix}-{part}"
+        self.container = called = f"{own.prefix}-{part}"
         container = hardened_container(
             f"{name}-container",
             own,
@@ -138,7 +138,9 @@ class PullThroughCache(Component):
             opts=self.child(depends_on=[config, owned], delete_before_replace=True),
         )
         self.network = network.name
-        wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
+        healthy = wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
+        # It is not asked before it is there.
+        self.running: pulumi.Output[str] = healthy.stdout.apply(lambda _: called)
         self.register_outputs({})
 
 
@@ -162,7 +164,7 @@ class Caches(Component):
         self.served = ServedCaches(
             {upstream: cache.container for upstream, cache in made.items()},
             [cache.network for cache in made.values()],
-            [(cache.container, PROBE) for cache in made.values()],
+            [(cache.running, PROBE) for cache in made.values()],
         )
         self.register_outputs({})
 

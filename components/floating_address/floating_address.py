@@ -71,11 +71,11 @@ class FloatingAddress(Component):
             opts=self.child(),
         )
         asked = question(args.address, args.listens_on, args.https_port, args.proxy_protocol)
-        self.container = f"{own.prefix}-keepalived"
+        called = f"{own.prefix}-keepalived"
         container = hardened_container(
             f"{name}-container",
             own,
-            name=self.container,
+            name=called,
             image=image,
             command=[*without_root(args.container.user), "sh", f"{_ROOT}/current/{SCRIPT}", *asked],
             networks=[],
@@ -90,7 +90,9 @@ class FloatingAddress(Component):
             grace_seconds=_GRACE_SECONDS,
             opts=self.child(depends_on=[files], delete_before_replace=True),
         )
-        wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
+        healthy = wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
+        # It is not asked before it is there.
+        self.container: pulumi.Output[str] = healthy.stdout.apply(lambda _: called)
         self.register_outputs({})
 
 
