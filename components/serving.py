@@ -124,8 +124,8 @@ class Serving:
         self._registry = registry
         self._keepalived = self._floating_address(opts)
 
-    def _floating_address(self, opts: pulumi.ResourceOptions) -> list[tuple[pulumi.Input[str], Sequence[str]]]:
-        """Declare keepalived, if it is wanted; return its container, and what asks in it."""
+    def _floating_address(self, opts: pulumi.ResourceOptions) -> list[FloatingAddress]:
+        """Declare keepalived, if it is wanted."""
         settings, server = self._settings, self.server
         if settings.floating_address is None:
             return []
@@ -142,7 +142,7 @@ class Serving:
             ),
             opts=opts,
         )
-        return [(floating.container, KEEPALIVED_PROBE)]
+        return [floating]
 
     def serve(self, pair: Pair, trusted_by: Sequence[Step]) -> pulumi.Output[str]:
         """Serve with a certificate once the clients trust it; return what changes with all that serves."""
@@ -156,11 +156,12 @@ class Serving:
 
         Where a client does not trust yet, the server keeps its certificate. All else of it has to work.
         """
-        live, login = self.proxy.live, self.proxy.login_healthy
+        live = self.proxy.live
+        others = [self.proxy.login_healthy, *self.proxy.ready, *(one.healthy for one in self._keepalived)]
         held_back = failed_in_this_update(self._awaited)
 
         def needed(found: list[Step]) -> pulumi.Output[list[Step]]:
-            return failed_in_this_update([login, *self.proxy.ready, *([] if found else [live])])
+            return failed_in_this_update([*others, *([] if found else [live])])
 
         return held_back.apply(needed)
 
@@ -180,6 +181,6 @@ class Serving:
             (self._registry.container, PROBE),
             *self.proxy.probes,
             *self._caches.probes,
-            *self._keepalived,
+            *((one.container, KEEPALIVED_PROBE) for one in self._keepalived),
         ]
         return answering(name, self._owner, self.server.shell, probes, self.proxy.live.stdout)

@@ -90,9 +90,9 @@ class FloatingAddress(Component):
             grace_seconds=_GRACE_SECONDS,
             opts=self.child(depends_on=[files], delete_before_replace=True),
         )
-        healthy = wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
+        self.healthy = wait_until_healthy(f"{name}-healthy", own.host, container, PROBE, self.child())
         # It is not asked before it is there.
-        self.container: pulumi.Output[str] = healthy.stdout.apply(lambda _: called)
+        self.container: pulumi.Output[str] = self.healthy.stdout.apply(lambda _: called)
         self.register_outputs({})
 
 

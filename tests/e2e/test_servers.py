@@ -367,20 +367,20 @@ def test_a_killed_roll_is_repaired_by_the_next_update(
 
 def holders(client_hosts: Hosts) -> list[str]:
     """Return the servers that have the floating address."""
-    return [host for host in TWO if FLOATING in client_hosts.inside(host, "ip -o address")]
+    return [host for host in ADDRESSES if FLOATING in client_hosts.inside(host, "ip -o address")]
 
 
 def test_a_floating_address_is_that_of_a_server_that_serves(
     stack: Stack, client_hosts: Hosts, load: Load, record_property: Callable[[str, object], None]
 ) -> None:
     keepalived = images.keepalived()
-    for host in TWO:
+    for host in ADDRESSES:
         client_hosts.bring_images(host, {"keepalived": keepalived})
     stack.configure(floatingAddress=FLOATING, images={**stack.settings["images"], "keepalived": keepalived})
     stack.up()
     assert stack.preview() == []
     [holder] = holders(client_hosts)
-    [other] = {*TWO} - {holder}
+    other = next(host for host in TWO if host != holder)
     with replace(load, address=FLOATING, workers=2).running() as tally:
         run(["docker", "kill", client_hosts.container(holder)])
         end = time.monotonic() + 60
