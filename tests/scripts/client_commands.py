@@ -180,7 +180,7 @@ HELM = Client(
     (client_programs.HELM,),
     no_platforms="a chart is for all of them",
 )
-_KEY = "/root/cosign"
+_KEY = "/tmp/cosign"  # noqa: S108 - on a host of the test
 COSIGN = Client(
     "cosign",
     f'cosign login --username ci --password "$password" {REGISTRY}',
