@@ -1,5 +1,6 @@
 """Where the first address of a hosts entry does not answer, a program goes on to the next one."""
 
+import time
 from collections.abc import Iterator, Mapping
 
 import bcrypt
@@ -45,6 +46,8 @@ def image(client_host: ClientHost, served: Served) -> Iterator[str]:
     want = wanted(KNOWN, RUNTIMES, entry, text)
     with reached(client_host) as (loop, run):
         loop.run_until_complete(place(run, True, {}, want, {digest(text): text}))
+    # A process in Go reads the hosts file again after five seconds (https://github.com/golang/go/blob/master/src/net/hosts.go).
+    time.sleep(6)
     repository = f"{client_host.generation}/image"
     client_host.done(script(repository, "", f"{commands.DOCKER.login}\n{commands.DOCKER.push}"))
     yield repository
