@@ -4,19 +4,17 @@ import base64
 import hashlib
 import http.client
 import json
-import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from ..hosts.straight import Straight
 from .probe_image import REPOSITORY
 
 _SECONDS = 30
-UNKNOWN = b"PROXY UNKNOWN\r\n"
-"""The header of a connection that stands for no client's
-(https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.1)."""
 _TAG = "server"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.empty.v1+json"
@@ -58,17 +56,18 @@ def prove(asked: Asked, content: str) -> str:
     Raises:
         NotServed: Says which step failed, and with what.
     """
-    connection = _Straight(asked)
+    connection = _straight(asked)
+    step = partial(_step, asked, connection)
     try:
-        _step(connection, "401 without a login", "GET", "/v2/", _UNAUTHORIZED, login=False)
-        _step(connection, "login", "GET", "/v2/", _OK)
-        blob = _push_blob(connection, content.encode())
+        step("401 without a login", "GET", "/v2/", _UNAUTHORIZED, login=False)
+        step("login", "GET", "/v2/", _OK)
+        blob = _push_blob(step, content.encode())
         manifest = json.dumps(_manifest(blob, len(content.encode()))).encode()
         digest = _digest(manifest)
         path = f"/v2/{REPOSITORY}/manifests"
-        _step(connection, "push", "PUT", f"{path}/{_TAG}", _CREATED, manifest, {"Content-Type": _MANIFEST})
-        pulled = _step(connection, "pull", "GET", f"{path}/{digest}", _OK, headers={"Accept": _MANIFEST})
-        layer = _step(connection, "pull", "GET", f"/v2/{REPOSITORY}/blobs/{blob}", _OK)
+        step("push", "PUT", f"{path}/{_TAG}", _CREATED, manifest, {"Content-Type": _MANIFEST})
+        pulled = step("pull", "GET", f"{path}/{digest}", _OK, headers={"Accept": _MANIFEST})
+        layer = step("pull", "GET", f"/v2/{REPOSITORY}/blobs/{blob}", _OK)
         if (pulled.body, layer.body) != (manifest, content.encode()):
             raise NotServed("pull: what comes is not what was pushed")
     finally:
@@ -83,21 +82,8 @@ class _Answer:
     body: bytes
 
 
-class _Straight(http.client.HTTPSConnection):
-    """A connection to one address, whatever the name resolves to."""
-
-    def __init__(self, asked: Asked) -> None:
-        host, port = _split(asked.reference)
-        self.asked, self._context_of_it = asked, _context(asked)
-        super().__init__(host, port, timeout=_SECONDS, context=self._context_of_it)
-
-    def connect(self) -> None:
-        """Connect, and check the certificate by the registry's name."""
-        # Kept at once, so that it is closed where the handshake fails.
-        self.sock = plain = socket.create_connection(self.asked.place, _SECONDS)
-        if self.asked.is_behind_balancer:
-            plain.sendall(UNKNOWN)
-        self.sock = self._context_of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
+def _straight(asked: Asked) -> Straight:
+    return Straight(_split(asked.reference), asked.place, _context(asked), _SECONDS, asked.is_behind_balancer)
 
 
 def _context(asked: Asked) -> ssl.SSLContext:
@@ -113,8 +99,8 @@ def _split(reference: str) -> tuple[str, int]:
     return (host, int(port)) if colon and port.isdigit() else (reference, http.client.HTTPS_PORT)
 
 
-def _push_blob(connection: _Straight, content: bytes) -> str:
-    begun = _step(connection, "push", "POST", f"/v2/{REPOSITORY}/blobs/uploads/", _ACCEPTED)
+def _push_blob(step: Callable[..., _Answer], content: bytes) -> str:
+    begun = step("push", "POST", f"/v2/{REPOSITORY}/blobs/uploads/", _ACCEPTED)
     # By its path alone: what host it names is no matter of this server's.
     _, slash, rest = begun.headers.get("location", "").partition("/v2/")
     if not slash:
@@ -122,7 +108,7 @@ def _push_blob(connection: _Straight, content: bytes) -> str:
     path = slash + rest
     digest = _digest(content)
     end = f"{path}{'&' if '?' in path else '?'}digest={digest}"
-    _step(connection, "push", "PUT", end, _CREATED, content, {"Content-Type": "application/octet-stream"})
+    step("push", "PUT", end, _CREATED, content, {"Content-Type": "application/octet-stream"})
     return digest
 
 
@@ -132,7 +118,8 @@ def _manifest(layer: str, size: int) -> dict[str, Any]:
 
 
 def _step(
-    connection: _Straight,
+    asked: Asked,
+    connection: Straight,
     step: str,
     method: str,
     path: str,
@@ -141,7 +128,7 @@ def _step(
     headers: Mapping[str, str] | None = None,
     login: bool = True,
 ) -> _Answer:
-    said = {**(headers or {}), **(_login(connection.asked) if login else {})}
+    said = {**(headers or {}), **(_login(asked) if login else {})}
     try:
         answer = _ask(connection, method, path, body, said)
         for _ in range(_MORE):
@@ -158,7 +145,7 @@ def _step(
     return answer
 
 
-def _ask(connection: _Straight, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Answer:
+def _ask(connection: Straight, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Answer:
     connection.request(method, path, body, dict(headers))
     got = connection.getresponse()
     return _Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from OpenSSL import SSL
 
-from components.clients.https_proof import UNKNOWN
+from components.hosts.straight import UNKNOWN
 from components.registry_reference import DEFAULT_HTTPS_PORT, is_ip_address
 from operations.command_line import OperationError
 

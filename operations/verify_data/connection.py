@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import http.client
-import socket
 import ssl
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from components.hosts.straight import Straight
 from components.registry_reference import DEFAULT_HTTPS_PORT
 from operations.command_line import OperationError
 
@@ -156,7 +156,9 @@ class Connections:
     def _connection(self) -> http.client.HTTPSConnection:
         known: http.client.HTTPSConnection | None = getattr(self._of_thread, "connection", None)
         if known is None:
-            known = _Straight(self._asked, self._context)
+            url = urlsplit(self._asked.url)
+            host, port = url.hostname or "", url.port or DEFAULT_HTTPS_PORT
+            known = Straight((host, port), (self._asked.at or host, port), self._context, _SECONDS)
             self._of_thread.connection = known
             self._all.append(known)
         return known
@@ -165,17 +167,3 @@ class Connections:
         # The next request connects again.
         with suppress(OSError):
             self._connection().close()
-
-
-class _Straight(http.client.HTTPSConnection):
-    """A connection to an address, whatever the name resolves to."""
-
-    def __init__(self, asked: Asked, context: ssl.SSLContext) -> None:
-        place = urlsplit(asked.url)
-        self._at, self._of_it = asked.at, context
-        super().__init__(place.hostname or "", place.port or DEFAULT_HTTPS_PORT, timeout=_SECONDS, context=context)
-
-    def connect(self) -> None:
-        """Connect, and check the certificate by the registry's name."""
-        plain = socket.create_connection((self._at or self.host, self.port), _SECONDS)
-        self.sock = self._of_it.wrap_socket(plain, server_hostname=self.host.strip("[]"))
