@@ -4,15 +4,18 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab import cache, docker, engine, hosts, images
+from lab import cache, docker, engine, hosts, images, servers
 from lab.hosts import LabHost, Network
 from lab.run import LabError, run
+from tests.e2e.bucket import Bucket, serving
 from tests.e2e.hosts import PREFIX, PREFIX6, WORKER, Hosts, free_addresses
 from tests.e2e.stack import KINDS, RUNS, Stack
+from tests.scripts.relay import Relay, relaying
 
 CA = "/etc/docker/certs.d/registry.test/ca.crt"
 """By which a client of the tests trusts their registry."""
@@ -97,6 +100,22 @@ def client_hosts(found_images: dict[str, str], tmp_path_factory: pytest.TempPath
     hosts.start(NETWORK, found_images["client"], state, [])
     yield Hosts(NETWORK, found_images["client"], state)
     hosts.remove(NETWORK)
+
+
+@pytest.fixture(scope="module")
+def relayed(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, Relay]]:
+    """A bucket behind what a test cuts. The bridge of the hosts is there, whose gateway registries get to."""
+    client_hosts.host("one")
+    with (
+        serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), NETWORK.gateway) as bucket,
+        relaying(NETWORK.gateway, bucket.place) as relay,
+    ):
+        yield replace(bucket, endpoint=f"http://{NETWORK.gateway}:{relay.port}"), relay
+
+
+@pytest.fixture(scope="module")
+def bucket(relayed: tuple[Bucket, Relay]) -> Bucket:
+    return relayed[0]
 
 
 def settings(found_images: dict[str, str], client_hosts: Hosts, *clients: str) -> dict[str, object]:

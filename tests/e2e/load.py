@@ -61,6 +61,18 @@ class Tally:
     cut: list[str] = field(default_factory=list)
     """Those of them that were lost as nginx ended their connection."""
 
+    def row(self, name: str, said: Sequence[str] = ()) -> str:
+        """Return the row of the table of loads, with the lines that Docker has said meanwhile."""
+        refused = sum(line.startswith("failed") for line in said)
+        http1 = (self.requests, len(self.failures), self.reconnected, self.images.total())
+        counts = (*http1, len(said), refused, self.streamed, len(self.cut))
+        return f"{name:<28}" + "".join(f"{n:>12}" for n in counts)
+
+    def period(self, name: str) -> str:
+        """Return the row of the table of faults: how many requests failed, from when to when."""
+        times = [line.split()[0] for line in self.failures]
+        return f"{name:<32}{self.requests:>10}{len(times):>8}  {' to '.join(dict.fromkeys(times[:1] + times[-1:]))}"
+
     def lost(self, error: str) -> None:
         """Take note of a request over HTTP/2 that failed."""
         (self.cut if "GOAWAY" in error or "ConnectionTerminated" in error else self.failures).append(error)

@@ -175,16 +175,7 @@ def test_a_change_drops_no_request_and_touches_nothing_else(
     with load.running() as tally, docker_load(client_hosts.container("two"), "registry.test", "ci", PASSWORD) as said:
         done = stack.up()
     docker_failed = [line for line in said if line.startswith("failed")]
-    counts = (
-        tally.requests,
-        len(tally.failures),
-        tally.reconnected,
-        tally.images.total(),
-        len(said),
-        len(docker_failed),
-    )
-    streamed = (tally.streamed, len(tally.cut))
-    record_property("load", f"{change:<28}" + "".join(f"{n:>12}" for n in (*counts, *streamed)))
+    record_property("load", tally.row(change, said))
     assert tally.failures == []
     assert len(tally.cut) <= (MOST_CUT if change in RELOADS else 0), tally.cut
     assert tally.streamed > 50, "there were streams"

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from lab import hosts, images, servers
+from lab import hosts, images
 from lab.run import run
 from tests.client import PASSWORD, Client, digest_of
-from tests.e2e.bucket import Bucket, serving
-from tests.e2e.conftest import NETWORK, settings
+from tests.e2e.bucket import Bucket
+from tests.e2e.conftest import settings
 from tests.e2e.hosts import PREFIX, Hosts
 from tests.e2e.load import PUSHED, Load, docker_load
 from tests.e2e.stack import Stack, write_secret
 from tests.e2e.test_kills import killed_update
-from tests.scripts.relay import Relay, relaying
+from tests.scripts.relay import Relay
 
 NAME = "servers"
 ADDRESSES = {"server": f"{PREFIX}.15", "three": f"{PREFIX}.13", "stranger": f"{PREFIX}.14"}
@@ -38,21 +38,6 @@ NEW_NAMES = {"server": "", "three": "d", "stranger": "e"}
 """What it calls them once other machines are at these addresses."""
 KILLS = int(os.environ.get("KILLS", "2"))
 SEED = int(os.environ.get("SEED", "7"))
-
-
-@pytest.fixture(scope="module")
-def relayed(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, Relay]]:
-    client_hosts.host("one")
-    with (
-        serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), NETWORK.gateway) as bucket,
-        relaying(NETWORK.gateway, bucket.place) as relay,
-    ):
-        yield replace(bucket, endpoint=f"http://{NETWORK.gateway}:{relay.port}"), relay
-
-
-@pytest.fixture(scope="module")
-def bucket(relayed: tuple[Bucket, Relay]) -> Bucket:
-    return relayed[0]
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +133,7 @@ def test_another_nginx_loses_no_request(
     with load.running() as tally, docker_load(client_hosts.container("one"), "registry.test", "ci", PASSWORD) as said:
         done = stack.up()
     failed = [line for line in said if line.startswith("failed")]
-    counts = (
-        tally.requests,
-        len(tally.failures),
-        tally.reconnected,
-        tally.images.total(),
-        len(said),
-        len(failed),
-        0,
-        0,
-    )
-    record_property("load", f"{'nginx of three servers':<28}" + "".join(f"{n:>12}" for n in counts))
+    record_property("load", tally.row("nginx of three servers", said))
     assert set(images_on(client_hosts, "proxy").values()) == {another["nginx"]}
     assert tally.failures == []
     assert failed == []
@@ -194,8 +169,7 @@ def test_no_other_change_loses_a_request(
         stack.configure(images={**stack.settings["images"], "registry": another["registry"]})
     with load.running() as tally:
         stack.up()
-    counts = (tally.requests, len(tally.failures), tally.reconnected, tally.images.total(), 0, 0, 0, 0)
-    record_property("load", f"{change:<28}" + "".join(f"{n:>12}" for n in counts))
+    record_property("load", tally.row(change))
     assert tally.failures == []
     assert tally.requests > 50, "there was a load"
 
@@ -291,9 +265,7 @@ def test_what_happens_to_one_server_is_over_by_itself(
         before = len(tally.failures)
         time.sleep(3)
         after = tally.failures[before:]
-    times = [line.split()[0] for line in tally.failures]
-    counts = f"{tally.requests:>10}{len(tally.failures):>8}  {' to '.join(dict.fromkeys(times[:1] + times[-1:]))}"
-    record_property("servers", f"{fault:<32}{counts}")
+    record_property("servers", tally.period(fault))
     assert after == [], "all serve again"
     assert tally.requests > 50, "others served meanwhile"
     assert client(stack, "three").pull("ci", "team/acknowledged") == digest
@@ -394,9 +366,7 @@ def test_a_floating_address_is_that_of_a_server_that_serves(
         before = len(tally.failures)
         time.sleep(3)
         after = tally.failures[before:]
-    times = [line.split()[0] for line in tally.failures]
-    counts = f"{tally.requests:>10}{len(tally.failures):>8}  {' to '.join(dict.fromkeys(times[:1] + times[-1:]))}"
-    record_property("servers", f"{'holder of the address is off':<32}{counts}")
+    record_property("servers", tally.period("holder of the address is off"))
     assert after == []
     run(["docker", "start", client_hosts.container(holder)])
     answers(stack, holder)

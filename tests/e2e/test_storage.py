@@ -7,45 +7,27 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
 from components.troubleshooting import problem_of
-from lab import servers
 from lab.debian import install
 from lab.run import succeeds
 from tests.client import PASSWORD, Client
 from tests.e2e.bucket import NAME as BUCKET
-from tests.e2e.bucket import REGION, Bucket, serving
+from tests.e2e.bucket import REGION, Bucket
 from tests.e2e.conftest import NETWORK, settings
 from tests.e2e.hosts import Hosts, containers
 from tests.e2e.repeated import repeated
 from tests.e2e.stack import Stack, write_secret
 from tests.e2e.test_backend import commands
 from tests.e2e.test_secrets import find, places_of
-from tests.scripts.relay import Relay, relaying
+from tests.scripts.relay import Relay
 
 NAME = "storage"
 REGISTRY = f"private-registry-{NAME}-registry"
 VOLUME, CACHE = f"private-registry-{NAME}-data", f"private-registry-{NAME}-cache"
 PREFIX = "team/registry"
-
-
-@pytest.fixture(scope="module")
-def relayed(client_hosts: Hosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, Relay]]:
-    """The bridge of the hosts is there, whose gateway the registry's container gets to."""
-    client_hosts.host("one")
-    with (
-        serving(servers.S3.ensure(), tmp_path_factory.mktemp("s3"), NETWORK.gateway) as bucket,
-        relaying(NETWORK.gateway, bucket.place) as relay,
-    ):
-        yield replace(bucket, endpoint=f"http://{NETWORK.gateway}:{relay.port}"), relay
-
-
-@pytest.fixture(scope="module")
-def bucket(relayed: tuple[Bucket, Relay]) -> Bucket:
-    return relayed[0]
 
 
 @pytest.fixture(scope="module")
